@@ -1,0 +1,3 @@
+"""smetslab: the open test laboratory for Britain's smart meters."""
+
+__version__ = "0.1.0"
