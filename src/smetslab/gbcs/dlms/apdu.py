@@ -1,0 +1,282 @@
+"""The three DLMS APDUs that GBCS content is made of: access-request, access-response, data-notification.
+
+Spec: IEC 62056-5-3 (ACCESS service, DataNotification), as used by GBCS 7.3.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TypeAlias
+
+from smetslab.errors import GbcsEncodeError
+from smetslab.gbcs.dlms.axdr import Data, encode_data, read_data
+from smetslab.wire import Reader, ber_length
+
+ACCESS_REQUEST = 0xD9
+ACCESS_RESPONSE = 0xDA
+DATA_NOTIFICATION = 0x0F
+
+BREAK_ON_ERROR = 0x20
+"""First octet of long-invoke-id-and-priority: break on error, unconfirmed, normal priority. Spec: GBCS 7.3."""
+
+MAX_SPECIFICATIONS = 1024
+"""Most items of one access list. The longest published one has 131."""
+
+_SPEC = "IEC 62056-5-3 ACCESS"
+_OBIS = re.compile(r"(\d+)-(\d+):(\d+)\.(\d+)\.(\d+)(?:\.(\d+))?")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Obis:
+    """A logical name: six value groups, printed A-B:C.D.E.F."""
+
+    raw: bytes
+
+    @classmethod
+    def parse(cls, text: str) -> Obis:
+        """Read `0-0:1.0.0.255`; a missing last group means 255. Raises ValueError."""
+        match = _OBIS.fullmatch(text)
+        if match is None:
+            raise ValueError(f"not a logical name: {text!r} (expected A-B:C.D.E.F)")
+        groups = [int(group) if group is not None else 255 for group in match.groups()]
+        if max(groups) > 255:  # noqa: PLR2004
+            raise ValueError(f"not a logical name: {text!r} (a group exceeds 255)")
+        return cls(bytes(groups))
+
+    def __str__(self) -> str:
+        a, b, c, d, e, f = self.raw
+        return f"{a}-{b}:{c}.{d}.{e}.{f}"
+
+
+class Choice(IntEnum):
+    """What an item of an access list does."""
+
+    GET = 1
+    SET = 2
+    ACTION = 3
+    GET_WITH_SELECTION = 4
+    SET_WITH_SELECTION = 5
+
+
+class DataAccessResult(IntEnum):
+    """Result of one item. Spec: IEC 62056-5-3 Data-Access-Result."""
+
+    SUCCESS = 0
+    HARDWARE_FAULT = 1
+    TEMPORARY_FAILURE = 2
+    READ_WRITE_DENIED = 3
+    OBJECT_UNDEFINED = 4
+    OBJECT_CLASS_INCONSISTENT = 9
+    OBJECT_UNAVAILABLE = 11
+    TYPE_UNMATCHED = 12
+    SCOPE_OF_ACCESS_VIOLATED = 13
+    DATA_BLOCK_UNAVAILABLE = 14
+    LONG_GET_OR_ACTION_ABORTED = 15
+    NO_LONG_GET_OR_ACTION_IN_PROGRESS = 16
+    LONG_SET_ABORTED = 17
+    NO_LONG_SET_IN_PROGRESS = 18
+    DATA_BLOCK_NUMBER_INVALID = 19
+    OTHER_REASON = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Specification:
+    """One item of an access list: what to do to which attribute or method of which object."""
+
+    choice: Choice
+    class_id: int
+    obis: Obis
+    index: int
+    selector: int | None = None
+    parameters: Data | None = None
+
+    def __str__(self) -> str:
+        kind = "method" if self.choice is Choice.ACTION else "attribute"
+        return f"{self.choice.name.lower()} class {self.class_id} {self.obis} {kind} {self.index}"
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRequest:
+    """A command: the access list and one data item for each specification (null-data for a get)."""
+
+    long_invoke_id: int
+    specifications: tuple[Specification, ...]
+    data: tuple[Data, ...]
+    date_time: bytes = b""
+
+    def encode(self) -> bytes:
+        return b"".join(
+            (
+                b"\xd9",
+                _invoke_id(self.long_invoke_id),
+                ber_length(len(self.date_time)),
+                self.date_time,
+                _encode_specifications(self.specifications),
+                _encode_list(self.data),
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AccessResult:
+    """Outcome of one item; `choice` repeats get, set or action."""
+
+    choice: Choice
+    result: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccessResponse:
+    """A response: one data item and one result for each specification of the request."""
+
+    long_invoke_id: int
+    data: tuple[Data, ...]
+    results: tuple[AccessResult, ...]
+    specifications: tuple[Specification, ...] = ()
+    date_time: bytes = b""
+
+    def encode(self) -> bytes:
+        results = b"".join([bytes((r.choice, r.result)) for r in self.results])
+        return b"".join(
+            (
+                b"\xda",
+                _invoke_id(self.long_invoke_id),
+                ber_length(len(self.date_time)),
+                self.date_time,
+                _encode_specifications(self.specifications),
+                _encode_list(self.data),
+                ber_length(len(self.results)),
+                results,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DataNotification:
+    """An alert: one Data value."""
+
+    long_invoke_id: int
+    body: Data
+    date_time: bytes = b""
+
+    def encode(self) -> bytes:
+        return b"".join(
+            (
+                b"\x0f",
+                _invoke_id(self.long_invoke_id),
+                ber_length(len(self.date_time)),
+                self.date_time,
+                encode_data(self.body),
+            )
+        )
+
+
+Apdu: TypeAlias = AccessRequest | AccessResponse | DataNotification
+
+
+def long_invoke_id(originator_counter: int) -> int:
+    """long-invoke-id-and-priority for a message: break on error, low 24 bits of the counter. Spec: GBCS 7.3."""
+    return BREAK_ON_ERROR << 24 | originator_counter & 0xFFFFFF
+
+
+def is_dlms(content: bytes) -> bool:
+    """True when `content` starts as one of the three APDUs."""
+    return content[:1] in {b"\xd9", b"\xda", b"\x0f"}
+
+
+def decode_apdu(content: bytes, *, base: int = 0) -> Apdu:
+    """Read one whole APDU. Raises GbcsDecodeError; `base` is added to the offsets it names."""
+    reader = Reader(content, base=base)
+    tag = reader.u8("APDU.tag")
+    if tag not in {ACCESS_REQUEST, ACCESS_RESPONSE, DATA_NOTIFICATION}:
+        reader.position = 0
+        raise reader.fail("not an APDU of GBCS", path="APDU.tag", expected="D9, DA or 0F", found=f"{tag:02X}", spec="GBCS 7.3")
+    invoke_id = reader.unsigned(4, "APDU.long-invoke-id-and-priority")
+    date_time_length = reader.ber_length("APDU.date-time length")
+    if date_time_length not in {0, 12}:
+        reader.position -= 1
+        raise reader.fail("wrong date-time length", path="APDU.date-time length", expected="00 or 0C", found=str(date_time_length), spec=_SPEC)
+    date_time = reader.take(date_time_length, "APDU.date-time")
+    apdu: Apdu
+    if tag == DATA_NOTIFICATION:
+        apdu = DataNotification(invoke_id, read_data(reader, "notification body"), date_time)
+    elif tag == ACCESS_REQUEST:
+        specifications = _read_specifications(reader)
+        apdu = AccessRequest(invoke_id, specifications, _read_list(reader, len(specifications)), date_time)
+    else:
+        echo = _read_specifications(reader)
+        data = _read_list(reader, None)
+        apdu = AccessResponse(invoke_id, data, _read_results(reader, len(data)), echo, date_time)
+    reader.finish("APDU")
+    return apdu
+
+
+def _read_specifications(reader: Reader) -> tuple[Specification, ...]:
+    count = reader.ber_length("access list.count")
+    if count > MAX_SPECIFICATIONS:
+        raise reader.fail("access list too long", path="access list.count", expected=f"at most {MAX_SPECIFICATIONS}", found=str(count))
+    return tuple([_read_specification(reader, f"access list[{i}]") for i in range(count)])
+
+
+def _read_specification(reader: Reader, path: str) -> Specification:
+    octet = reader.u8(path)
+    if not 1 <= octet <= 5:  # noqa: PLR2004
+        reader.position -= 1
+        raise reader.fail("unknown choice", path=f"{path}.choice", expected="01 get .. 05 set with selection", found=f"{octet:02X}", spec=_SPEC)
+    choice = Choice(octet)
+    class_id = reader.unsigned(2, f"{path}.class")
+    obis = Obis(reader.take(6, f"{path}.logical name"))
+    index = reader.u8(f"{path}.attribute or method")
+    if choice in {Choice.GET_WITH_SELECTION, Choice.SET_WITH_SELECTION}:
+        selector = reader.u8(f"{path}.selector")
+        return Specification(choice, class_id, obis, index, selector, read_data(reader, f"{path}.selection"))
+    return Specification(choice, class_id, obis, index)
+
+
+def _read_list(reader: Reader, expected: int | None) -> tuple[Data, ...]:
+    start = reader.position
+    count = reader.ber_length("data list.count")
+    if count > MAX_SPECIFICATIONS or (expected is not None and count != expected):
+        reader.position = start
+        wanted = f"at most {MAX_SPECIFICATIONS}" if expected is None else f"{expected}, one for each specification"
+        raise reader.fail("wrong number of data items", path="data list.count", expected=wanted, found=str(count), spec=_SPEC)
+    return tuple([read_data(reader, f"data list[{i}]") for i in range(count)])
+
+
+def _read_results(reader: Reader, expected: int) -> tuple[AccessResult, ...]:
+    start = reader.position
+    count = reader.ber_length("result list.count")
+    if count != expected:
+        reader.position = start
+        raise reader.fail("wrong number of results", path="result list.count", expected=str(expected), found=str(count), spec=_SPEC)
+    results: list[AccessResult] = []
+    for i in range(count):
+        choice = reader.u8(f"result list[{i}].choice")
+        if not 1 <= choice <= 3:  # noqa: PLR2004
+            reader.position -= 1
+            raise reader.fail("unknown choice", path=f"result list[{i}].choice", expected="01, 02 or 03", found=f"{choice:02X}", spec=_SPEC)
+        results.append(AccessResult(Choice(choice), reader.u8(f"result list[{i}].result")))
+    return tuple(results)
+
+
+def _encode_specifications(specifications: tuple[Specification, ...]) -> bytes:
+    parts = [ber_length(len(specifications))]
+    for item in specifications:
+        parts.append(bytes((item.choice,)) + item.class_id.to_bytes(2, "big") + item.obis.raw + bytes((item.index,)))
+        if item.choice in {Choice.GET_WITH_SELECTION, Choice.SET_WITH_SELECTION}:
+            if item.selector is None or item.parameters is None:
+                raise GbcsEncodeError("a selection needs a selector and parameters", path=str(item), spec=_SPEC)
+            parts.append(bytes((item.selector,)) + encode_data(item.parameters))
+    return b"".join(parts)
+
+
+def _encode_list(items: tuple[Data, ...]) -> bytes:
+    return ber_length(len(items)) + b"".join([encode_data(item) for item in items])
+
+
+def _invoke_id(value: int) -> bytes:
+    if not 0 <= value < 1 << 32:
+        raise GbcsEncodeError("out of range", path="long-invoke-id-and-priority", expected="4 octets", found=str(value))
+    return value.to_bytes(4, "big")

@@ -1,0 +1,297 @@
+"""The two nested DLMS envelopes of a GBCS message: MAC header and grouping header, in every shape.
+
+A message is one of six shapes, told apart by what it carries:
+
+=======================  ============  =====================
+shape                    `message_mac` `signature`
+=======================  ============  =====================
+pre-command              None          None (not even a length)
+signed only              None          64 octets
+signed and MACed         12 octets     64 octets
+MACed only               12 octets     b"" (a length of 00)
+=======================  ============  =====================
+
+A pre-command that ends in a length of 00, as some tools write it, has `signature == b""` and no MAC.
+
+Spec: GBCS 7.2.7 (grouping header), 7.2.8 (MAC header).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from smetslab.crypto import SIGNATURE_BYTES, TAG_BYTES
+from smetslab.errors import GbcsDecodeError, GbcsEncodeError
+from smetslab.gbcs.codes import Cra
+from smetslab.ids import MAX_COUNTER, Eui64
+from smetslab.wire import Reader, ber_length
+
+MAX_MESSAGE_BYTES = 256 * 1024
+"""The most that is read as one message. The longest published vector has 3,986 octets; a year of half-hours
+in one response would have about 140,000."""
+
+GENERAL_CIPHERING = 0xDD
+GENERAL_SIGNING = 0xDF
+DATE_TIME_BYTES = 12
+CERTIFICATE_MINIMUM_BYTES = 2
+
+_EMPTY_CIPHERING_FIELDS = bytes(6)
+SECURITY_HEADER = bytes.fromhex("1100000000")
+_SPEC = "GBCS 7.2.7"
+_MAC_SPEC = "GBCS 7.2.8"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherInformation:
+    """The other-information field of the grouping header; its variants differ by length alone.
+
+    Lengths: 2 (code), 10 (+ id), 18 (+ counter), 26 (+ supplementary originator counter), more (+ certificate
+    instead of that counter).  Spec: GBCS 7.2.7.
+    """
+
+    message_code: int
+    supplementary_remote_party_id: Eui64 | None = None
+    supplementary_remote_party_counter: int | None = None
+    supplementary_originator_counter: int | None = None
+    key_agreement_certificate: bytes | None = None
+
+    def encode(self) -> bytes:
+        """Raises GbcsEncodeError when the parts present make no variant."""
+        out = _unsigned(self.message_code, 2, "message code")
+        party, counter = self.supplementary_remote_party_id, self.supplementary_remote_party_counter
+        extra = (self.supplementary_originator_counter, self.key_agreement_certificate)
+        if (party is None and counter is not None) or (counter is None and extra != (None, None)):
+            raise GbcsEncodeError(
+                "supplementary fields must be present from the left", path="other information", spec=_SPEC
+            )
+        if None not in extra:
+            raise GbcsEncodeError(
+                "supplementary originator counter and certificate exclude each other",
+                path="other information",
+                spec=_SPEC,
+            )
+        if party is not None:
+            out += party.raw
+        if counter is not None:
+            out += _unsigned(counter, 8, "supplementary remote party counter")
+        if self.supplementary_originator_counter is not None:
+            out += _unsigned(self.supplementary_originator_counter, 8, "supplementary originator counter")
+        if self.key_agreement_certificate is not None:
+            if len(self.key_agreement_certificate) <= 8:  # noqa: PLR2004 - would read back as a counter
+                raise GbcsEncodeError("certificate too short", path="other information", spec=_SPEC)
+            out += self.key_agreement_certificate
+        return out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One GBCS message. Ids and counters are those of the grouping header."""
+
+    cra: Cra
+    originator_counter: int
+    business_originator_id: Eui64
+    business_target_id: Eui64
+    other_information: OtherInformation
+    content: bytes
+    date_time: bytes | None = None
+    signature: bytes | None = None
+    message_mac: bytes | None = None
+
+    @property
+    def message_code(self) -> int:
+        return self.other_information.message_code
+
+    @property
+    def is_pre_command(self) -> bool:
+        """True for the unsigned form that the DCC returns to a user for signing."""
+        return self.cra is Cra.COMMAND and self.message_mac is None and not self.signature
+
+
+def decode_message(data: bytes) -> Message:
+    """Read one whole message. Raises GbcsDecodeError with the first offset that does not fit."""
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise GbcsDecodeError("message too long", offset=MAX_MESSAGE_BYTES, expected=f"at most {MAX_MESSAGE_BYTES} bytes", found=str(len(data)))
+    reader = Reader(data)
+    tag = reader.peek()
+    if tag == GENERAL_SIGNING:
+        return _decode_grouping(reader, None)
+    if tag != GENERAL_CIPHERING:
+        raise reader.fail(
+            "unknown first byte",
+            path="message",
+            expected="DD (MAC header) or DF (grouping header)",
+            found="nothing" if tag is None else f"{tag:02X}",
+            spec=_MAC_SPEC,
+        )
+    reader.u8()
+    if reader.peek() == 0x09:  # noqa: PLR2004 - a populated transaction id marks a block
+        raise reader.fail(
+            "a general-block-transfer block, which is reassembled before it is read as a message",
+            path="MAC header.transaction id",
+            expected="00",
+            found="09",
+            spec="GBCS 7.2.11",
+        )
+    reader.expect(_EMPTY_CIPHERING_FIELDS, "MAC header.empty fields", _MAC_SPEC)
+    length = reader.ber_length("MAC header.ciphered service length")
+    if length != reader.remaining:
+        raise reader.fail(
+            "ciphered service length does not match the message",
+            path="MAC header.ciphered service length",
+            expected=str(reader.remaining),
+            found=str(length),
+            spec=_MAC_SPEC,
+        )
+    reader.expect(SECURITY_HEADER, "MAC header.security header", _MAC_SPEC)
+    if reader.remaining < TAG_BYTES:
+        raise reader.fail("truncated", path="MAC", expected=f"{TAG_BYTES} bytes", found=str(reader.remaining))
+    reader.end -= TAG_BYTES
+    return _decode_grouping(reader, data[reader.end :])
+
+
+def _decode_grouping(reader: Reader, message_mac: bytes | None) -> Message:
+    reader.expect(b"\xdf\x09", "grouping header.tag and transaction id length", _SPEC)
+    cra_offset = reader.position
+    cra = reader.u8("grouping header.CRA flag")
+    if not 1 <= cra <= 3:  # noqa: PLR2004
+        reader.position = cra_offset
+        raise reader.fail(
+            "unknown CRA flag",
+            path="grouping header.CRA flag",
+            expected="01 command, 02 response or 03 alert",
+            found=f"{cra:02X}",
+            spec=_SPEC,
+        )
+    counter = reader.unsigned(8, "grouping header.originator counter")
+    reader.expect(b"\x08", "grouping header.originator length", _SPEC)
+    originator = Eui64(reader.take(8, "grouping header.business originator id"))
+    reader.expect(b"\x08", "grouping header.recipient length", _SPEC)
+    target = Eui64(reader.take(8, "grouping header.business target id"))
+    date_time: bytes | None = None
+    date_time_length = reader.u8("grouping header.date-time length")
+    if date_time_length == DATE_TIME_BYTES:
+        date_time = reader.take(DATE_TIME_BYTES, "grouping header.date-time")
+    elif date_time_length:
+        reader.position -= 1
+        raise reader.fail(
+            "wrong date-time length",
+            path="grouping header.date-time length",
+            expected="00 or 0C",
+            found=f"{date_time_length:02X}",
+            spec=_SPEC,
+        )
+    other_information = _decode_other_information(reader)
+    content_length = reader.ber_length("content length")
+    content = reader.take(content_length, "content")
+    signature: bytes | None = None
+    if message_mac is not None or reader.remaining:
+        signature_length = reader.ber_length("signature length")
+        if signature_length not in {0, SIGNATURE_BYTES}:
+            reader.position -= 1
+            raise reader.fail(
+                "wrong signature length", path="signature length", expected="00 or 40", found=str(signature_length), spec=_SPEC
+            )
+        signature = reader.take(signature_length, "signature")
+        reader.finish("signature")
+    return Message(
+        cra=Cra(cra),
+        originator_counter=counter,
+        business_originator_id=originator,
+        business_target_id=target,
+        date_time=date_time,
+        other_information=other_information,
+        content=content,
+        signature=signature,
+        message_mac=message_mac,
+    )
+
+
+def _decode_other_information(reader: Reader) -> OtherInformation:
+    path = "grouping header.other information"
+    start = reader.position
+    length = reader.ber_length(f"{path} length")
+    known = {2: 0, 10: 1, 18: 2, 26: 3}
+    fields = known.get(length, 4 if length > 26 + CERTIFICATE_MINIMUM_BYTES else None)
+    if fields is None:
+        reader.position = start
+        raise reader.fail(
+            "no variant has this length", path=f"{path} length", expected="2, 10, 18, 26 or more", found=str(length), spec=_SPEC
+        )
+    code = reader.unsigned(2, f"{path}.message code")
+    party = Eui64(reader.take(8, f"{path}.supplementary remote party id")) if fields >= 1 else None
+    counter = reader.unsigned(8, f"{path}.supplementary remote party counter") if fields >= 2 else None  # noqa: PLR2004
+    return OtherInformation(
+        message_code=code,
+        supplementary_remote_party_id=party,
+        supplementary_remote_party_counter=counter,
+        supplementary_originator_counter=(
+            reader.unsigned(8, f"{path}.supplementary originator counter") if fields == 3 else None  # noqa: PLR2004
+        ),
+        key_agreement_certificate=(
+            reader.take(length - 18, f"{path}.key agreement certificate") if fields == 4 else None  # noqa: PLR2004
+        ),
+    )
+
+
+def encode_grouping(message: Message, *, with_signature: bool = True) -> bytes:
+    """From the `DF` tag to the end of the signature part, or to the end of the content."""
+    date_time = message.date_time
+    if date_time is not None and len(date_time) != DATE_TIME_BYTES:
+        raise GbcsEncodeError("wrong length", path="date-time", expected="12 octets", found=str(len(date_time)), spec=_SPEC)
+    other_information = message.other_information.encode()
+    out = b"".join(
+        (
+            b"\xdf\x09",
+            bytes((message.cra,)),
+            _unsigned(message.originator_counter, 8, "originator counter"),
+            b"\x08",
+            message.business_originator_id.raw,
+            b"\x08",
+            message.business_target_id.raw,
+            b"\x00" if date_time is None else b"\x0c" + date_time,
+            ber_length(len(other_information)),
+            other_information,
+            ber_length(len(message.content)),
+            message.content,
+        )
+    )
+    if with_signature and message.signature is not None:
+        if len(message.signature) not in {0, SIGNATURE_BYTES}:
+            raise GbcsEncodeError("wrong length", path="signature", expected="0 or 64 octets", found=str(len(message.signature)), spec=_SPEC)
+        out += bytes((len(message.signature),)) + message.signature
+    return out
+
+
+def encode_message(message: Message) -> bytes:
+    """Write one whole message. Raises GbcsEncodeError when a value does not fit."""
+    if message.message_mac is None:
+        return encode_grouping(message)
+    if message.signature is None or len(message.message_mac) != TAG_BYTES:
+        raise GbcsEncodeError("a MACed message needs a signature part and a MAC of 12 octets", path="MAC", spec=_MAC_SPEC)
+    inner = encode_grouping(message)
+    length = ber_length(len(SECURITY_HEADER) + len(inner) + TAG_BYTES)
+    return b"".join((b"\xdd", _EMPTY_CIPHERING_FIELDS, length, SECURITY_HEADER, inner, message.message_mac))
+
+
+def signed_part(message: Message) -> bytes:
+    """What a signature covers: after the `DF` tag, to the last octet of the content. Spec: GBCS 7.2.7."""
+    return encode_grouping(message, with_signature=False)[1:]
+
+
+def _unsigned(value: int, size: int, path: str) -> bytes:
+    if not 0 <= value < 1 << (8 * size):
+        raise GbcsEncodeError("out of range", path=path, expected=f"{size} octets unsigned", found=str(value), spec=_SPEC)
+    return value.to_bytes(size, "big")
+
+
+__all__ = [
+    "MAX_COUNTER",
+    "MAX_MESSAGE_BYTES",
+    "SECURITY_HEADER",
+    "Message",
+    "OtherInformation",
+    "decode_message",
+    "encode_grouping",
+    "encode_message",
+    "signed_part",
+]

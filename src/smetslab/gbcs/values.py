@@ -1,0 +1,161 @@
+"""Named values: the JSON-able form of parameters, and the text forms of dates, shared by every payload kind.
+
+Each text form maps one to one onto octets: a value that has no readable form is written as `hex:` and its octets,
+so that decoding and encoding again always gives the same bytes.
+
+Spec: GBCS 9.2 (special date-times); IEC 62056-6-2 4.1.6.1 (date, time, date-time octets).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TypeAlias
+
+from smetslab.errors import GbcsEncodeError
+
+Value: TypeAlias = "None | bool | int | str | list[Value] | dict[str, Value]"
+Parameters: TypeAlias = dict[str, Value]
+
+IMMEDIATE = "immediate"
+NEVER = "never"
+HEX_PREFIX = "hex:"
+
+_SUFFIX = bytes.fromhex("008000FF")
+_IMMEDIATE_OCTETS = bytes(9) + _SUFFIX[1:]
+_NEVER_OCTETS = b"\xff" * 9 + _SUFFIX[1:]
+EPOCH_2000 = datetime(2000, 1, 1, tzinfo=UTC)
+_ANY = 0xFF
+
+
+def to_hex(octets: bytes) -> str:
+    return octets.hex().upper()
+
+
+def from_hex(text: Value, path: str) -> bytes:
+    """Octets of an upper- or lower-case hex string. Raises GbcsEncodeError."""
+    if not isinstance(text, str):
+        raise GbcsEncodeError("not a hex string", path=path, found=repr(text))
+    try:
+        return bytes.fromhex(text.removeprefix(HEX_PREFIX))
+    except ValueError as error:
+        raise GbcsEncodeError("not a hex string", path=path, found=repr(text)) from error
+
+
+def date_time_to_text(octets: bytes) -> str:
+    """`2030-01-15T09:00:00Z`, `immediate`, `never`, or `hex:` and the 12 octets."""
+    if octets == _IMMEDIATE_OCTETS:
+        return IMMEDIATE
+    if octets == _NEVER_OCTETS:
+        return NEVER
+    if len(octets) == 12 and octets[4] == _ANY and octets[8:] == _SUFFIX:  # noqa: PLR2004
+        year = int.from_bytes(octets[:2], "big")
+        try:
+            moment = datetime(year, octets[2], octets[3], octets[5], octets[6], octets[7], tzinfo=UTC)
+        except ValueError:
+            return HEX_PREFIX + to_hex(octets)
+        return utc_text(moment)
+    return HEX_PREFIX + to_hex(octets)
+
+
+def date_time_from_text(text: Value, path: str = "date-time") -> bytes:
+    """The 12 octets of a text that `date_time_to_text` gives. Raises GbcsEncodeError."""
+    if text == IMMEDIATE:
+        return _IMMEDIATE_OCTETS
+    if text == NEVER:
+        return _NEVER_OCTETS
+    if isinstance(text, str) and text.startswith(HEX_PREFIX):
+        return from_hex(text, path)
+    return date_time_octets(parse_utc(text, path))
+
+
+def date_time_octets(moment: datetime, *, status: int = 0xFF) -> bytes:
+    """The 12-octet date-time of GBCS: UTC, day of week and deviation unspecified. `moment` must be aware."""
+    utc = moment.astimezone(UTC)
+    return (
+        utc.year.to_bytes(2, "big")
+        + bytes((utc.month, utc.day, _ANY, utc.hour, utc.minute, utc.second))
+        + _SUFFIX[:3]
+        + bytes((status,))
+    )
+
+
+def date_time_value(octets: bytes) -> datetime | None:
+    """The moment that 12 octets name, None when they name none (immediate, never, wildcards)."""
+    text = date_time_to_text(octets)
+    if text in {IMMEDIATE, NEVER} or text.startswith(HEX_PREFIX):
+        return None
+    return parse_utc(text)
+
+
+def utc_text(moment: datetime) -> str:
+    """`2015-01-01T00:00:00Z`."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+
+
+def parse_utc(text: Value, path: str = "date-time") -> datetime:
+    """The moment of an ISO text in UTC. Raises GbcsEncodeError."""
+    if isinstance(text, str) and text.endswith("Z"):
+        try:
+            return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
+        except ValueError:
+            pass
+    raise GbcsEncodeError("not a date-time", path=path, expected="such as 2030-01-15T09:00:00Z", found=repr(text))
+
+
+def seconds_to_text(seconds: int) -> str:
+    """Seconds since 2000-01-01T00:00:00Z as text."""
+    return utc_text(EPOCH_2000 + timedelta(seconds=seconds))
+
+
+def seconds_from_text(text: Value, path: str = "time") -> int:
+    return seconds_since_2000(parse_utc(text, path))
+
+
+def seconds_since_2000(moment: datetime) -> int:
+    """Whole seconds since 2000-01-01T00:00:00Z, as logs and ZCL count them."""
+    return int((moment - EPOCH_2000).total_seconds())
+
+
+def date_to_text(octets: bytes) -> str:
+    """`2015-05-01`, `*-12-25` for every year, or `hex:` and the 5 octets."""
+    if len(octets) == 5 and octets[4] == _ANY:  # noqa: PLR2004
+        wild = octets[:2] == b"\xff\xff"
+        year = 2000 if wild else int.from_bytes(octets[:2], "big")
+        try:
+            text = date(year, octets[2], octets[3]).isoformat()
+        except ValueError:
+            return HEX_PREFIX + to_hex(octets)
+        return f"*{text[4:]}" if wild else text
+    return HEX_PREFIX + to_hex(octets)
+
+
+def date_from_text(text: Value, path: str = "date") -> bytes:
+    if isinstance(text, str) and text.startswith(HEX_PREFIX):
+        return from_hex(text, path)
+    wild = isinstance(text, str) and text.startswith("*-")
+    try:
+        if not isinstance(text, str):
+            raise ValueError
+        day = date.fromisoformat(f"2000{text[1:]}" if wild else text)
+    except ValueError as error:
+        raise GbcsEncodeError("not a date", path=path, expected="such as 2015-05-01 or *-12-25", found=repr(text)) from error
+    return (b"\xff\xff" if wild else day.year.to_bytes(2, "big")) + bytes((day.month, day.day, _ANY))
+
+
+def time_to_text(octets: bytes) -> str:
+    """`07:00:00`, or `hex:` and the 4 octets."""
+    if len(octets) == 4 and octets[0] < 24 and octets[1] < 60 and octets[2] < 60 and octets[3] == 0:  # noqa: PLR2004
+        return f"{octets[0]:02}:{octets[1]:02}:{octets[2]:02}"
+    return HEX_PREFIX + to_hex(octets)
+
+
+def time_from_text(text: Value, path: str = "time") -> bytes:
+    if isinstance(text, str) and text.startswith(HEX_PREFIX):
+        return from_hex(text, path)
+    if isinstance(text, str):
+        parts = text.split(":")
+        if len(parts) == 3 and all(len(part) == 2 and part.isdecimal() for part in parts):  # noqa: PLR2004
+            octets = bytes([int(part) for part in parts]) + b"\x00"
+            if time_to_text(octets) == text:
+                return octets
+    raise GbcsEncodeError("not a time", path=path, expected="such as 07:00:00", found=repr(text))

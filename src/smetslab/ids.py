@@ -1,0 +1,41 @@
+"""Identifiers as tiny frozen values."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_EUI64 = re.compile(r"(?:[0-9A-Fa-f]{2}-){7}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{2}:){7}[0-9A-Fa-f]{2}|[0-9A-Fa-f]{16}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Eui64:
+    """An EUI-64: Entity Identifier of a device or remote party, eight octets, most significant first."""
+
+    raw: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.raw) != 8:
+            raise ValueError(f"an EUI-64 has 8 octets, not {len(self.raw)}")
+
+    @classmethod
+    def parse(cls, text: str) -> Eui64:
+        """Read `90B3D51F30010000`, `90-B3-D5-1F-30-01-00-00` or the colon form; ValueError otherwise."""
+        if not _EUI64.fullmatch(text):
+            raise ValueError(f"not an EUI-64: {text!r} (expected 16 hex digits, or 8 pairs joined by '-')")
+        return cls(bytes.fromhex(text.replace("-", "").replace(":", "")))
+
+    def dashed(self) -> str:
+        """The DUIS form: upper-case pairs joined by dashes."""
+        return self.raw.hex("-").upper()
+
+    def __str__(self) -> str:
+        return self.raw.hex().upper()
+
+
+MAX_COUNTER = 2**64 - 1
+
+
+def format_message_code(code: int) -> str:
+    """The way GBCS prints a Message Code: `0x0062`."""
+    return f"0x{code:04X}"
