@@ -1,7 +1,9 @@
 """Cryptographic primitives of GBCS, in one place.
 
-Only this module and `smetslab.pki` import `cryptography`. Keys are parsed once into objects that show no secret
-in their representation; ECDH runs once for each pair of keys (`SharedSecrets`), the key derivation for each message.
+Only this module and `smetslab.pki` import `cryptography`. Keys are parsed once into objects that show no
+secret
+in their representation; ECDH runs once for each pair of keys (`SharedSecrets`), the key derivation for each
+message.
 
 Spec: GBCS 4.3.2, 4.3.3 (P-256, SHA-256, AES-128-GCM with a 96-bit tag, raw r|s signatures).
 """
@@ -61,10 +63,13 @@ class PublicKey:
         return self._key
 
     def verify(self, signature: bytes, data: bytes) -> bool:
-        """True when `signature` (raw r|s, 64 octets) over SHA-256 of `data` is this key's. Spec: GBCS 4.3.3."""
+        """True when `signature` (raw r|s, 64 octets) over SHA-256 of `data` is this key's. Spec: GBCS
+        4.3.3."""
         if len(signature) != SIGNATURE_BYTES:
             return False
-        der = encode_dss_signature(int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big"))
+        der = encode_dss_signature(
+            int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+        )
         try:
             self._key.verify(der, data, _SIGN_RANDOM)
         except InvalidSignature:
@@ -103,8 +108,12 @@ class PrivateKey:
 
     @classmethod
     def from_seed(cls, seed: bytes) -> PrivateKey:
-        """A key that depends on `seed` alone (at least 32 octets of it), for reproducible test hierarchies."""
-        scalar = int.from_bytes(hashlib.sha512(b"smetslab P-256 key" + seed).digest(), "big") % (P256_ORDER - 1) + 1
+        """A key that depends on `seed` alone (at least 32 octets of it), for reproducible test
+        hierarchies."""
+        scalar = (
+            int.from_bytes(hashlib.sha512(b"smetslab P-256 key" + seed).digest(), "big") % (P256_ORDER - 1)
+            + 1
+        )
         return cls(ec.derive_private_key(scalar, _CURVE))
 
     @property
@@ -131,7 +140,8 @@ class PrivateKey:
 
 
 class SharedSecrets:
-    """The ECDH results of one actor, kept by key pair: no ECDH for each message. Bounded, least recent dropped."""
+    """The ECDH results of one actor, kept by key pair: no ECDH for each message. Bounded, least recent
+    dropped."""
 
     def __init__(self, limit: int = 4096) -> None:
         self._limit = limit

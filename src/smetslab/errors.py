@@ -15,7 +15,8 @@ class CodecError(SmetsLabError):
     """Bytes cannot be the thing they are read as, or a value cannot be written as bytes.
 
     Attributes: `what` (one clause of plain words), `offset` (byte offset from the start of the outermost
-    message, None for values that have no place yet), `path` (field path such as `grouping header: originator`),
+    message, None for values that have no place yet), `path` (field path such as `grouping header:
+    originator`),
     `expected`, `found`, `spec` (document and section).
     """
 
@@ -50,7 +51,8 @@ class CodecError(SmetsLabError):
         return text
 
     def within(self, prefix: str) -> CodecError:
-        """The same error with `prefix` put before its field path; used while an error climbs out of a nest."""
+        """The same error with `prefix` put before its field path; used while an error climbs out of a
+        nest."""
         path = f"{prefix}.{self.path}" if self.path else prefix
         return type(self)(
             self.what,

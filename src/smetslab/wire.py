@@ -8,8 +8,8 @@ from smetslab.errors import CodecError, GbcsDecodeError
 class Reader:
     """A cursor over `data[position:end]`; `error` is the exception class to raise.
 
-    Offsets in errors are positions in `data` plus `base`, so a nested reader over a copied part can still name
-    the place in the outermost message.
+    Offsets in errors are positions in `data` plus `base`, so a nested reader over a copied part can still
+    name the place in the outermost message.
     """
 
     __slots__ = ("base", "data", "end", "error", "position")
@@ -38,7 +38,9 @@ class Reader:
         """The offset to name in an error."""
         return self.base + self.position
 
-    def fail(self, what: str, *, path: str = "", expected: str = "", found: str = "", spec: str = "") -> CodecError:
+    def fail(
+        self, what: str, *, path: str = "", expected: str = "", found: str = "", spec: str = ""
+    ) -> CodecError:
         """An error of this reader's class at the present position; the caller raises it."""
         return self.error(what, offset=self.offset, path=path, expected=expected, found=found, spec=spec)
 
@@ -98,7 +100,9 @@ class Reader:
         size = first & 0x7F
         if not 1 <= size <= 4:
             self.position = start
-            raise self.fail("length of unsupported size", path=path, expected="00..7F or 81..84", found=f"{first:02X}")
+            raise self.fail(
+                "length of unsupported size", path=path, expected="00..7F or 81..84", found=f"{first:02X}"
+            )
         value = self.unsigned(size, path)
         if value < 0x80 or (size > 1 and value < 1 << (8 * (size - 1))):
             self.position = start
@@ -113,7 +117,9 @@ class Reader:
     def finish(self, path: str = "") -> None:
         """Fail when bytes are left over."""
         if self.position != self.end:
-            raise self.fail("trailing bytes", path=path, expected="the end", found=f"{self.remaining} more bytes")
+            raise self.fail(
+                "trailing bytes", path=path, expected="the end", found=f"{self.remaining} more bytes"
+            )
 
 
 def ber_length(value: int) -> bytes:

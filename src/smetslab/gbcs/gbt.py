@@ -1,12 +1,14 @@
 """General block transfer: messages too long for one transfer, carried in numbered blocks.
 
 Each block is an envelope of its own, told from a message by its populated transaction id (`DD 09` instead of
-`DD 00`). The blocks' data, concatenated, is an ordinary message, which is then authenticated as usual; a block has
+`DD 00`). The blocks' data, concatenated, is an ordinary message, which is then authenticated as usual; a
+block has
 no protection. `BlockTransfer` is the whole engine of one actor: sans-I/O, fed with octets and the time.
 
-Blocks that leave in one go form a window: all but its last have the streaming bit. The receiver answers a block
-without that bit with an acknowledgement, a block without data whose `acknowledged` is the highest number up to
-which nothing is missing; the sender goes on from there.
+Blocks that leave in one go form a window: all but its last have the streaming bit. The receiver answers a
+block
+without that bit with an acknowledgement, a block without data whose `acknowledged` is the highest number up
+to which nothing is missing; the sender goes on from there.
 
 No published message shows a block. The layout is that of published dissectors; window, timers, the security
 control octet and the header of an acknowledgement are unverified, and parameters where they can be.
@@ -37,7 +39,8 @@ _SECURITY_HEADER = bytes(5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockRules:
-    """Sizes and timers. Only `block_octets` is published; the rest is unverified and therefore configurable."""
+    """Sizes and timers. Only `block_octets` is published; the rest is unverified and therefore
+    configurable."""
 
     block_octets: int = 1200
     window: int = 8
@@ -54,7 +57,8 @@ class BlockRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """One block, or an acknowledgement (no data). `number` counts from 1; `acknowledged` is 0 when nothing is."""
+    """One block, or an acknowledgement (no data). `number` counts from 1; `acknowledged` is 0 when nothing
+    is."""
 
     cra: Cra
     originator_counter: int
@@ -109,9 +113,11 @@ def decode_block(data: bytes) -> Block:
     reader = Reader(data)
     reader.expect(BLOCK_MARK, "block.tag and transaction id length", _SPEC)
     cra = reader.u8("block.CRA flag")
-    if not 1 <= cra <= 3:  # noqa: PLR2004
+    if not 1 <= cra <= 3:
         reader.position -= 1
-        raise reader.fail("unknown CRA flag", path="block.CRA flag", expected="01, 02 or 03", found=f"{cra:02X}", spec=_SPEC)
+        raise reader.fail(
+            "unknown CRA flag", path="block.CRA flag", expected="01, 02 or 03", found=f"{cra:02X}", spec=_SPEC
+        )
     counter = reader.unsigned(8, "block.originator counter")
     reader.expect(b"\x08", "block.originator length", _SPEC)
     originator = Eui64(reader.take(8, "block.business originator id"))
@@ -170,7 +176,13 @@ def segment(message: bytes, rules: BlockRules) -> tuple[Block, ...]:
     size = rules.block_octets
     parts = [message[start : start + size] for start in range(0, len(message), size)]
     if len(parts) > MAX_BLOCK_NUMBER:
-        raise GbcsDecodeError("too many blocks", path="block", expected=f"at most {MAX_BLOCK_NUMBER}", found=str(len(parts)), spec=_SPEC)
+        raise GbcsDecodeError(
+            "too many blocks",
+            path="block",
+            expected=f"at most {MAX_BLOCK_NUMBER}",
+            found=str(len(parts)),
+            spec=_SPEC,
+        )
     return tuple(
         Block(
             cra=header.cra,
@@ -235,8 +247,8 @@ class Expired:
 class BlockTransfer:
     """Segments what leaves, reassembles what arrives: the block transfer of one actor.
 
-    A block whose number is taken already, that belongs to a finished message or that would exceed the bounds is
-    not kept. Blocks may come in any order.
+    A block whose number is taken already, that belongs to a finished message or that would exceed the
+    bounds is not kept. Blocks may come in any order.
     """
 
     def __init__(self, rules: BlockRules | None = None) -> None:
@@ -271,7 +283,8 @@ class BlockTransfer:
         return min(times, default=None)
 
     def expire(self, now: float) -> Expired:
-        """Resend what was not acknowledged in time; give up what was tried often enough or never completed."""
+        """Resend what was not acknowledged in time; give up what was tried often enough or never
+        completed."""
         resend: list[bytes] = []
         abandoned: list[_Key] = []
         for key, outgoing in list(self._outgoing.items()):
@@ -354,6 +367,13 @@ def routing(data: bytes) -> tuple[Eui64, Eui64]:
         block = decode_block(data)
         return block.business_originator_id, block.business_target_id
     if data[:1] and data[0] not in {GENERAL_CIPHERING, 0xDF}:
-        raise GbcsDecodeError("unknown first byte", offset=0, path="message", expected="DD or DF", found=f"{data[0]:02X}", spec=_SPEC)
+        raise GbcsDecodeError(
+            "unknown first byte",
+            offset=0,
+            path="message",
+            expected="DD or DF",
+            found=f"{data[0]:02X}",
+            spec=_SPEC,
+        )
     message = decode_message(data)
     return message.business_originator_id, message.business_target_id

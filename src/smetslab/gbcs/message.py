@@ -77,7 +77,7 @@ class OtherInformation:
         if self.supplementary_originator_counter is not None:
             out += _unsigned(self.supplementary_originator_counter, 8, "supplementary originator counter")
         if self.key_agreement_certificate is not None:
-            if len(self.key_agreement_certificate) <= 8:  # noqa: PLR2004 - would read back as a counter
+            if len(self.key_agreement_certificate) <= 8:
                 raise GbcsEncodeError("certificate too short", path="other information", spec=_SPEC)
             out += self.key_agreement_certificate
         return out
@@ -110,7 +110,12 @@ class Message:
 def decode_message(data: bytes) -> Message:
     """Read one whole message. Raises GbcsDecodeError with the first offset that does not fit."""
     if len(data) > MAX_MESSAGE_BYTES:
-        raise GbcsDecodeError("message too long", offset=MAX_MESSAGE_BYTES, expected=f"at most {MAX_MESSAGE_BYTES} bytes", found=str(len(data)))
+        raise GbcsDecodeError(
+            "message too long",
+            offset=MAX_MESSAGE_BYTES,
+            expected=f"at most {MAX_MESSAGE_BYTES} bytes",
+            found=str(len(data)),
+        )
     reader = Reader(data)
     tag = reader.peek()
     if tag == GENERAL_SIGNING:
@@ -124,7 +129,7 @@ def decode_message(data: bytes) -> Message:
             spec=_MAC_SPEC,
         )
     reader.u8()
-    if reader.peek() == 0x09:  # noqa: PLR2004 - a populated transaction id marks a block
+    if reader.peek() == 0x09:
         raise reader.fail(
             "a general-block-transfer block, which is reassembled before it is read as a message",
             path="MAC header.transaction id",
@@ -153,7 +158,7 @@ def _decode_grouping(reader: Reader, message_mac: bytes | None) -> Message:
     reader.expect(b"\xdf\x09", "grouping header.tag and transaction id length", _SPEC)
     cra_offset = reader.position
     cra = reader.u8("grouping header.CRA flag")
-    if not 1 <= cra <= 3:  # noqa: PLR2004
+    if not 1 <= cra <= 3:
         reader.position = cra_offset
         raise reader.fail(
             "unknown CRA flag",
@@ -189,7 +194,11 @@ def _decode_grouping(reader: Reader, message_mac: bytes | None) -> Message:
         if signature_length not in {0, SIGNATURE_BYTES}:
             reader.position -= 1
             raise reader.fail(
-                "wrong signature length", path="signature length", expected="00 or 40", found=str(signature_length), spec=_SPEC
+                "wrong signature length",
+                path="signature length",
+                expected="00 or 40",
+                found=str(signature_length),
+                spec=_SPEC,
             )
         signature = reader.take(signature_length, "signature")
         reader.finish("signature")
@@ -215,20 +224,24 @@ def _decode_other_information(reader: Reader) -> OtherInformation:
     if fields is None:
         reader.position = start
         raise reader.fail(
-            "no variant has this length", path=f"{path} length", expected="2, 10, 18, 26 or more", found=str(length), spec=_SPEC
+            "no variant has this length",
+            path=f"{path} length",
+            expected="2, 10, 18, 26 or more",
+            found=str(length),
+            spec=_SPEC,
         )
     code = reader.unsigned(2, f"{path}.message code")
     party = Eui64(reader.take(8, f"{path}.supplementary remote party id")) if fields >= 1 else None
-    counter = reader.unsigned(8, f"{path}.supplementary remote party counter") if fields >= 2 else None  # noqa: PLR2004
+    counter = reader.unsigned(8, f"{path}.supplementary remote party counter") if fields >= 2 else None
     return OtherInformation(
         message_code=code,
         supplementary_remote_party_id=party,
         supplementary_remote_party_counter=counter,
         supplementary_originator_counter=(
-            reader.unsigned(8, f"{path}.supplementary originator counter") if fields == 3 else None  # noqa: PLR2004
+            reader.unsigned(8, f"{path}.supplementary originator counter") if fields == 3 else None
         ),
         key_agreement_certificate=(
-            reader.take(length - 18, f"{path}.key agreement certificate") if fields == 4 else None  # noqa: PLR2004
+            reader.take(length - 18, f"{path}.key agreement certificate") if fields == 4 else None
         ),
     )
 
@@ -237,7 +250,9 @@ def encode_grouping(message: Message, *, with_signature: bool = True) -> bytes:
     """From the `DF` tag to the end of the signature part, or to the end of the content."""
     date_time = message.date_time
     if date_time is not None and len(date_time) != DATE_TIME_BYTES:
-        raise GbcsEncodeError("wrong length", path="date-time", expected="12 octets", found=str(len(date_time)), spec=_SPEC)
+        raise GbcsEncodeError(
+            "wrong length", path="date-time", expected="12 octets", found=str(len(date_time)), spec=_SPEC
+        )
     other_information = message.other_information.encode()
     out = b"".join(
         (
@@ -257,7 +272,13 @@ def encode_grouping(message: Message, *, with_signature: bool = True) -> bytes:
     )
     if with_signature and message.signature is not None:
         if len(message.signature) not in {0, SIGNATURE_BYTES}:
-            raise GbcsEncodeError("wrong length", path="signature", expected="0 or 64 octets", found=str(len(message.signature)), spec=_SPEC)
+            raise GbcsEncodeError(
+                "wrong length",
+                path="signature",
+                expected="0 or 64 octets",
+                found=str(len(message.signature)),
+                spec=_SPEC,
+            )
         out += bytes((len(message.signature),)) + message.signature
     return out
 
@@ -267,7 +288,9 @@ def encode_message(message: Message) -> bytes:
     if message.message_mac is None:
         return encode_grouping(message)
     if message.signature is None or len(message.message_mac) != TAG_BYTES:
-        raise GbcsEncodeError("a MACed message needs a signature part and a MAC of 12 octets", path="MAC", spec=_MAC_SPEC)
+        raise GbcsEncodeError(
+            "a MACed message needs a signature part and a MAC of 12 octets", path="MAC", spec=_MAC_SPEC
+        )
     inner = encode_grouping(message)
     length = ber_length(len(SECURITY_HEADER) + len(inner) + TAG_BYTES)
     return b"".join((b"\xdd", _EMPTY_CIPHERING_FIELDS, length, SECURITY_HEADER, inner, message.message_mac))
@@ -280,7 +303,9 @@ def signed_part(message: Message) -> bytes:
 
 def _unsigned(value: int, size: int, path: str) -> bytes:
     if not 0 <= value < 1 << (8 * size):
-        raise GbcsEncodeError("out of range", path=path, expected=f"{size} octets unsigned", found=str(value), spec=_SPEC)
+        raise GbcsEncodeError(
+            "out of range", path=path, expected=f"{size} octets unsigned", found=str(value), spec=_SPEC
+        )
     return value.to_bytes(size, "big")
 
 

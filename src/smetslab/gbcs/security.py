@@ -45,11 +45,16 @@ def initialization_vector(originator: Eui64) -> bytes:
 def compute_mac(message: Message, secret: bytes) -> bytes:
     """The 12-octet MAC of `message` under the shared secret of the parties of `mac_parties`."""
     if message.signature is None:
-        raise GbcsEncodeError("a MACed message needs a signature part, if only of length 00", path="MAC", spec="GBCS 7.2.8")
+        raise GbcsEncodeError(
+            "a MACed message needs a signature part, if only of length 00", path="MAC", spec="GBCS 7.2.8"
+        )
     key = derive_key(
         secret,
         other_info(
-            message.cra, message.business_originator_id, message.originator_counter, message.business_target_id
+            message.cra,
+            message.business_originator_id,
+            message.originator_counter,
+            message.business_target_id,
         ),
     )
     iv = initialization_vector(message.business_originator_id)
@@ -121,7 +126,9 @@ class EncryptionContext:
         )
 
     def key(self, secret: bytes) -> bytes:
-        return derive_key(secret, other_info(ENCRYPTION_TRANSACTION, self.device, self.counter, self.recipient))
+        return derive_key(
+            secret, other_info(ENCRYPTION_TRANSACTION, self.device, self.counter, self.recipient)
+        )
 
     def encrypt(self, secret: bytes, plaintext: bytes) -> bytes:
         """Security header, ciphertext, 12-octet tag."""

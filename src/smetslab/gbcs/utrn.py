@@ -1,7 +1,7 @@
 """Unique Transaction Reference Numbers: build, parse, validate, rebuild the full counter.
 
-A UTRN is 20 decimal digits: a 64-bit token (PTUT) plus a constant, and a check digit. The token carries the low
-ten bits of the UTRN counter, the value, and the last four octets of a GMAC tag.
+A UTRN is 20 decimal digits: a 64-bit token (PTUT) plus a constant, and a check digit. The token carries the
+low ten bits of the UTRN counter, the value, and the last four octets of a GMAC tag.
 
 Spec: GBCS 14.2 to 14.8.
 """
@@ -103,15 +103,26 @@ def check_digit(body: str) -> str:
 
 
 def parse_utrn(text: str) -> Utrn:
-    """Read 20 digits. Raises GbcsDecodeError on a wrong length, a wrong check digit or a token out of range."""
+    """Read 20 digits. Raises GbcsDecodeError on a wrong length, a wrong check digit or a token out of
+    range."""
     if len(text) != UTRN_DIGITS or not (text.isascii() and text.isdecimal()):
-        raise GbcsDecodeError("not a UTRN", path="UTRN", expected="20 digits", found=repr(text[:40]), spec=_SPEC)
+        raise GbcsDecodeError(
+            "not a UTRN", path="UTRN", expected="20 digits", found=repr(text[:40]), spec=_SPEC
+        )
     body, last = text[:-1], text[-1]
     if check_digit(body) != last:
-        raise GbcsDecodeError("wrong check digit", path="UTRN", expected=check_digit(body), found=last, spec="GBCS 14.8")
+        raise GbcsDecodeError(
+            "wrong check digit", path="UTRN", expected=check_digit(body), found=last, spec="GBCS 14.8"
+        )
     token = int(body) - PPTD_OFFSET
     if not 0 <= token < 1 << 57:
-        raise GbcsDecodeError("token out of range", path="UTRN", expected="seven leading zero bits", found=str(token), spec=_SPEC)
+        raise GbcsDecodeError(
+            "token out of range",
+            path="UTRN",
+            expected="seven leading zero bits",
+            found=str(token),
+            spec=_SPEC,
+        )
     return Utrn(
         truncated_counter=token >> 47 & 0x3FF,
         value_class=token >> 45 & 0x3,
@@ -128,7 +139,15 @@ def utrn_tag(upper_half: bytes, secret: bytes, supplier: Eui64, device: Eui64, c
     """
     key = derive_key(secret, other_info(Cra.COMMAND, supplier, counter, device))
     aad = b"".join(
-        (SECURITY_HEADER, b"\x00", supplier.raw, device.raw, bytes((Cra.COMMAND,)), counter.to_bytes(8, "big"), upper_half)
+        (
+            SECURITY_HEADER,
+            b"\x00",
+            supplier.raw,
+            device.raw,
+            bytes((Cra.COMMAND,)),
+            counter.to_bytes(8, "big"),
+            upper_half,
+        )
     )
     return gmac(key, initialization_vector(supplier), aad)
 
@@ -136,12 +155,23 @@ def utrn_tag(upper_half: bytes, secret: bytes, supplier: Eui64, device: Eui64, c
 def build_utrn(
     *, counter: int, value_class: ValueClass, value: int, secret: bytes, supplier: Eui64, device: Eui64
 ) -> Utrn:
-    """The UTRN for a credit. Raises GbcsEncodeError when the counter or the value does not fit. Spec: GBCS 14.2."""
+    """The UTRN for a credit. Raises GbcsEncodeError when the counter or the value does not fit. Spec: GBCS
+    14.2."""
     if not 0 <= value <= MAX_VALUE:
-        raise GbcsEncodeError("value does not fit", path="UTRN.value", expected=f"0 to {MAX_VALUE}", found=str(value), spec=_SPEC)
+        raise GbcsEncodeError(
+            "value does not fit",
+            path="UTRN.value",
+            expected=f"0 to {MAX_VALUE}",
+            found=str(value),
+            spec=_SPEC,
+        )
     if not 0 <= counter < 1 << 64 or counter % COUNTER_UNIT:
         raise GbcsEncodeError(
-            "not a UTRN counter", path="UTRN.counter", expected="a multiple of 2^32 below 2^64", found=str(counter), spec=_SPEC
+            "not a UTRN counter",
+            path="UTRN.counter",
+            expected="a multiple of 2^32 below 2^64",
+            found=str(counter),
+            spec=_SPEC,
         )
     draft = Utrn(counter // COUNTER_UNIT % COUNTER_MODULUS, value_class, value, bytes(4))
     tag = utrn_tag(draft.upper_half, secret, supplier, device, counter)

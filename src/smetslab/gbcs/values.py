@@ -1,7 +1,7 @@
 """Named values: the JSON-able form of parameters, and the text forms of dates, shared by every payload kind.
 
-Each text form maps one to one onto octets: a value that has no readable form is written as `hex:` and its octets,
-so that decoding and encoding again always gives the same bytes.
+Each text form maps one to one onto octets: a value that has no readable form is written as `hex:` and its
+octets, so that decoding and encoding again always gives the same bytes.
 
 Spec: GBCS 9.2 (special date-times); IEC 62056-6-2 4.1.6.1 (date, time, date-time octets).
 """
@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from smetslab.errors import GbcsEncodeError
 
-Value: TypeAlias = "None | bool | int | str | list[Value] | dict[str, Value]"
+Value: TypeAlias = "bool | int | str | list[Value] | dict[str, Value] | None"
 Parameters: TypeAlias = dict[str, Value]
 
 IMMEDIATE = "immediate"
@@ -47,7 +47,7 @@ def date_time_to_text(octets: bytes) -> str:
         return IMMEDIATE
     if octets == _NEVER_OCTETS:
         return NEVER
-    if len(octets) == 12 and octets[4] == _ANY and octets[8:] == _SUFFIX:  # noqa: PLR2004
+    if len(octets) == 12 and octets[4] == _ANY and octets[8:] == _SUFFIX:
         year = int.from_bytes(octets[:2], "big")
         try:
             moment = datetime(year, octets[2], octets[3], octets[5], octets[6], octets[7], tzinfo=UTC)
@@ -99,7 +99,9 @@ def parse_utc(text: Value, path: str = "date-time") -> datetime:
             return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
         except ValueError:
             pass
-    raise GbcsEncodeError("not a date-time", path=path, expected="such as 2030-01-15T09:00:00Z", found=repr(text))
+    raise GbcsEncodeError(
+        "not a date-time", path=path, expected="such as 2030-01-15T09:00:00Z", found=repr(text)
+    )
 
 
 def seconds_to_text(seconds: int) -> str:
@@ -118,7 +120,7 @@ def seconds_since_2000(moment: datetime) -> int:
 
 def date_to_text(octets: bytes) -> str:
     """`2015-05-01`, `*-12-25` for every year, or `hex:` and the 5 octets."""
-    if len(octets) == 5 and octets[4] == _ANY:  # noqa: PLR2004
+    if len(octets) == 5 and octets[4] == _ANY:
         wild = octets[:2] == b"\xff\xff"
         year = 2000 if wild else int.from_bytes(octets[:2], "big")
         try:
@@ -132,19 +134,20 @@ def date_to_text(octets: bytes) -> str:
 def date_from_text(text: Value, path: str = "date") -> bytes:
     if isinstance(text, str) and text.startswith(HEX_PREFIX):
         return from_hex(text, path)
-    wild = isinstance(text, str) and text.startswith("*-")
+    given = text if isinstance(text, str) else ""
+    wild = given.startswith("*-")
     try:
-        if not isinstance(text, str):
-            raise ValueError
-        day = date.fromisoformat(f"2000{text[1:]}" if wild else text)
+        day = date.fromisoformat(f"2000{given[1:]}" if wild else given)
     except ValueError as error:
-        raise GbcsEncodeError("not a date", path=path, expected="such as 2015-05-01 or *-12-25", found=repr(text)) from error
+        raise GbcsEncodeError(
+            "not a date", path=path, expected="such as 2015-05-01 or *-12-25", found=repr(text)
+        ) from error
     return (b"\xff\xff" if wild else day.year.to_bytes(2, "big")) + bytes((day.month, day.day, _ANY))
 
 
 def time_to_text(octets: bytes) -> str:
     """`07:00:00`, or `hex:` and the 4 octets."""
-    if len(octets) == 4 and octets[0] < 24 and octets[1] < 60 and octets[2] < 60 and octets[3] == 0:  # noqa: PLR2004
+    if len(octets) == 4 and octets[0] < 24 and octets[1] < 60 and octets[2] < 60 and octets[3] == 0:
         return f"{octets[0]:02}:{octets[1]:02}:{octets[2]:02}"
     return HEX_PREFIX + to_hex(octets)
 
@@ -154,7 +157,7 @@ def time_from_text(text: Value, path: str = "time") -> bytes:
         return from_hex(text, path)
     if isinstance(text, str):
         parts = text.split(":")
-        if len(parts) == 3 and all(len(part) == 2 and part.isdecimal() for part in parts):  # noqa: PLR2004
+        if len(parts) == 3 and all(len(part) == 2 and part.isdecimal() for part in parts):
             octets = bytes([int(part) for part in parts]) + b"\x00"
             if time_to_text(octets) == text:
                 return octets

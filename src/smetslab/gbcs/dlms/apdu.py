@@ -19,7 +19,8 @@ ACCESS_RESPONSE = 0xDA
 DATA_NOTIFICATION = 0x0F
 
 BREAK_ON_ERROR = 0x20
-"""First octet of long-invoke-id-and-priority: break on error, unconfirmed, normal priority. Spec: GBCS 7.3."""
+"""First octet of long-invoke-id-and-priority: break on error, unconfirmed, normal priority. Spec: GBCS
+7.3."""
 
 MAX_SPECIFICATIONS = 1024
 """Most items of one access list. The longest published one has 131."""
@@ -41,7 +42,7 @@ class Obis:
         if match is None:
             raise ValueError(f"not a logical name: {text!r} (expected A-B:C.D.E.F)")
         groups = [int(group) if group is not None else 255 for group in match.groups()]
-        if max(groups) > 255:  # noqa: PLR2004
+        if max(groups) > 255:
             raise ValueError(f"not a logical name: {text!r} (a group exceeds 255)")
         return cls(bytes(groups))
 
@@ -177,7 +178,8 @@ Apdu: TypeAlias = AccessRequest | AccessResponse | DataNotification
 
 
 def long_invoke_id(originator_counter: int) -> int:
-    """long-invoke-id-and-priority for a message: break on error, low 24 bits of the counter. Spec: GBCS 7.3."""
+    """long-invoke-id-and-priority for a message: break on error, low 24 bits of the counter. Spec: GBCS
+    7.3."""
     return BREAK_ON_ERROR << 24 | originator_counter & 0xFFFFFF
 
 
@@ -192,12 +194,24 @@ def decode_apdu(content: bytes, *, base: int = 0) -> Apdu:
     tag = reader.u8("APDU.tag")
     if tag not in {ACCESS_REQUEST, ACCESS_RESPONSE, DATA_NOTIFICATION}:
         reader.position = 0
-        raise reader.fail("not an APDU of GBCS", path="APDU.tag", expected="D9, DA or 0F", found=f"{tag:02X}", spec="GBCS 7.3")
+        raise reader.fail(
+            "not an APDU of GBCS",
+            path="APDU.tag",
+            expected="D9, DA or 0F",
+            found=f"{tag:02X}",
+            spec="GBCS 7.3",
+        )
     invoke_id = reader.unsigned(4, "APDU.long-invoke-id-and-priority")
     date_time_length = reader.ber_length("APDU.date-time length")
     if date_time_length not in {0, 12}:
         reader.position -= 1
-        raise reader.fail("wrong date-time length", path="APDU.date-time length", expected="00 or 0C", found=str(date_time_length), spec=_SPEC)
+        raise reader.fail(
+            "wrong date-time length",
+            path="APDU.date-time length",
+            expected="00 or 0C",
+            found=str(date_time_length),
+            spec=_SPEC,
+        )
     date_time = reader.take(date_time_length, "APDU.date-time")
     apdu: Apdu
     if tag == DATA_NOTIFICATION:
@@ -216,15 +230,26 @@ def decode_apdu(content: bytes, *, base: int = 0) -> Apdu:
 def _read_specifications(reader: Reader) -> tuple[Specification, ...]:
     count = reader.ber_length("access list.count")
     if count > MAX_SPECIFICATIONS:
-        raise reader.fail("access list too long", path="access list.count", expected=f"at most {MAX_SPECIFICATIONS}", found=str(count))
+        raise reader.fail(
+            "access list too long",
+            path="access list.count",
+            expected=f"at most {MAX_SPECIFICATIONS}",
+            found=str(count),
+        )
     return tuple([_read_specification(reader, f"access list[{i}]") for i in range(count)])
 
 
 def _read_specification(reader: Reader, path: str) -> Specification:
     octet = reader.u8(path)
-    if not 1 <= octet <= 5:  # noqa: PLR2004
+    if not 1 <= octet <= 5:
         reader.position -= 1
-        raise reader.fail("unknown choice", path=f"{path}.choice", expected="01 get .. 05 set with selection", found=f"{octet:02X}", spec=_SPEC)
+        raise reader.fail(
+            "unknown choice",
+            path=f"{path}.choice",
+            expected="01 get .. 05 set with selection",
+            found=f"{octet:02X}",
+            spec=_SPEC,
+        )
     choice = Choice(octet)
     class_id = reader.unsigned(2, f"{path}.class")
     obis = Obis(reader.take(6, f"{path}.logical name"))
@@ -240,8 +265,16 @@ def _read_list(reader: Reader, expected: int | None) -> tuple[Data, ...]:
     count = reader.ber_length("data list.count")
     if count > MAX_SPECIFICATIONS or (expected is not None and count != expected):
         reader.position = start
-        wanted = f"at most {MAX_SPECIFICATIONS}" if expected is None else f"{expected}, one for each specification"
-        raise reader.fail("wrong number of data items", path="data list.count", expected=wanted, found=str(count), spec=_SPEC)
+        wanted = (
+            f"at most {MAX_SPECIFICATIONS}" if expected is None else f"{expected}, one for each specification"
+        )
+        raise reader.fail(
+            "wrong number of data items",
+            path="data list.count",
+            expected=wanted,
+            found=str(count),
+            spec=_SPEC,
+        )
     return tuple([read_data(reader, f"data list[{i}]") for i in range(count)])
 
 
@@ -250,13 +283,25 @@ def _read_results(reader: Reader, expected: int) -> tuple[AccessResult, ...]:
     count = reader.ber_length("result list.count")
     if count != expected:
         reader.position = start
-        raise reader.fail("wrong number of results", path="result list.count", expected=str(expected), found=str(count), spec=_SPEC)
+        raise reader.fail(
+            "wrong number of results",
+            path="result list.count",
+            expected=str(expected),
+            found=str(count),
+            spec=_SPEC,
+        )
     results: list[AccessResult] = []
     for i in range(count):
         choice = reader.u8(f"result list[{i}].choice")
-        if not 1 <= choice <= 3:  # noqa: PLR2004
+        if not 1 <= choice <= 3:
             reader.position -= 1
-            raise reader.fail("unknown choice", path=f"result list[{i}].choice", expected="01, 02 or 03", found=f"{choice:02X}", spec=_SPEC)
+            raise reader.fail(
+                "unknown choice",
+                path=f"result list[{i}].choice",
+                expected="01, 02 or 03",
+                found=f"{choice:02X}",
+                spec=_SPEC,
+            )
         results.append(AccessResult(Choice(choice), reader.u8(f"result list[{i}].result")))
     return tuple(results)
 
@@ -264,10 +309,14 @@ def _read_results(reader: Reader, expected: int) -> tuple[AccessResult, ...]:
 def _encode_specifications(specifications: tuple[Specification, ...]) -> bytes:
     parts = [ber_length(len(specifications))]
     for item in specifications:
-        parts.append(bytes((item.choice,)) + item.class_id.to_bytes(2, "big") + item.obis.raw + bytes((item.index,)))
+        parts.append(
+            bytes((item.choice,)) + item.class_id.to_bytes(2, "big") + item.obis.raw + bytes((item.index,))
+        )
         if item.choice in {Choice.GET_WITH_SELECTION, Choice.SET_WITH_SELECTION}:
             if item.selector is None or item.parameters is None:
-                raise GbcsEncodeError("a selection needs a selector and parameters", path=str(item), spec=_SPEC)
+                raise GbcsEncodeError(
+                    "a selection needs a selector and parameters", path=str(item), spec=_SPEC
+                )
             parts.append(bytes((item.selector,)) + encode_data(item.parameters))
     return b"".join(parts)
 
@@ -278,5 +327,7 @@ def _encode_list(items: tuple[Data, ...]) -> bytes:
 
 def _invoke_id(value: int) -> bytes:
     if not 0 <= value < 1 << 32:
-        raise GbcsEncodeError("out of range", path="long-invoke-id-and-priority", expected="4 octets", found=str(value))
+        raise GbcsEncodeError(
+            "out of range", path="long-invoke-id-and-priority", expected="4 octets", found=str(value)
+        )
     return value.to_bytes(4, "big")

@@ -251,11 +251,21 @@ def _read_value(reader: Reader, tag: int, path: str, depth: int, budget: _Budget
         return Octets(_STRING_BY_OCTET[tag], reader.take(reader.ber_length(path), path))
     if tag in {Tag.STRUCTURE, Tag.ARRAY}:
         if depth == 0:
-            raise reader.fail("nested too deeply", path=path, expected=f"at most {MAX_DEPTH} levels", spec=_SPEC)
+            raise reader.fail(
+                "nested too deeply", path=path, expected=f"at most {MAX_DEPTH} levels", spec=_SPEC
+            )
         count = reader.ber_length(path)
         if count > reader.remaining:  # every member takes at least one byte
-            raise reader.fail("more members than bytes", path=path, expected=f"at most {reader.remaining}", found=str(count), spec=_SPEC)
-        return Sequence(Tag(tag), tuple([_read(reader, f"{path}[{i}]", depth - 1, budget) for i in range(count)]))
+            raise reader.fail(
+                "more members than bytes",
+                path=path,
+                expected=f"at most {reader.remaining}",
+                found=str(count),
+                spec=_SPEC,
+            )
+        return Sequence(
+            Tag(tag), tuple([_read(reader, f"{path}[{i}]", depth - 1, budget) for i in range(count)])
+        )
     if tag == Tag.NULL_DATA:
         return Null()
     if tag == Tag.BOOLEAN:
@@ -267,7 +277,9 @@ def _read_value(reader: Reader, tag: int, path: str, depth: int, budget: _Budget
     if tag == Tag.DONT_CARE:
         return DontCare()
     reader.position -= 1
-    raise reader.fail("unknown data type", path=path, expected="a tag of the Data choice", found=f"{tag:02X}", spec=_SPEC)
+    raise reader.fail(
+        "unknown data type", path=path, expected="a tag of the Data choice", found=f"{tag:02X}", spec=_SPEC
+    )
 
 
 def _read_bit_string(reader: Reader, path: str) -> BitString:
@@ -275,7 +287,13 @@ def _read_bit_string(reader: Reader, path: str) -> BitString:
     raw = reader.take((length + 7) // 8, path)
     if length % 8 and raw[-1] & (0xFF >> (length % 8)):
         reader.position -= 1
-        raise reader.fail("unused bits set", path=path, expected=f"{length} bits, then zeros", found=f"{raw[-1]:02X}", spec=_SPEC)
+        raise reader.fail(
+            "unused bits set",
+            path=path,
+            expected=f"{length} bits, then zeros",
+            found=f"{raw[-1]:02X}",
+            spec=_SPEC,
+        )
     return BitString(length, raw)
 
 
@@ -283,14 +301,22 @@ def _read_compact_array(reader: Reader, path: str, depth: int, budget: _Budget) 
     description = _read_description(reader, path, depth)
     length = reader.ber_length(path)
     if length > reader.remaining:
-        raise reader.fail("truncated", path=path, expected=f"{length} bytes of contents", found=str(reader.remaining))
+        raise reader.fail(
+            "truncated", path=path, expected=f"{length} bytes of contents", found=str(reader.remaining)
+        )
     outer_end, reader.end = reader.end, reader.position + length
     elements: list[Data] = []
     while reader.remaining:
         before = reader.position
         elements.append(_read_described(reader, description, f"{path}[{len(elements)}]", depth, budget))
         if reader.position == before:
-            raise reader.fail("element type without any octet", path=path, expected="no contents", found=f"{reader.remaining} bytes", spec=_SPEC)
+            raise reader.fail(
+                "element type without any octet",
+                path=path,
+                expected="no contents",
+                found=f"{reader.remaining} bytes",
+                spec=_SPEC,
+            )
     reader.end = outer_end
     return CompactArray(description, tuple(elements))
 
@@ -304,15 +330,25 @@ def _read_description(reader: Reader, path: str, depth: int) -> TypeDescription:
     if octet == Tag.STRUCTURE:
         count = reader.ber_length(path)
         if count > reader.remaining:
-            raise reader.fail("more members than bytes", path=path, expected=f"at most {reader.remaining}", found=str(count), spec=_SPEC)
+            raise reader.fail(
+                "more members than bytes",
+                path=path,
+                expected=f"at most {reader.remaining}",
+                found=str(count),
+                spec=_SPEC,
+            )
         return StructureDescription(tuple([_read_description(reader, path, depth - 1) for _ in range(count)]))
     if octet == Tag.COMPACT_ARRAY or octet not in _TAGS:
         reader.position -= 1
-        raise reader.fail("type not allowed in a type description", path=path, found=f"{octet:02X}", spec=_SPEC)
+        raise reader.fail(
+            "type not allowed in a type description", path=path, found=f"{octet:02X}", spec=_SPEC
+        )
     return Tag(octet)
 
 
-def _read_described(reader: Reader, description: TypeDescription, path: str, depth: int, budget: _Budget) -> Data:
+def _read_described(
+    reader: Reader, description: TypeDescription, path: str, depth: int, budget: _Budget
+) -> Data:
     if isinstance(description, Tag):
         return _read_value(reader, description, path, 0, budget)
     if depth == 0:
@@ -340,7 +376,11 @@ def encode_data(value: Data) -> bytes:
         contents = b"".join([_encode_described(e, value.description) for e in value.elements])
         return b"\x13" + _encode_description(value.description) + ber_length(len(contents)) + contents
     if isinstance(value, Sequence):
-        return bytes((value.tag,)) + ber_length(len(value.items)) + b"".join([encode_data(i) for i in value.items])
+        return (
+            bytes((value.tag,))
+            + ber_length(len(value.items))
+            + b"".join([encode_data(i) for i in value.items])
+        )
     return bytes((tag_of(value),)) + _encode_contents(value)
 
 
@@ -366,20 +406,34 @@ def _encode_contents(value: Data) -> bytes:
         except OverflowError as error:
             sign = "signed" if signed else "unsigned"
             raise GbcsEncodeError(
-                "number out of range", path=value.tag.name.lower(), expected=f"{size} octets {sign}", found=str(value.value), spec=_SPEC
+                "number out of range",
+                path=value.tag.name.lower(),
+                expected=f"{size} octets {sign}",
+                found=str(value.value),
+                spec=_SPEC,
             ) from error
     if isinstance(value, Octets):
         fixed = FIXED_OCTETS.get(value.tag)
         if fixed is None:
             return ber_length(len(value.value)) + value.value
         if len(value.value) != fixed:
-            raise GbcsEncodeError("wrong length", path=value.tag.name.lower(), expected=f"{fixed} octets", found=str(len(value.value)))
+            raise GbcsEncodeError(
+                "wrong length",
+                path=value.tag.name.lower(),
+                expected=f"{fixed} octets",
+                found=str(len(value.value)),
+            )
         return value.value
     if isinstance(value, Boolean):
         return bytes((value.octet,))
     if isinstance(value, BitString):
         if len(value.raw) != (value.length + 7) // 8:
-            raise GbcsEncodeError("wrong length", path="bit_string", expected=f"{(value.length + 7) // 8} octets", found=str(len(value.raw)))
+            raise GbcsEncodeError(
+                "wrong length",
+                path="bit_string",
+                expected=f"{(value.length + 7) // 8} octets",
+                found=str(len(value.raw)),
+            )
         return ber_length(value.length) + value.raw
     return b""
 
@@ -397,7 +451,10 @@ def _encode_described(value: Data, description: TypeDescription) -> bytes:
     if isinstance(description, Tag):
         if tag_of(value) != description:
             raise GbcsEncodeError(
-                "element does not match the type description", path="compact-array", expected=description.name, found=tag_of(value).name
+                "element does not match the type description",
+                path="compact-array",
+                expected=description.name,
+                found=tag_of(value).name,
             )
         return _encode_contents(value)
     items = value.items if isinstance(value, Sequence) else ()
@@ -408,7 +465,10 @@ def _encode_described(value: Data, description: TypeDescription) -> bytes:
     )
     if not isinstance(value, Sequence) or len(items) != len(members):
         raise GbcsEncodeError(
-            "element does not match the type description", path="compact-array", expected=f"{len(members)} members", found=str(len(items))
+            "element does not match the type description",
+            path="compact-array",
+            expected=f"{len(members)} members",
+            found=str(len(items)),
         )
     return b"".join([_encode_described(item, member) for item, member in zip(items, members, strict=True)])
 
@@ -418,7 +478,9 @@ def describe_type(value: Data) -> TypeDescription:
     if isinstance(value, Sequence):
         if value.tag is Tag.STRUCTURE:
             return StructureDescription(tuple(describe_type(item) for item in value.items))
-        return ArrayDescription(len(value.items), describe_type(value.items[0]) if value.items else Tag.NULL_DATA)
+        return ArrayDescription(
+            len(value.items), describe_type(value.items[0]) if value.items else Tag.NULL_DATA
+        )
     return tag_of(value)
 
 

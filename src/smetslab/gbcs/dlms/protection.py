@@ -56,7 +56,8 @@ class ObjectRequest:
 
 
 def protection_parameters(header: Message) -> Data:
-    """array(1) of the protection parameters that belong to a command or response with this grouping header."""
+    """array(1) of the protection parameters that belong to a command or response with this grouping
+    header."""
     extra = header.other_information
     originator: Eui64 = header.business_originator_id
     if header.cra == 1 and extra.supplementary_remote_party_id is not None:
@@ -117,7 +118,7 @@ def _decode_object(data: Data, path: str) -> ObjectRequest:
     kind, bounds = _members(restriction, 2, f"{path}.restriction")
     if not isinstance(class_id, Number) or class_id.tag is not Tag.LONG_UNSIGNED:
         raise mismatch(class_id, f"{path}.class", "long-unsigned")
-    if not isinstance(obis, Octets) or obis.tag is not Tag.OCTET_STRING or len(obis.value) != 6:  # noqa: PLR2004
+    if not isinstance(obis, Octets) or obis.tag is not Tag.OCTET_STRING or len(obis.value) != 6:
         raise mismatch(obis, f"{path}.logical name", "octet-string of 6")
     if not isinstance(attribute, Number) or attribute.tag is not Tag.INTEGER:
         raise mismatch(attribute, f"{path}.attribute", "integer")
@@ -126,12 +127,17 @@ def _decode_object(data: Data, path: str) -> ObjectRequest:
         first, last = _members(bounds, 2, f"{path}.restriction.period")
         window = (_date_time(first, f"{path}.restriction.from"), _date_time(last, f"{path}.restriction.to"))
     elif kind != axdr.enum(_NO_RESTRICTION) or not isinstance(bounds, Null):
-        raise GbcsDecodeError("unknown restriction", path=f"{path}.restriction", expected="enum 0 with null-data, or enum 1", spec=_SPEC)
+        raise GbcsDecodeError(
+            "unknown restriction",
+            path=f"{path}.restriction",
+            expected="enum 0 with null-data, or enum 1",
+            spec=_SPEC,
+        )
     return ObjectRequest(class_id.value, Obis(obis.value), attribute.value, window)
 
 
 def _date_time(data: Data, path: str) -> bytes:
-    if not isinstance(data, Octets) or data.tag is not Tag.OCTET_STRING or len(data.value) != 12:  # noqa: PLR2004
+    if not isinstance(data, Octets) or data.tag is not Tag.OCTET_STRING or len(data.value) != 12:
         raise mismatch(data, path, "octet-string of 12")
     return data.value
 
@@ -158,8 +164,11 @@ def protected_octets(data: Data, header: Message, path: str) -> bytes:
     return protected.value
 
 
-def open_response(protected: bytes, header: Message, secret: bytes, count: int, path: str) -> tuple[Data, ...]:
-    """The `count` decrypted values. Raises SecurityError when the tag, GbcsDecodeError when the content is wrong."""
+def open_response(
+    protected: bytes, header: Message, secret: bytes, count: int, path: str
+) -> tuple[Data, ...]:
+    """The `count` decrypted values. Raises SecurityError when the tag, GbcsDecodeError when the content is
+    wrong."""
     plaintext = EncryptionContext.of(header).decrypt(secret, protected)
     return _members(axdr.decode_data(plaintext), count, f"{path}.plaintext")
 
@@ -168,7 +177,8 @@ def open_response(protected: bytes, header: Message, secret: bytes, count: int, 
 class ProtectedRead:
     """The declaration of one protected read: which attributes, restricted to which period or not.
 
-    Named values: the command has `start_date_time` and `end_date_time` where the read is of a log. The response has
+    Named values: the command has `start_date_time` and `end_date_time` where the read is of a log. The
+    response has
     one member for each object, or `protected` with the sealed octets where the key is not at hand.
     """
 
@@ -207,7 +217,9 @@ class ProtectedRead:
         if not windows:
             return None
         if len(windows) > 1:
-            raise GbcsDecodeError("periods differ between the objects", path=f"{path}.objects", expected="one period")
+            raise GbcsDecodeError(
+                "periods differ between the objects", path=f"{path}.objects", expected="one period"
+            )
         first, last = windows.pop()
         return {"start_date_time": date_time_to_text(first), "end_date_time": date_time_to_text(last)}
 
@@ -218,7 +230,9 @@ class ProtectedRead:
             sealed = from_hex(value["protected"], f"{path}.protected")
             return axdr.structure(protection_parameters(header), axdr.octet_string(sealed))
         if secret is None:
-            raise GbcsEncodeError("protected values need the shared secret of device and remote party", path=path, spec=_SPEC)
+            raise GbcsEncodeError(
+                "protected values need the shared secret of device and remote party", path=path, spec=_SPEC
+            )
         members = tuple(o.shape.encode(value.get(o.name), f"{path}.{o.name}") for o in self.objects)
         return encode_response(members, header, secret)
 
@@ -227,4 +241,6 @@ class ProtectedRead:
         if secret is None:
             return {"protected": to_hex(protected)}
         members = open_response(protected, header, secret, len(self.objects), path)
-        return {o.name: o.shape.decode(d, f"{path}.{o.name}") for o, d in zip(self.objects, members, strict=True)}
+        return {
+            o.name: o.shape.decode(d, f"{path}.{o.name}") for o, d in zip(self.objects, members, strict=True)
+        }

@@ -57,12 +57,15 @@ def mismatch(data: Data, path: str, expected: str) -> GbcsDecodeError:
 
 
 def _refuse(value: Value, path: str, expected: str) -> GbcsEncodeError:
-    return GbcsEncodeError("value does not fit the use case", path=path, expected=expected, found=repr(value)[:80])
+    return GbcsEncodeError(
+        "value does not fit the use case", path=path, expected=expected, found=repr(value)[:80]
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Num:
-    """A number of type `tag`; `names` gives meanings to some values, `unit` and `scaler` tell what it counts."""
+    """A number of type `tag`; `names` gives meanings to some values, `unit` and `scaler` tell what it
+    counts."""
 
     tag: Tag
     names: Mapping[int, str] = field(default_factory=dict)
@@ -84,7 +87,9 @@ class Num:
             wanted = " or ".join(("a number", *self.names.values()))
             raise _refuse(value, path, wanted)
         size, signed = axdr.NUMBER_FORMS[self.tag]
-        low, high = (-(1 << (8 * size - 1)), (1 << (8 * size - 1)) - 1) if signed else (0, (1 << (8 * size)) - 1)
+        low, high = (
+            (-(1 << (8 * size - 1)), (1 << (8 * size - 1)) - 1) if signed else (0, (1 << (8 * size)) - 1)
+        )
         if not low <= value <= high:
             raise _refuse(value, path, f"{low} to {high}")
         return Number(self.tag, value)
@@ -120,7 +125,7 @@ class Bool:
             return axdr.boolean(self.names.index(str(value)) == 1)
         if isinstance(value, bool):
             return axdr.boolean(value)
-        if isinstance(value, int) and 0 < value < 0xFF:  # noqa: PLR2004
+        if isinstance(value, int) and 0 < value < 0xFF:
             return Boolean(value)
         raise _refuse(value, path, "true or false" if self.names is None else " or ".join(self.names))
 
@@ -268,7 +273,8 @@ class Const:
 
 
 class Struct:
-    """A structure of named members in order. Names in `optional` may be absent, from the last one backwards."""
+    """A structure of named members in order. Names in `optional` may be absent, from the last one
+    backwards."""
 
     __slots__ = ("members", "required")
 
@@ -283,8 +289,17 @@ class Struct:
         if type(data) is not Sequence or data.tag is not Tag.STRUCTURE:
             raise mismatch(data, path, "structure")
         if not self.required <= len(data.items) <= len(self.members):
-            wanted = str(self.required) if self.required == len(self.members) else f"{self.required} to {len(self.members)}"
-            raise GbcsDecodeError("not the shape of the use case", path=path, expected=f"structure of {wanted}", found=f"structure of {len(data.items)}")
+            wanted = (
+                str(self.required)
+                if self.required == len(self.members)
+                else f"{self.required} to {len(self.members)}"
+            )
+            raise GbcsDecodeError(
+                "not the shape of the use case",
+                path=path,
+                expected=f"structure of {wanted}",
+                found=f"structure of {len(data.items)}",
+            )
         result: dict[str, Value] = {}
         for (name, shape), item in zip(self.members, data.items, strict=False):
             value = shape.decode(item, f"{path}.{name}")
@@ -295,7 +310,9 @@ class Struct:
     def encode(self, value: Value, path: str) -> Data:
         present = self._present(value, path)
         given = value if isinstance(value, dict) else {}
-        return Sequence(Tag.STRUCTURE, tuple(shape.encode(given.get(name), f"{path}.{name}") for name, shape in present))
+        return Sequence(
+            Tag.STRUCTURE, tuple(shape.encode(given.get(name), f"{path}.{name}") for name, shape in present)
+        )
 
     def type_of(self, value: Value) -> TypeDescription:
         present = self.members[: self.required] if value is None else self._present(value, "element")
@@ -308,7 +325,9 @@ class Struct:
         known = {name for name, shape in self.members if not isinstance(shape, Const)}
         for name in value:
             if name not in known:
-                raise GbcsEncodeError("no such member", path=f"{path}.{name}", expected=", ".join(sorted(known)))
+                raise GbcsEncodeError(
+                    "no such member", path=f"{path}.{name}", expected=", ".join(sorted(known))
+                )
         count = self.required
         while count < len(self.members) and self.members[count][0] in value:
             count += 1
@@ -331,13 +350,20 @@ class ListOf:
         if type(data) is not Sequence or data.tag is not Tag.ARRAY:
             raise mismatch(data, path, "array")
         if self.count is not None and len(data.items) != self.count:
-            raise GbcsDecodeError("not the shape of the use case", path=path, expected=f"array of {self.count}", found=f"array of {len(data.items)}")
+            raise GbcsDecodeError(
+                "not the shape of the use case",
+                path=path,
+                expected=f"array of {self.count}",
+                found=f"array of {len(data.items)}",
+            )
         return [self.element.decode(item, f"{path}[{i}]") for i, item in enumerate(data.items)]
 
     def encode(self, value: Value, path: str) -> Data:
         if not isinstance(value, list) or (self.count is not None and len(value) != self.count):
             raise _refuse(value, path, "a list" if self.count is None else f"a list of {self.count}")
-        return Sequence(Tag.ARRAY, tuple(self.element.encode(item, f"{path}[{i}]") for i, item in enumerate(value)))
+        return Sequence(
+            Tag.ARRAY, tuple(self.element.encode(item, f"{path}[{i}]") for i, item in enumerate(value))
+        )
 
     def type_of(self, value: Value) -> TypeDescription:
         if isinstance(value, list) and value:
@@ -358,7 +384,9 @@ class Compact:
     def decode(self, data: Data, path: str) -> Value:
         if type(data) is not CompactArray:
             raise mismatch(data, path, "compact-array")
-        entries: list[Value] = [self.element.decode(item, f"{path}[{i}]") for i, item in enumerate(data.elements)]
+        entries: list[Value] = [
+            self.element.decode(item, f"{path}[{i}]") for i, item in enumerate(data.elements)
+        ]
         if not entries and data.description != self.element.type_of(None):
             return {"type": to_hex(axdr.encode_data(data)[1:-1]), "entries": []}
         return entries
@@ -373,7 +401,9 @@ class Compact:
         if not isinstance(value, list):
             raise _refuse(value, path, "a list of entries")
         description = self.element.type_of(value[0] if value else None)
-        return CompactArray(description, tuple(self.element.encode(item, f"{path}[{i}]") for i, item in enumerate(value)))
+        return CompactArray(
+            description, tuple(self.element.encode(item, f"{path}[{i}]") for i, item in enumerate(value))
+        )
 
     def type_of(self, value: Value) -> TypeDescription:
         del value
@@ -385,7 +415,8 @@ PackedForm = Literal["int", "hex", "message-code", "logical-name"]
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """An octet-string that is a row of fixed-size fields: (name, octets, form). Spec: GBCS 16 (alert payloads)."""
+    """An octet-string that is a row of fixed-size fields: (name, octets, form). Spec: GBCS 16 (alert
+    payloads)."""
 
     fields: tuple[tuple[str, int, PackedForm], ...]
 
@@ -448,7 +479,7 @@ class Code:
 
     def encode(self, value: Value, path: str) -> Data:
         octets = from_hex(value, path)
-        if len(octets) != 2:  # noqa: PLR2004
+        if len(octets) != 2:
             raise _refuse(value, path, "four hex digits")
         return axdr.long_unsigned(int.from_bytes(octets, "big"))
 

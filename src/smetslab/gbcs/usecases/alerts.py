@@ -5,9 +5,10 @@ from __future__ import annotations
 from smetslab.gbcs.codes import DeviceType
 from smetslab.gbcs.dlms import shapes
 from smetslab.gbcs.dlms.shapes import Packed, Struct
-from smetslab.gbcs.usecases.model import DlmsAlert, UseCase
+from smetslab.gbcs.usecases.dlms import DlmsAlert
+from smetslab.gbcs.usecases.model import UseCase
 
-_HEAD = {"alert_code": shapes.CODE, "time_stamp": shapes.DATE_TIME}
+_HEAD: dict[str, shapes.Shape] = {"alert_code": shapes.CODE, "time_stamp": shapes.DATE_TIME}
 _DLMS_DEVICES = (DeviceType.ESME, DeviceType.CHF)
 
 USE_CASES = (

@@ -6,7 +6,8 @@ from smetslab.gbcs.dlms import axdr, shapes
 from smetslab.gbcs.dlms.axdr import Tag
 from smetslab.gbcs.dlms.shapes import Const, Num, Struct
 from smetslab.gbcs.usecases.common import ESME, SUPPLIER
-from smetslab.gbcs.usecases.model import DlmsAccess, UseCase, action, get, set_
+from smetslab.gbcs.usecases.dlms import DlmsAccess, action, get, set_
+from smetslab.gbcs.usecases.model import UseCase
 
 CLOCK_BASE_COMMUNICATIONS_HUB = 5
 NEVER = b"\xff" * 9 + bytes.fromhex("8000FF")

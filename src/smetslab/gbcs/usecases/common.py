@@ -27,7 +27,11 @@ UNIT_CHARGE = Struct(
     {
         "charge_per_unit_scaling": Struct({"commodity_scale": shapes.INTEGER, "price_scale": shapes.INTEGER}),
         "commodity": Struct(
-            {"class_id": shapes.LONG_UNSIGNED, "logical_name": shapes.LOGICAL_NAME, "attribute_index": shapes.INTEGER}
+            {
+                "class_id": shapes.LONG_UNSIGNED,
+                "logical_name": shapes.LOGICAL_NAME,
+                "attribute_index": shapes.INTEGER,
+            }
         ),
         "charge_table": ListOf(Struct({"index": shapes.OCTETS, "charge_per_unit": PRICE})),
     }

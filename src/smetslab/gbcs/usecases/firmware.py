@@ -5,7 +5,8 @@ from __future__ import annotations
 from smetslab.gbcs.codes import DeviceType
 from smetslab.gbcs.dlms.shapes import Bytes
 from smetslab.gbcs.usecases.common import ANY_READER
-from smetslab.gbcs.usecases.model import DlmsAccess, UseCase, get
+from smetslab.gbcs.usecases.dlms import DlmsAccess, get
+from smetslab.gbcs.usecases.model import UseCase
 
 USE_CASES = (
     UseCase(

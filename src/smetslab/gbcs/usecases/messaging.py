@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from smetslab.gbcs.dlms.shapes import Text
 from smetslab.gbcs.usecases.common import ESME, SUPPLIER
-from smetslab.gbcs.usecases.model import DlmsAccess, UseCase, set_
+from smetslab.gbcs.usecases.dlms import DlmsAccess, set_
+from smetslab.gbcs.usecases.model import UseCase
 
 USE_CASES = (
     UseCase(

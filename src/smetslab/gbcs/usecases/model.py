@@ -1,4 +1,4 @@
-"""What a declaration of a use case says.
+"""What a declaration of a use case says, whatever the kind of its payload.
 
 Spec: GBCS 20 (use cases), 5.3 (message categories), 4.3.1 (replay), 9.2 (future dating).
 """
@@ -6,68 +6,53 @@ Spec: GBCS 20 (use cases), 5.3 (message categories), 4.3.1 (replay), 9.2 (future
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol
 
 from smetslab.gbcs.codes import CounterFamily, DeviceType, RemotePartyRole
-from smetslab.gbcs.dlms.apdu import Choice, Obis
-from smetslab.gbcs.dlms.protection import (
-    DATA_PROTECTION_CLASS,
-    GET_PROTECTED_ATTRIBUTES,
-    ProtectedObject,
-    ProtectedRead,
-)
-from smetslab.gbcs.dlms.shapes import DATE_TIME, Shape, Struct
+from smetslab.gbcs.message import Message
+from smetslab.gbcs.values import Parameters
 
 Confidence = Literal["vectors", "published", "unverified"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccessItem:
-    """One item of an access list.
-
-    `name` is what its value is called and how its failure is reported. `command` is the shape of the data sent
-    with it (None for null-data), `response` of the data that a success returns (None for null-data).
-    `activation` marks the date-time that triggers a future-dated item.
-    """
-
-    choice: Choice
-    class_id: int
-    obis: Obis
-    index: int
-    name: str
-    command: Shape | None = None
-    response: Shape | None = None
-    protected: ProtectedRead | None = None
-    activation: bool = False
-
-    def __str__(self) -> str:
-        kind = "method" if self.choice is Choice.ACTION else "attribute"
-        return f"{self.choice.name.lower()} class {self.class_id} {self.obis} {kind} {self.index}"
+FAILURES = "failures"
+"""The parameter of a response that names the items which did not succeed, and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class DlmsAccess:
-    """Content that is an access-request and its access-response."""
+class Payload(Protocol):
+    """A declared payload: the shape of a use case's content, with the codec that interprets it."""
 
-    items: tuple[AccessItem, ...]
+    @property
+    def is_alert(self) -> bool:
+        """True when the content is that of an alert, and of nothing else."""
 
+    @property
+    def encrypts_response(self) -> bool:
+        """True when a response carries content encrypted to the remote party."""
 
-@dataclass(frozen=True, slots=True)
-class DlmsAlert:
-    """Content that is a data-notification with a structure of these members."""
+    @property
+    def command_parameters(self) -> tuple[str, ...]:
+        """The names of the parameters that a command needs."""
 
-    body: Struct
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """The names of the parameters of a command that are activation date-times."""
 
+    def recognises(self, content: bytes) -> bool:
+        """True when `content` starts as this kind of payload."""
 
-Payload: TypeAlias = DlmsAccess | DlmsAlert
+    def decode(self, message: Message, secret: bytes | None) -> Parameters:
+        """Named parameters of `message`'s content. Raises GbcsDecodeError, SecurityError."""
+
+    def encode(self, header: Message, parameters: Parameters, secret: bytes | None) -> bytes:
+        """Content for `parameters` under `header`'s grouping header. Raises GbcsEncodeError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UseCase:
     """One row of the use case table. `code` is the Message Code.
 
-    `originator_roles` may use it, `devices` support it. `counter_family` and `replay_protected` say how a device
-    judges its counter. `alerts` are the Message Codes of the alerts that its execution causes later.
+    `originator_roles` may use it, `devices` support it. `counter_family` and `replay_protected` say how a
+    device judges its counter. `alerts` are the Message Codes of the alerts that its execution causes later.
     """
 
     name: str
@@ -87,69 +72,8 @@ class UseCase:
 
     @property
     def is_alert(self) -> bool:
-        return isinstance(self.payload, DlmsAlert)
+        return self.payload.is_alert
 
     @property
     def encrypts_response(self) -> bool:
-        """True when the response carries content encrypted to the remote party."""
-        return isinstance(self.payload, DlmsAccess) and any(item.protected for item in self.payload.items)
-
-
-def get(name: str, class_id: int, obis: str, attribute: int, shape: Shape) -> AccessItem:
-    """Read an attribute."""
-    return AccessItem(
-        choice=Choice.GET, class_id=class_id, obis=Obis.parse(obis), index=attribute, name=name, response=shape
-    )
-
-
-def set_(name: str, class_id: int, obis: str, attribute: int, shape: Shape) -> AccessItem:
-    """Write an attribute."""
-    return AccessItem(
-        choice=Choice.SET, class_id=class_id, obis=Obis.parse(obis), index=attribute, name=name, command=shape
-    )
-
-
-def activate(name: str, class_id: int, obis: str, attribute: int) -> AccessItem:
-    """Write an activation date-time. Spec: GBCS 9.2.2.7."""
-    return AccessItem(
-        choice=Choice.SET,
-        class_id=class_id,
-        obis=Obis.parse(obis),
-        index=attribute,
-        name=name,
-        command=DATE_TIME,
-        activation=True,
-    )
-
-
-def action(
-    name: str, class_id: int, obis: str, method: int, shape: Shape | None = None, *, returns: Shape | None = None
-) -> AccessItem:
-    """Call a method."""
-    return AccessItem(
-        choice=Choice.ACTION,
-        class_id=class_id,
-        obis=Obis.parse(obis),
-        index=method,
-        name=name,
-        command=shape,
-        response=returns,
-    )
-
-
-def protected_get(name: str, instance: str, *objects: ProtectedObject) -> AccessItem:
-    """Read attributes through the data protection object `instance`. Spec: GBCS 8.4."""
-    return AccessItem(
-        choice=Choice.ACTION,
-        class_id=DATA_PROTECTION_CLASS,
-        obis=Obis.parse(instance),
-        index=GET_PROTECTED_ATTRIBUTES,
-        name=name,
-        protected=ProtectedRead(objects),
-    )
-
-
-def protected_object(
-    name: str, class_id: int, obis: str, attribute: int, shape: Shape, *, window: bool = False
-) -> ProtectedObject:
-    return ProtectedObject(name, class_id, Obis.parse(obis), attribute, shape, window)
+        return self.payload.encrypts_response

@@ -7,7 +7,8 @@ from smetslab.gbcs.dlms import shapes
 from smetslab.gbcs.dlms.axdr import Tag
 from smetslab.gbcs.dlms.shapes import ListOf, Num, Struct
 from smetslab.gbcs.usecases.common import ESME, SPECIAL_DAYS, SUPPLIER, UNIT_CHARGE
-from smetslab.gbcs.usecases.model import DlmsAccess, UseCase, action, get
+from smetslab.gbcs.usecases.dlms import DlmsAccess, action, get
+from smetslab.gbcs.usecases.model import UseCase
 
 MONEY = Num(Tag.DOUBLE_LONG, unit="1/1000 penny")
 PERIOD = Num(Tag.DOUBLE_LONG_UNSIGNED, unit="s")
@@ -64,7 +65,8 @@ USE_CASES = (
         service_requests=("4.13",),
         payload=DlmsAccess(
             (
-                # The access list reads each debt recovery rate twice: once for its value, once for its scaler.
+                # The access list reads each debt recovery rate twice: once for its value, once for its
+                # scaler.
                 get("debt_recovery_rate_1_value", 113, "0-0:19.20.1.255", 5, UNIT_CHARGE),
                 get("non_disablement_calendar_special_days", 11, "0-0:11.0.2.255", 2, SPECIAL_DAYS),
                 get("debt_recovery_rate_1_period", 113, "0-0:19.20.1.255", 8, PERIOD),

@@ -7,7 +7,8 @@ from smetslab.gbcs.dlms import shapes
 from smetslab.gbcs.dlms.axdr import Tag
 from smetslab.gbcs.dlms.shapes import Compact, ListOf, Num, Struct
 from smetslab.gbcs.usecases.common import ANY_READER, ESME, SCALER_UNIT, SUPPLIER_OR_BROKER
-from smetslab.gbcs.usecases.model import DlmsAccess, UseCase, get, protected_get, protected_object
+from smetslab.gbcs.usecases.dlms import DlmsAccess, get, protected_get, protected_object
+from smetslab.gbcs.usecases.model import UseCase
 
 ACTIVE_ENERGY = Num(Tag.DOUBLE_LONG_UNSIGNED, unit="Wh")
 REACTIVE_ENERGY = Num(Tag.DOUBLE_LONG_UNSIGNED, unit="varh")

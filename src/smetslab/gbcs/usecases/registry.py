@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from smetslab.errors import RegistryError
 from smetslab.gbcs.codes import Cra
-from smetslab.gbcs.dlms.apdu import is_dlms
 from smetslab.gbcs.message import Message
 from smetslab.gbcs.usecases import alerts, clock, firmware, messaging, prepayment, reading, supply, tariff
 from smetslab.gbcs.usecases.model import UseCase
@@ -18,7 +17,9 @@ def _build(rows: Iterable[UseCase]) -> tuple[dict[str, UseCase], dict[int, UseCa
     codes: dict[int, UseCase] = {}
     for row in rows:
         if row.name in names or row.code in codes:
-            raise RegistryError(f"use case {row.name} ({format_message_code(row.code)}) is declared twice", rule="unique")
+            raise RegistryError(
+                f"use case {row.name} ({format_message_code(row.code)}) is declared twice", rule="unique"
+            )
         names[row.name] = row
         codes[row.code] = row
     return names, codes
@@ -38,13 +39,13 @@ def by_code(code: int) -> UseCase | None:
 def find(message: Message) -> UseCase | None:
     """The use case whose shape `message` should have, None when none is declared.
 
-    By Message Code, where its kind (alert or not) fits. Generic alerts have one code for DLMS and GBZ content: an
-    alert is only found when its content is of the declared kind.
+    By Message Code, where its kind (alert or not) fits. Generic alerts have one code for DLMS and GBZ
+    content: an alert is only found when its content is of the declared kind.
     """
     use_case = _BY_CODE.get(message.message_code)
     if use_case is None or use_case.is_alert != (message.cra is Cra.ALERT):
         return None
-    if use_case.is_alert and not is_dlms(message.content):
+    if use_case.is_alert and not use_case.payload.recognises(message.content):
         return None
     return use_case
 

@@ -6,7 +6,8 @@ from smetslab.gbcs.dlms import axdr
 from smetslab.gbcs.dlms.axdr import Tag
 from smetslab.gbcs.dlms.shapes import Bool, Const, Num
 from smetslab.gbcs.usecases.common import ANY_READER, ESME, SUPPLIER
-from smetslab.gbcs.usecases.model import DlmsAccess, UseCase, action, activate, get, set_
+from smetslab.gbcs.usecases.dlms import DlmsAccess, action, activate, get, set_
+from smetslab.gbcs.usecases.model import UseCase
 
 SCRIPT_CLOSE, SCRIPT_OPEN, SCRIPT_ARM = 51, 52, 54
 """Scripts of 0-0:10.0.106.255 (disconnect script table)."""

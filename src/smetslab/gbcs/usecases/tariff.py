@@ -5,10 +5,13 @@ from __future__ import annotations
 from smetslab.gbcs.dlms import shapes
 from smetslab.gbcs.dlms.shapes import Bool, ListOf, Struct
 from smetslab.gbcs.usecases.common import ESME, SCALER_UNIT, SPECIAL_DAYS, SUPPLIER_OR_BROKER, UNIT_CHARGE
-from smetslab.gbcs.usecases.model import DlmsAccess, UseCase, get
+from smetslab.gbcs.usecases.dlms import DlmsAccess, get
+from smetslab.gbcs.usecases.model import UseCase
 
 SEASONS = ListOf(
-    Struct({"season_profile_name": shapes.Text(), "season_start": shapes.DATE_TIME, "week_name": shapes.OCTETS})
+    Struct(
+        {"season_profile_name": shapes.Text(), "season_start": shapes.DATE_TIME, "week_name": shapes.OCTETS}
+    )
 )
 WEEKS = ListOf(
     Struct(
