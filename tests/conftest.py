@@ -25,7 +25,7 @@ settings.register_profile("smetslab-ci", settings.get_profile("smetslab"), deran
 settings.load_profile("smetslab-ci" if _IN_CI else "smetslab")
 
 
-# Reference material -------------------------------------------------------------------------------------------------
+# Reference material -----------------------------------------------------------------------------------------
 
 
 def _reference(variable: str, what: str) -> Path:
@@ -56,7 +56,7 @@ def keystore_json() -> Path:
     return _reference("SMETSLAB_KEYSTORE", "the published keystore.json")
 
 
-# Leftovers ----------------------------------------------------------------------------------------------------------
+# Leftovers --------------------------------------------------------------------------------------------------
 
 _sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 _plain_init = socket.socket.__init__
@@ -67,7 +67,12 @@ def _counting_init(self: socket.socket, *args: object, **kwargs: object) -> None
     _sockets.add(self)
 
 
-socket.socket.__init__ = _counting_init  # type: ignore[method-assign]
+def pytest_configure() -> None:
+    socket.socket.__init__ = _counting_init  # type: ignore[method-assign]
+
+
+def pytest_unconfigure() -> None:
+    socket.socket.__init__ = _plain_init  # type: ignore[method-assign]
 
 
 def _open_sockets() -> list[socket.socket]:
@@ -83,8 +88,8 @@ async def _test_loop() -> asyncio.AbstractEventLoop:
 def nothing_left_behind(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Fails a test that leaves a task, timer, thread, open socket or unread error log behind.
 
-    Set up before the test's own fixtures and torn down after them, but before the test's loop is closed. A test that
-    expects an error to be logged reads it and then says `caplog.clear()`.
+    Set up before the test's own fixtures and torn down after them, but before the test's loop is closed. A
+    test that expects an error to be logged reads it and then says `caplog.clear()`.
     """
     is_async = request.node.get_closest_marker("asyncio") is not None
     loop = request.getfixturevalue("_test_loop") if is_async else None

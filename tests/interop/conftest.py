@@ -1,7 +1,8 @@
-"""Real tools for tests that must not take our own word for it. Every test below this folder is marked `interop`."""
+"""Real tools, for tests that must not take our own word for it; every test of this folder is `interop`."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -9,8 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
+from typing import Any, NoReturn
 
 import pytest
 
@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _find(tool: str) -> Path | None:
-    """`tool` on the path, where Debian keeps daemons, or in the folder of a PostgreSQL version, newest first."""
+    """`tool` on the path, where daemons are kept, or in the folder of the newest PostgreSQL."""
     if found := shutil.which(tool) or shutil.which(tool, path="/usr/sbin:/usr/local/sbin:/opt/homebrew/bin"):
         return Path(found)
     versions = sorted(
@@ -38,7 +38,7 @@ def _find(tool: str) -> Path | None:
     return next((path for folder in versions if (path := folder / "bin" / tool).is_file()), None)
 
 
-def _missing(what: str) -> None:
+def _missing(what: str) -> NoReturn:
     text = f"{what} is not installed; `make test-interop` as root installs it where apt is present"
     if os.environ.get("REQUIRE_TOOLS") == "1":
         pytest.fail(f"{text} (REQUIRE_TOOLS=1)", pytrace=False)
@@ -49,17 +49,16 @@ def _require_tool(name: str) -> Path:
     path = _find(name)
     if path is None:
         _missing(name)
-    assert path is not None
     return path
 
 
 @pytest.fixture(scope="session")
 def require_tool() -> RequireTool:
-    """`require_tool("tshark")` is the tool's path; without the tool the test skips, or fails if REQUIRE_TOOLS=1."""
+    """`require_tool("tshark")` is its path; without the tool the test skips, or fails if REQUIRE_TOOLS=1."""
     return _require_tool
 
 
-# PostgreSQL ---------------------------------------------------------------------------------------------------------
+# PostgreSQL -------------------------------------------------------------------------------------------------
 
 
 class PostgresCluster:
@@ -67,6 +66,7 @@ class PostgresCluster:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._numbers = itertools.count()
         # PostgreSQL refuses to run as root; its package made this user.
         self._as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
         if self._as_user:
@@ -74,7 +74,7 @@ class PostgresCluster:
 
     def _command(self, tool: str, *arguments: str) -> None:
         output = self.folder.parent / f"{self.folder.name}.{tool}.log"
-        # Into a file: the server inherits what pg_ctl has, and a pipe would stay open as long as the server lives.
+        # Into a file: the server inherits what pg_ctl has, and a pipe would stay open as long as it lives.
         with output.open("a+", encoding="utf-8") as sink:
             done = subprocess.run(
                 [*self._as_user, str(_require_tool(tool)), *arguments],
@@ -109,7 +109,7 @@ class PostgresCluster:
 
     def create_database(self) -> str:
         """A new empty database: its SQLAlchemy URL."""
-        name = f"test_{uuid4().hex}"
+        name = f"test_{next(self._numbers)}"
         self._command(
             "psql",
             "--no-psqlrc",
@@ -146,12 +146,12 @@ def postgres_url(postgres_cluster: PostgresCluster) -> str:
     return postgres_cluster.create_database()
 
 
-# tshark and Node ----------------------------------------------------------------------------------------------------
+# tshark and Node --------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
 def tshark(tmp_path_factory: pytest.TempPathFactory) -> Dissect:
-    """`tshark(path, *options)` is what Wireshark makes of a capture: one dictionary of layers for each packet."""
+    """`tshark(path, *options)` is what Wireshark makes of a capture: a dictionary of layers per packet."""
     program = _require_tool("tshark")
     # The person's own Wireshark preferences and keys must not reach the tests.
     home = tmp_path_factory.mktemp("wireshark")
@@ -173,7 +173,7 @@ def tshark(tmp_path_factory: pytest.TempPathFactory) -> Dissect:
 
 @pytest.fixture(scope="session")
 def node() -> Callable[[str], str]:
-    """`node(script)` runs JavaScript beside the published service user packages and returns what it prints."""
+    """`node(script)` runs JavaScript beside the published packages and returns what it prints."""
     program = _require_tool("node")
     if not (NODE_FOLDER / "node_modules" / "@smartdcc").is_dir():
         _missing("the set of Node packages")

@@ -8,9 +8,19 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import sqlalchemy
 
 LINKTYPE_IEEE802_15_4_NOFCS = 230
+
+
+@pytest.mark.parametrize(("required", "outcome"), [("", pytest.skip.Exception), ("1", pytest.fail.Exception)])
+def test_missing_tool_is_skipped_only_where_none_is_required(
+    required: str, outcome: type[BaseException], require_tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUIRE_TOOLS", required)
+    with pytest.raises(outcome, match="no-such-tool is not installed"):
+        require_tool("no-such-tool")
 
 
 def test_tshark_dissects_an_802_15_4_acknowledgement(tshark, tmp_path: Path) -> None:

@@ -82,8 +82,9 @@ def _refuse(problem: Exception) -> int:
         case OSError(filename=str() | bytes() as name):
             output.error(f"{os.fsdecode(name)}: {problem.strerror}")
             return output.EXIT_USAGE
+    report = "".join(traceback.format_exception(problem)).rstrip()
     output.error(
-        f"an error of smetslab, not of what it tests\n{''.join(traceback.format_exception(problem)).rstrip()}",
+        f"an error of smetslab, not of what it tests\n{report}",
         hint="Please report it with the command, the seed and the lines above.",
     )
     return output.EXIT_ERROR

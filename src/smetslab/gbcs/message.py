@@ -33,10 +33,11 @@ in one response would have about 140,000."""
 GENERAL_CIPHERING = 0xDD
 GENERAL_SIGNING = 0xDF
 DATE_TIME_BYTES = 12
-CERTIFICATE_MINIMUM_BYTES = 2
 
 _EMPTY_CIPHERING_FIELDS = bytes(6)
 SECURITY_HEADER = bytes.fromhex("1100000000")
+_OTHER_INFORMATION_FIELDS = {2: 0, 10: 1, 18: 2, 26: 3}
+"""How many supplementary fields follow the message code, by length; anything longer ends in a certificate."""
 _SPEC = "GBCS 7.2.7"
 _MAC_SPEC = "GBCS 7.2.8"
 
@@ -113,10 +114,15 @@ def decode_message(data: bytes) -> Message:
         raise GbcsDecodeError(
             "message too long",
             offset=MAX_MESSAGE_BYTES,
+            path="message",
             expected=f"at most {MAX_MESSAGE_BYTES} bytes",
             found=str(len(data)),
         )
-    reader = Reader(data)
+    return read_message(Reader(data))
+
+
+def read_message(reader: Reader) -> Message:
+    """Read one whole message: all that `reader` has. Raises GbcsDecodeError."""
     tag = reader.peek()
     if tag == GENERAL_SIGNING:
         return _decode_grouping(reader, None)
@@ -128,7 +134,7 @@ def decode_message(data: bytes) -> Message:
             found="nothing" if tag is None else f"{tag:02X}",
             spec=_MAC_SPEC,
         )
-    reader.u8()
+    reader.u8("MAC header.tag")
     if reader.peek() == 0x09:
         raise reader.fail(
             "a general-block-transfer block, which is reassembled before it is read as a message",
@@ -138,20 +144,28 @@ def decode_message(data: bytes) -> Message:
             spec="GBCS 7.2.11",
         )
     reader.expect(_EMPTY_CIPHERING_FIELDS, "MAC header.empty fields", _MAC_SPEC)
+    start = reader.position
     length = reader.ber_length("MAC header.ciphered service length")
     if length != reader.remaining:
+        remaining, reader.position = reader.remaining, start
         raise reader.fail(
             "ciphered service length does not match the message",
             path="MAC header.ciphered service length",
-            expected=str(reader.remaining),
+            expected=str(remaining),
             found=str(length),
             spec=_MAC_SPEC,
         )
     reader.expect(SECURITY_HEADER, "MAC header.security header", _MAC_SPEC)
     if reader.remaining < TAG_BYTES:
-        raise reader.fail("truncated", path="MAC", expected=f"{TAG_BYTES} bytes", found=str(reader.remaining))
+        raise reader.fail(
+            "truncated",
+            path="MAC",
+            expected=f"{TAG_BYTES} bytes",
+            found=str(reader.remaining),
+            spec=_MAC_SPEC,
+        )
     reader.end -= TAG_BYTES
-    return _decode_grouping(reader, data[reader.end :])
+    return _decode_grouping(reader, reader.data[reader.end :])
 
 
 def _decode_grouping(reader: Reader, message_mac: bytes | None) -> Message:
@@ -190,9 +204,10 @@ def _decode_grouping(reader: Reader, message_mac: bytes | None) -> Message:
     content = reader.take(content_length, "content")
     signature: bytes | None = None
     if message_mac is not None or reader.remaining:
+        start = reader.position
         signature_length = reader.ber_length("signature length")
         if signature_length not in {0, SIGNATURE_BYTES}:
-            reader.position -= 1
+            reader.position = start
             raise reader.fail(
                 "wrong signature length",
                 path="signature length",
@@ -219,8 +234,7 @@ def _decode_other_information(reader: Reader) -> OtherInformation:
     path = "grouping header.other information"
     start = reader.position
     length = reader.ber_length(f"{path} length")
-    known = {2: 0, 10: 1, 18: 2, 26: 3}
-    fields = known.get(length, 4 if length > 26 + CERTIFICATE_MINIMUM_BYTES else None)
+    fields = _OTHER_INFORMATION_FIELDS.get(length, 4 if length > 26 else None)
     if fields is None:
         reader.position = start
         raise reader.fail(
@@ -296,6 +310,17 @@ def encode_message(message: Message) -> bytes:
     return b"".join((b"\xdd", _EMPTY_CIPHERING_FIELDS, length, SECURITY_HEADER, inner, message.message_mac))
 
 
+def content_offset(message: Message) -> int:
+    """Where the content of `message` starts in its octets; errors in the content are counted from there."""
+    other_information = len(message.other_information.encode())
+    offset = 29 + (1 if message.date_time is None else 1 + DATE_TIME_BYTES)
+    offset += len(ber_length(other_information)) + other_information + len(ber_length(len(message.content)))
+    if message.message_mac is None:
+        return offset
+    inner = offset + len(message.content) + 1 + len(message.signature or b"")
+    return offset + 12 + len(ber_length(len(SECURITY_HEADER) + inner + TAG_BYTES))
+
+
 def signed_part(message: Message) -> bytes:
     """What a signature covers: after the `DF` tag, to the last octet of the content. Spec: GBCS 7.2.7."""
     return encode_grouping(message, with_signature=False)[1:]
@@ -315,8 +340,10 @@ __all__ = [
     "SECURITY_HEADER",
     "Message",
     "OtherInformation",
+    "content_offset",
     "decode_message",
     "encode_grouping",
     "encode_message",
+    "read_message",
     "signed_part",
 ]

@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import TypeAlias
 
 from smetslab.errors import GbcsEncodeError
-from smetslab.gbcs.dlms.axdr import Data, encode_data, read_data
+from smetslab.gbcs.dlms.axdr import Budget, Data, encode_data, read_data
 from smetslab.wire import Reader, ber_length
 
 ACCESS_REQUEST = 0xD9
@@ -190,10 +190,14 @@ def is_dlms(content: bytes) -> bool:
 
 def decode_apdu(content: bytes, *, base: int = 0) -> Apdu:
     """Read one whole APDU. Raises GbcsDecodeError; `base` is added to the offsets it names."""
-    reader = Reader(content, base=base)
+    return read_apdu(Reader(content, base=base))
+
+
+def read_apdu(reader: Reader) -> Apdu:
+    """Read one whole APDU: all that `reader` has left. Raises GbcsDecodeError."""
     tag = reader.u8("APDU.tag")
     if tag not in {ACCESS_REQUEST, ACCESS_RESPONSE, DATA_NOTIFICATION}:
-        reader.position = 0
+        reader.position -= 1
         raise reader.fail(
             "not an APDU of GBCS",
             path="APDU.tag",
@@ -202,9 +206,10 @@ def decode_apdu(content: bytes, *, base: int = 0) -> Apdu:
             spec="GBCS 7.3",
         )
     invoke_id = reader.unsigned(4, "APDU.long-invoke-id-and-priority")
+    start = reader.position
     date_time_length = reader.ber_length("APDU.date-time length")
     if date_time_length not in {0, 12}:
-        reader.position -= 1
+        reader.position = start
         raise reader.fail(
             "wrong date-time length",
             path="APDU.date-time length",
@@ -213,34 +218,39 @@ def decode_apdu(content: bytes, *, base: int = 0) -> Apdu:
             spec=_SPEC,
         )
     date_time = reader.take(date_time_length, "APDU.date-time")
+    budget = Budget()
     apdu: Apdu
     if tag == DATA_NOTIFICATION:
-        apdu = DataNotification(invoke_id, read_data(reader, "notification body"), date_time)
+        apdu = DataNotification(invoke_id, read_data(reader, "notification body", budget), date_time)
     elif tag == ACCESS_REQUEST:
-        specifications = _read_specifications(reader)
-        apdu = AccessRequest(invoke_id, specifications, _read_list(reader, len(specifications)), date_time)
+        specifications = _read_specifications(reader, budget)
+        data = _read_list(reader, len(specifications), budget)
+        apdu = AccessRequest(invoke_id, specifications, data, date_time)
     else:
-        echo = _read_specifications(reader)
-        data = _read_list(reader, None)
+        echo = _read_specifications(reader, budget)
+        data = _read_list(reader, None, budget)
         apdu = AccessResponse(invoke_id, data, _read_results(reader, len(data)), echo, date_time)
     reader.finish("APDU")
     return apdu
 
 
-def _read_specifications(reader: Reader) -> tuple[Specification, ...]:
+def _read_specifications(reader: Reader, budget: Budget) -> tuple[Specification, ...]:
+    start = reader.position
     count = reader.ber_length("access list.count")
     if count > MAX_SPECIFICATIONS:
+        reader.position = start
         raise reader.fail(
             "access list too long",
             path="access list.count",
             expected=f"at most {MAX_SPECIFICATIONS}",
             found=str(count),
+            spec=_SPEC,
         )
-    return tuple([_read_specification(reader, f"access list[{i}]") for i in range(count)])
+    return tuple([_read_specification(reader, f"access list[{i}]", budget) for i in range(count)])
 
 
-def _read_specification(reader: Reader, path: str) -> Specification:
-    octet = reader.u8(path)
+def _read_specification(reader: Reader, path: str, budget: Budget) -> Specification:
+    octet = reader.u8(f"{path}.choice")
     if not 1 <= octet <= 5:
         reader.position -= 1
         raise reader.fail(
@@ -256,11 +266,12 @@ def _read_specification(reader: Reader, path: str) -> Specification:
     index = reader.u8(f"{path}.attribute or method")
     if choice in {Choice.GET_WITH_SELECTION, Choice.SET_WITH_SELECTION}:
         selector = reader.u8(f"{path}.selector")
-        return Specification(choice, class_id, obis, index, selector, read_data(reader, f"{path}.selection"))
+        selection = read_data(reader, f"{path}.selection", budget)
+        return Specification(choice, class_id, obis, index, selector, selection)
     return Specification(choice, class_id, obis, index)
 
 
-def _read_list(reader: Reader, expected: int | None) -> tuple[Data, ...]:
+def _read_list(reader: Reader, expected: int | None, budget: Budget) -> tuple[Data, ...]:
     start = reader.position
     count = reader.ber_length("data list.count")
     if count > MAX_SPECIFICATIONS or (expected is not None and count != expected):
@@ -275,7 +286,7 @@ def _read_list(reader: Reader, expected: int | None) -> tuple[Data, ...]:
             found=str(count),
             spec=_SPEC,
         )
-    return tuple([read_data(reader, f"data list[{i}]") for i in range(count)])
+    return tuple([read_data(reader, f"data list[{i}]", budget) for i in range(count)])
 
 
 def _read_results(reader: Reader, expected: int) -> tuple[AccessResult, ...]:
@@ -321,6 +332,31 @@ def _encode_specifications(specifications: tuple[Specification, ...]) -> bytes:
     return b"".join(parts)
 
 
+def specification_offset(apdu: AccessRequest | AccessResponse, place: int) -> int:
+    """Where specification `place` stands in the octets of `apdu`; its end when there are no more."""
+    counted = _encode_specifications(apdu.specifications[:place])
+    # The count in front is that of all of them.
+    growth = len(ber_length(len(apdu.specifications))) - len(ber_length(len(apdu.specifications[:place])))
+    return _head_length(apdu) + len(counted) + growth
+
+
+def data_offset(apdu: Apdu, place: int) -> int:
+    """Where data item `place` stands in the octets of `apdu`; the end of the list when there are no more."""
+    if isinstance(apdu, DataNotification):
+        return _head_length(apdu)
+    start = specification_offset(apdu, len(apdu.specifications)) + len(ber_length(len(apdu.data)))
+    return start + sum([len(encode_data(item)) for item in apdu.data[:place]])
+
+
+def result_offset(apdu: AccessResponse, place: int) -> int:
+    """Where result `place` stands in the octets of `apdu`."""
+    return data_offset(apdu, len(apdu.data)) + len(ber_length(len(apdu.results))) + 2 * place
+
+
+def _head_length(apdu: Apdu) -> int:
+    return 5 + len(ber_length(len(apdu.date_time))) + len(apdu.date_time)
+
+
 def _encode_list(items: tuple[Data, ...]) -> bytes:
     return ber_length(len(items)) + b"".join([encode_data(item) for item in items])
 
@@ -328,6 +364,10 @@ def _encode_list(items: tuple[Data, ...]) -> bytes:
 def _invoke_id(value: int) -> bytes:
     if not 0 <= value < 1 << 32:
         raise GbcsEncodeError(
-            "out of range", path="long-invoke-id-and-priority", expected="4 octets", found=str(value)
+            "out of range",
+            path="long-invoke-id-and-priority",
+            expected="4 octets",
+            found=str(value),
+            spec="GBCS 7.3",
         )
     return value.to_bytes(4, "big")

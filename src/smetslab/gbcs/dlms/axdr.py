@@ -5,17 +5,21 @@ Spec: IEC 62056-6-2 (Data, compact-array), as used by GBCS 7.3.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeAlias
 
-from smetslab.errors import GbcsDecodeError, GbcsEncodeError
+from smetslab.errors import CodecError, GbcsEncodeError
 from smetslab.wire import Reader, ber_length
 
 MAX_DEPTH = 16
 """Deepest nesting that is read. The published vectors nest to 7."""
 MAX_ITEMS = 200_000
 """Most data items in one value. Thirteen months of half-hours are 57,168 items."""
+
+MAX_DESCRIBED_COUNT = 0xFFFF
+"""Most elements of an array inside a compact-array: its count has two octets."""
 
 _SPEC = "IEC 62056-6-2 Data"
 
@@ -209,77 +213,97 @@ def structure(*items: Data) -> Sequence:
 # ---------------------------------------------------------------------------------------------- decoding
 
 
-class _Budget:
-    """How many more items one value may have; shared by a whole decode so that nesting cannot multiply it."""
+class Budget:
+    """How many more items may be read. One for a whole APDU, so that nothing multiplies it."""
 
     __slots__ = ("left",)
 
     def __init__(self) -> None:
         self.left = MAX_ITEMS
 
+    def spend(self, reader: Reader, path: str) -> None:
+        """Count one item. Raises GbcsDecodeError when there are too many."""
+        self.left -= 1
+        if self.left < 0:
+            raise reader.fail(
+                "too many data items", path=path, expected=f"at most {MAX_ITEMS}", found="more", spec=_SPEC
+            )
 
-def decode_data(data: bytes, *, base: int = 0) -> Data:
+
+def decode_data(data: bytes, *, base: int = 0, path: str = "data") -> Data:
     """Read exactly one Data value. Raises GbcsDecodeError; `base` is added to the offsets it names."""
     reader = Reader(data, base=base)
-    value = read_data(reader)
-    reader.finish("data")
+    value = read_data(reader, path)
+    reader.finish(path)
     return value
 
 
-def read_data(reader: Reader, path: str = "data") -> Data:
+def read_data(reader: Reader, path: str = "data", budget: Budget | None = None) -> Data:
     """Read one Data value from `reader` and leave the rest."""
-    return _read(reader, path, MAX_DEPTH, _Budget())
+    return _read(reader, path, MAX_DEPTH, budget or Budget())
 
 
-def _read(reader: Reader, path: str, depth: int, budget: _Budget) -> Data:
-    tag = reader.u8(path)
-    if tag == Tag.COMPACT_ARRAY:
-        return _read_compact_array(reader, path, depth, budget)
-    return _read_value(reader, tag, path, depth, budget)
+def _read(reader: Reader, path: str, depth: int, budget: Budget) -> Data:
+    return _read_value(reader, reader.u8(path), path, depth, budget)
 
 
-def _read_value(reader: Reader, tag: int, path: str, depth: int, budget: _Budget) -> Data:
-    """One value whose tag byte has been taken."""
-    budget.left -= 1
-    if budget.left < 0:
-        raise reader.fail("too many data items", path=path, expected=f"at most {MAX_ITEMS}", spec=_SPEC)
+def _read_value(reader: Reader, tag: int, path: str, depth: int, budget: Budget) -> Data:
+    """One value whose tag byte has been taken, or is known from a type description."""
+    budget.spend(reader, path)
     form = _NUMBER_BY_OCTET.get(tag)
-    if form is not None:
+    if form is not None:  # nine values of ten
         number_tag, size, signed = form
         return Number(number_tag, int.from_bytes(reader.take(size, path), "big", signed=signed))
-    if tag in _STRING_BY_OCTET:
-        return Octets(_STRING_BY_OCTET[tag], reader.take(reader.ber_length(path), path))
-    if tag in {Tag.STRUCTURE, Tag.ARRAY}:
+    string_tag = _STRING_BY_OCTET.get(tag)
+    if string_tag is not None:
+        return Octets(string_tag, reader.take(reader.ber_length(path), path))
+    nested = _NESTED_BY_OCTET.get(tag)
+    if nested is not None:
         if depth == 0:
-            raise reader.fail(
-                "nested too deeply", path=path, expected=f"at most {MAX_DEPTH} levels", spec=_SPEC
-            )
-        count = reader.ber_length(path)
-        if count > reader.remaining:  # every member takes at least one byte
-            raise reader.fail(
-                "more members than bytes",
-                path=path,
-                expected=f"at most {reader.remaining}",
-                found=str(count),
-                spec=_SPEC,
-            )
-        return Sequence(
-            Tag(tag), tuple([_read(reader, f"{path}[{i}]", depth - 1, budget) for i in range(count)])
+            raise _too_deep(reader, path)
+        return nested(reader, path, depth, budget)
+    other = _OTHER_BY_OCTET.get(tag)
+    if other is None:
+        reader.position -= 1
+        raise reader.fail(
+            "unknown data type",
+            path=path,
+            expected="a tag of the Data choice",
+            found=f"{tag:02X}",
+            spec=_SPEC,
         )
-    if tag == Tag.NULL_DATA:
-        return Null()
-    if tag == Tag.BOOLEAN:
-        return Boolean(reader.u8(path))
-    if tag == Tag.BIT_STRING:
-        return _read_bit_string(reader, path)
-    if tag in FIXED_OCTETS:
-        return Octets(Tag(tag), reader.take(FIXED_OCTETS[Tag(tag)], path))
-    if tag == Tag.DONT_CARE:
-        return DontCare()
-    reader.position -= 1
-    raise reader.fail(
-        "unknown data type", path=path, expected="a tag of the Data choice", found=f"{tag:02X}", spec=_SPEC
+    return other(reader, path)
+
+
+def _read_items(tag: Tag) -> Callable[[Reader, str, int, Budget], Data]:
+    def read(reader: Reader, path: str, depth: int, budget: Budget) -> Data:
+        count = _member_count(reader, path)
+        items = [_read(reader, f"{path}[{i}]", depth - 1, budget) for i in range(count)]
+        return Sequence(tag, tuple(items))
+
+    return read
+
+
+def _member_count(reader: Reader, path: str) -> int:
+    start = reader.position
+    count = reader.ber_length(path)
+    room = reader.remaining
+    if count > room:  # every member takes at least one byte
+        reader.position = start
+        raise reader.fail(
+            "more members than bytes", path=path, expected=f"at most {room}", found=str(count), spec=_SPEC
+        )
+    return count
+
+
+def _too_deep(reader: Reader, path: str) -> CodecError:
+    return reader.fail(
+        "nested too deeply", path=path, expected=f"at most {MAX_DEPTH} levels", found="more", spec=_SPEC
     )
+
+
+def _read_fixed(tag: Tag, size: int) -> Callable[[Reader, str], Data]:
+    return lambda reader, path: Octets(tag, reader.take(size, path))
 
 
 def _read_bit_string(reader: Reader, path: str) -> BitString:
@@ -297,12 +321,15 @@ def _read_bit_string(reader: Reader, path: str) -> BitString:
     return BitString(length, raw)
 
 
-def _read_compact_array(reader: Reader, path: str, depth: int, budget: _Budget) -> CompactArray:
+def _read_compact_array(reader: Reader, path: str, depth: int, budget: Budget) -> CompactArray:
     description = _read_description(reader, path, depth)
+    start = reader.position
     length = reader.ber_length(path)
     if length > reader.remaining:
+        room = reader.remaining
+        reader.position = start
         raise reader.fail(
-            "truncated", path=path, expected=f"{length} bytes of contents", found=str(reader.remaining)
+            "truncated", path=path, expected=f"{length} bytes of contents", found=str(room), spec=_SPEC
         )
     outer_end, reader.end = reader.end, reader.position + length
     elements: list[Data] = []
@@ -323,48 +350,63 @@ def _read_compact_array(reader: Reader, path: str, depth: int, budget: _Budget) 
 
 def _read_description(reader: Reader, path: str, depth: int) -> TypeDescription:
     if depth == 0:
-        raise reader.fail("nested too deeply", path=path, expected=f"at most {MAX_DEPTH} levels", spec=_SPEC)
+        raise _too_deep(reader, path)
     octet = reader.u8(path)
     if octet == Tag.ARRAY:
         return ArrayDescription(reader.unsigned(2, path), _read_description(reader, path, depth - 1))
     if octet == Tag.STRUCTURE:
-        count = reader.ber_length(path)
-        if count > reader.remaining:
-            raise reader.fail(
-                "more members than bytes",
-                path=path,
-                expected=f"at most {reader.remaining}",
-                found=str(count),
-                spec=_SPEC,
-            )
-        return StructureDescription(tuple([_read_description(reader, path, depth - 1) for _ in range(count)]))
+        members = range(_member_count(reader, path))
+        return StructureDescription(tuple([_read_description(reader, path, depth - 1) for _ in members]))
     if octet == Tag.COMPACT_ARRAY or octet not in _TAGS:
         reader.position -= 1
         raise reader.fail(
-            "type not allowed in a type description", path=path, found=f"{octet:02X}", spec=_SPEC
+            "type not allowed in a type description",
+            path=path,
+            expected="a tag of the Data choice but compact-array",
+            found=f"{octet:02X}",
+            spec=_SPEC,
         )
     return Tag(octet)
 
 
 def _read_described(
-    reader: Reader, description: TypeDescription, path: str, depth: int, budget: _Budget
+    reader: Reader, description: TypeDescription, path: str, depth: int, budget: Budget
 ) -> Data:
+    """A value without tags. Counts of nested arrays multiply, which only `budget` bounds."""
     if isinstance(description, Tag):
-        return _read_value(reader, description, path, 0, budget)
-    if depth == 0:
-        raise reader.fail("nested too deeply", path=path, expected=f"at most {MAX_DEPTH} levels", spec=_SPEC)
-    budget.left -= 1
+        return _read_value(reader, description, path, depth, budget)
+    budget.spend(reader, path)
     if isinstance(description, StructureDescription):
-        members = [_read_described(reader, d, path, depth - 1, budget) for d in description.elements]
-        return Sequence(Tag.STRUCTURE, tuple(members))
+        members = description.elements
+        return Sequence(
+            Tag.STRUCTURE,
+            tuple(
+                [_read_described(reader, m, f"{path}[{i}]", depth - 1, budget) for i, m in enumerate(members)]
+            ),
+        )
     element = description.element
-    items = [_read_described(reader, element, path, depth - 1, budget) for _ in range(description.count)]
-    return Sequence(Tag.ARRAY, tuple(items))
+    places = range(description.count)
+    return Sequence(
+        Tag.ARRAY,
+        tuple([_read_described(reader, element, f"{path}[{i}]", depth - 1, budget) for i in places]),
+    )
 
 
 _TAGS = frozenset(int(tag) for tag in Tag)
 _NUMBER_BY_OCTET = {int(tag): (tag, size, signed) for tag, (size, signed) in NUMBER_FORMS.items()}
 _STRING_BY_OCTET = {int(tag): tag for tag in STRING_TAGS}
+_NESTED_BY_OCTET: dict[int, Callable[[Reader, str, int, Budget], Data]] = {
+    Tag.STRUCTURE: _read_items(Tag.STRUCTURE),
+    Tag.ARRAY: _read_items(Tag.ARRAY),
+    Tag.COMPACT_ARRAY: _read_compact_array,
+}
+_OTHER_BY_OCTET: dict[int, Callable[[Reader, str], Data]] = {
+    Tag.NULL_DATA: lambda reader, path: Null(),
+    Tag.DONT_CARE: lambda reader, path: DontCare(),
+    Tag.BOOLEAN: lambda reader, path: Boolean(reader.u8(path)),
+    Tag.BIT_STRING: _read_bit_string,
+    **{tag: _read_fixed(tag, size) for tag, size in FIXED_OCTETS.items()},
+}
 
 
 # ---------------------------------------------------------------------------------------------- encoding
@@ -422,17 +464,20 @@ def _encode_contents(value: Data) -> bytes:
                 path=value.tag.name.lower(),
                 expected=f"{fixed} octets",
                 found=str(len(value.value)),
+                spec=_SPEC,
             )
         return value.value
     if isinstance(value, Boolean):
         return bytes((value.octet,))
     if isinstance(value, BitString):
-        if len(value.raw) != (value.length + 7) // 8:
+        unused = -value.length % 8
+        if len(value.raw) * 8 != value.length + unused or (unused and value.raw[-1] & ((1 << unused) - 1)):
             raise GbcsEncodeError(
-                "wrong length",
+                "wrong length, or unused bits set",
                 path="bit_string",
-                expected=f"{(value.length + 7) // 8} octets",
-                found=str(len(value.raw)),
+                expected=f"{value.length} bits, then zeros",
+                found=value.raw.hex().upper(),
+                spec=_SPEC,
             )
         return ber_length(value.length) + value.raw
     return b""
@@ -440,6 +485,14 @@ def _encode_contents(value: Data) -> bytes:
 
 def _encode_description(description: TypeDescription) -> bytes:
     if isinstance(description, ArrayDescription):
+        if description.count > MAX_DESCRIBED_COUNT:
+            raise GbcsEncodeError(
+                "array too long for a type description",
+                path="compact-array",
+                expected=f"at most {MAX_DESCRIBED_COUNT} elements",
+                found=str(description.count),
+                spec=_SPEC,
+            )
         return b"\x01" + description.count.to_bytes(2, "big") + _encode_description(description.element)
     if isinstance(description, StructureDescription):
         members = b"".join([_encode_description(d) for d in description.elements])
@@ -455,20 +508,21 @@ def _encode_described(value: Data, description: TypeDescription) -> bytes:
                 path="compact-array",
                 expected=description.name,
                 found=tag_of(value).name,
+                spec=_SPEC,
             )
         return _encode_contents(value)
-    items = value.items if isinstance(value, Sequence) else ()
-    members = (
-        description.elements
-        if isinstance(description, StructureDescription)
-        else (description.element,) * description.count
-    )
-    if not isinstance(value, Sequence) or len(items) != len(members):
+    if isinstance(description, StructureDescription):
+        tag, members = Tag.STRUCTURE, description.elements
+    else:
+        tag, members = Tag.ARRAY, (description.element,) * description.count
+    items = value.items if isinstance(value, Sequence) and value.tag is tag else None
+    if items is None or len(items) != len(members):
         raise GbcsEncodeError(
             "element does not match the type description",
             path="compact-array",
-            expected=f"{len(members)} members",
-            found=str(len(items)),
+            expected=f"{tag.name} of {len(members)}",
+            found=tag_of(value).name if items is None else f"{tag.name} of {len(items)}",
+            spec=_SPEC,
         )
     return b"".join([_encode_described(item, member) for item, member in zip(items, members, strict=True)])
 
@@ -495,10 +549,10 @@ __all__ = [
     "ArrayDescription",
     "BitString",
     "Boolean",
+    "Budget",
     "CompactArray",
     "Data",
     "DontCare",
-    "GbcsDecodeError",
     "Null",
     "Number",
     "Octets",

@@ -14,7 +14,7 @@ from smetslab.errors import GbcsDecodeError, GbcsEncodeError
 from smetslab.gbcs.dlms import axdr
 from smetslab.gbcs.dlms.apdu import Obis
 from smetslab.gbcs.dlms.axdr import Data, Null, Number, Octets, Sequence, Tag
-from smetslab.gbcs.dlms.shapes import Const, Shape, mismatch
+from smetslab.gbcs.dlms.shapes import Const, Shape, kind_of, mismatch
 from smetslab.gbcs.message import Message
 from smetslab.gbcs.security import ENCRYPTION_TRANSACTION, EncryptionContext
 from smetslab.gbcs.values import Value, date_time_from_text, date_time_to_text, from_hex, to_hex
@@ -131,6 +131,7 @@ def _decode_object(data: Data, path: str) -> ObjectRequest:
             "unknown restriction",
             path=f"{path}.restriction",
             expected="enum 0 with null-data, or enum 1",
+            found=f"{kind_of(kind)} with {kind_of(bounds)}",
             spec=_SPEC,
         )
     return ObjectRequest(class_id.value, Obis(obis.value), attribute.value, window)
@@ -169,8 +170,23 @@ def open_response(
 ) -> tuple[Data, ...]:
     """The `count` decrypted values. Raises SecurityError when the tag, GbcsDecodeError when the content is
     wrong."""
+    return _members(open_protected(protected, header, secret, path), count, f"{path}.plaintext")
+
+
+def open_protected(protected: bytes, header: Message, secret: bytes, path: str) -> Data:
+    """The decrypted structure, whatever it has in it. Raises as `open_response` does."""
     plaintext = EncryptionContext.of(header).decrypt(secret, protected)
-    return _members(axdr.decode_data(plaintext), count, f"{path}.plaintext")
+    try:
+        return axdr.decode_data(plaintext, path=f"{path}.plaintext")
+    except GbcsDecodeError as error:
+        # The offset is one of the plaintext, which has no place in the message.
+        raise GbcsDecodeError(
+            f"{error.what} at byte {error.offset} of the plaintext",
+            path=error.path,
+            expected=error.expected,
+            found=error.found,
+            spec=error.spec,
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +228,18 @@ class ProtectedRead:
                 path=f"{path}.objects",
                 expected=", ".join(f"class {c} {o} attribute {a}" for c, o, a, _ in wanted),
                 found=", ".join(f"class {c} {o} attribute {a}" for c, o, a, _ in found),
+                spec=_SPEC,
             )
         windows = {request.window for request in requests if request.window is not None}
         if not windows:
             return None
         if len(windows) > 1:
             raise GbcsDecodeError(
-                "periods differ between the objects", path=f"{path}.objects", expected="one period"
+                "periods differ between the objects",
+                path=f"{path}.objects",
+                expected="one period",
+                found=str(len(windows)),
+                spec=_SPEC,
             )
         first, last = windows.pop()
         return {"start_date_time": date_time_to_text(first), "end_date_time": date_time_to_text(last)}

@@ -47,8 +47,13 @@ class Shape(Protocol):
 
 
 def kind_of(data: Data) -> str:
-    """The type of a Data value in the words of the standard: `long-unsigned`."""
-    return axdr.tag_of(data).name.lower().replace("_", "-")
+    """The type of a Data value in the words of the standard: `long-unsigned`, `structure of 3`."""
+    kind = axdr.tag_of(data).name.lower().replace("_", "-")
+    if isinstance(data, Sequence):
+        return f"{kind} of {len(data.items)}"
+    if isinstance(data, Octets) and data.tag is Tag.OCTET_STRING:
+        return f"{kind} of {len(data.value)}"
+    return kind
 
 
 def mismatch(data: Data, path: str, expected: str) -> GbcsDecodeError:
@@ -158,7 +163,10 @@ class Text:
             raise _refuse(value, path, "text")
         if value.startswith(HEX_PREFIX):
             return Octets(self.tag, from_hex(value, path))
-        return Octets(self.tag, value.encode())
+        try:
+            return Octets(self.tag, value.encode())
+        except UnicodeEncodeError as error:
+            raise _refuse(value, path, "text that UTF-8 can write") from error
 
     def type_of(self, value: Value) -> TypeDescription:
         del value
@@ -192,7 +200,7 @@ class Bytes:
                 "not the shape of the use case",
                 path=path,
                 expected=f"octet-string of {self.length}",
-                found=f"octet-string of {len(data.value)}",
+                found=kind_of(data),
             )
         return _FORMS[self.form][0](data.value)
 

@@ -5,7 +5,7 @@ Spec: GBCS 7.3 (DLMS content), 9.2 (future dating), 16 (alerts).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from smetslab.errors import GbcsDecodeError, GbcsEncodeError
 from smetslab.gbcs.codes import Cra
@@ -20,9 +20,12 @@ from smetslab.gbcs.dlms.apdu import (
     DataNotification,
     Obis,
     Specification,
+    data_offset,
     decode_apdu,
     is_dlms,
     long_invoke_id,
+    result_offset,
+    specification_offset,
 )
 from smetslab.gbcs.dlms.axdr import Data, Null
 from smetslab.gbcs.dlms.protection import (
@@ -31,10 +34,37 @@ from smetslab.gbcs.dlms.protection import (
     ProtectedObject,
     ProtectedRead,
 )
-from smetslab.gbcs.dlms.shapes import DATE_TIME, Const, Shape, Struct, mismatch
-from smetslab.gbcs.message import Message
+from smetslab.gbcs.dlms.shapes import DATE_TIME, TIME_STAMP, Const, Shape, Struct, mismatch
+from smetslab.gbcs.message import Message, content_offset
 from smetslab.gbcs.usecases.model import FAILURES
 from smetslab.gbcs.values import Parameters, Value
+
+RANGE_DESCRIPTOR = 1
+"""The one access selector in use: entries whose time stamp lies in a period. Spec: GBCS 7.3."""
+
+LOG_TIME_STAMP = "0-0:94.44.100.255"
+
+PERIOD = Struct(
+    {
+        "restricting_object": Const(
+            axdr.structure(
+                axdr.long_unsigned(1),
+                axdr.octet_string(Obis.parse(LOG_TIME_STAMP).raw),
+                axdr.integer(2),
+                axdr.long_unsigned(0),
+            )
+        ),
+        "start_date_time": TIME_STAMP,
+        "end_date_time": TIME_STAMP,
+        "selected_columns": Const(axdr.array()),
+    }
+)
+"""The range descriptor of a selective read. Spec: GBCS 7.3."""
+
+RESULTS = "results"
+"""The parameter of a response to a command with optional items."""
+
+_SPEC = "GBCS 7.3"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +84,14 @@ class AccessItem:
     command: Shape | None = None
     response: Shape | None = None
     protected: ProtectedRead | None = None
+    selection: Shape | None = None
     activation: bool = False
+    optional: bool = False
+
+    @property
+    def selection_name(self) -> str:
+        """The command's parameter for the period of a selective read."""
+        return f"{self.name}_period"
 
     def __str__(self) -> str:
         kind = "method" if self.choice is Choice.ACTION else "attribute"
@@ -70,12 +107,16 @@ class DlmsAccess:
     is_alert = False
 
     @property
+    def has_optional_items(self) -> bool:
+        return any(item.optional for item in self.items)
+
+    @property
     def encrypts_response(self) -> bool:
         return any(item.protected for item in self.items)
 
     @property
     def command_parameters(self) -> tuple[str, ...]:
-        return tuple(item.name for item in self.items if _named_in_command(item))
+        return tuple(name for item in self.items for name in _command_names(item) if not item.optional)
 
     @property
     def activations(self) -> tuple[str, ...]:
@@ -88,10 +129,10 @@ class DlmsAccess:
         apdu = _apdu_of(message)
         if message.cra is Cra.COMMAND:
             if not isinstance(apdu, AccessRequest):
-                raise _wrong_apdu("access-request")
+                raise _wrong_apdu(message, "access-request")
             return _decode_request(self, apdu, message)
         if not isinstance(apdu, AccessResponse):
-            raise _wrong_apdu("access-response")
+            raise _wrong_apdu(message, "access-response")
         return _decode_response(self, apdu, message, secret)
 
     def encode(self, header: Message, parameters: Parameters, secret: bytes | None) -> bytes:
@@ -119,8 +160,11 @@ class DlmsAlert:
         del secret
         apdu = _apdu_of(message)
         if not isinstance(apdu, DataNotification):
-            raise _wrong_apdu("data-notification")
-        value = self.body.decode(apdu.body, "alert")
+            raise _wrong_apdu(message, "data-notification")
+        try:
+            value = self.body.decode(apdu.body, "alert")
+        except GbcsDecodeError as error:
+            raise _placed(error, content_offset(message) + data_offset(apdu, 0)) from None
         return value if isinstance(value, dict) else {}
 
     def encode(self, header: Message, parameters: Parameters, secret: bytes | None) -> bytes:
@@ -139,6 +183,24 @@ def get(name: str, class_id: int, obis: str, attribute: int, shape: Shape) -> Ac
         name=name,
         response=shape,
     )
+
+
+def get_period(name: str, class_id: int, obis: str, attribute: int, shape: Shape) -> AccessItem:
+    """Read the entries of a log whose time stamp lies in a period. Spec: GBCS 7.3 (selective access)."""
+    return AccessItem(
+        choice=Choice.GET_WITH_SELECTION,
+        class_id=class_id,
+        obis=Obis.parse(obis),
+        index=attribute,
+        name=name,
+        response=shape,
+        selection=PERIOD,
+    )
+
+
+def optional(item: AccessItem) -> AccessItem:
+    """The same item, which a command may leave out."""
+    return replace(item, optional=True)
 
 
 def set_(name: str, class_id: int, obis: str, attribute: int, shape: Shape) -> AccessItem:
@@ -202,80 +264,153 @@ def protected_object(
 
 def _apdu_of(message: Message) -> Apdu:
     """The APDU of the content, which must repeat the originator counter and carry no date-time."""
-    apdu = decode_apdu(message.content)
+    base = content_offset(message)
+    apdu = decode_apdu(message.content, base=base)
     if apdu.long_invoke_id != long_invoke_id(message.originator_counter):
         raise GbcsDecodeError(
             "does not repeat the originator counter",
+            offset=base + 1,
             path="APDU.long-invoke-id-and-priority",
             expected=f"{long_invoke_id(message.originator_counter):08X}",
             found=f"{apdu.long_invoke_id:08X}",
-            spec="GBCS 7.3",
+            spec=_SPEC,
         )
     if apdu.date_time:
         raise GbcsDecodeError(
-            "date-time not allowed", path="APDU.date-time", expected="none", spec="GBCS 7.3"
+            "date-time not allowed",
+            offset=base + 5,
+            path="APDU.date-time",
+            expected="none",
+            found=apdu.date_time.hex().upper(),
+            spec=_SPEC,
         )
     return apdu
 
 
-def _wrong_apdu(expected: str) -> GbcsDecodeError:
-    return GbcsDecodeError("wrong kind of content", offset=0, path="content", expected=expected)
+def _wrong_apdu(message: Message, expected: str) -> GbcsDecodeError:
+    return GbcsDecodeError(
+        "wrong kind of content",
+        offset=content_offset(message),
+        path="APDU.tag",
+        expected=expected,
+        found=message.content[:1].hex().upper(),
+        spec=_SPEC,
+    )
 
 
-def _named_in_command(item: AccessItem) -> bool:
+def _placed(error: GbcsDecodeError, offset: int) -> GbcsDecodeError:
+    """`error` with the place of the data item that it is about: shapes know values, not octets."""
+    return GbcsDecodeError(
+        error.what,
+        offset=offset if error.offset is None else error.offset,
+        path=error.path,
+        expected=error.expected,
+        found=error.found,
+        spec=error.spec or _SPEC,
+    )
+
+
+def _has_value(item: AccessItem) -> bool:
+    """True when a command says something with the item's data."""
     if item.protected is not None:
         return item.protected.windowed
     return item.command is not None and not isinstance(item.command, Const)
 
 
-def _check_specifications(payload: DlmsAccess, found: tuple[Specification, ...]) -> None:
-    for place, (item, specification) in enumerate(zip(payload.items, found, strict=False)):
-        same = (item.choice, item.class_id, item.obis, item.index) == (
-            specification.choice,
-            specification.class_id,
-            specification.obis,
-            specification.index,
-        )
-        if not same:
-            raise GbcsDecodeError(
-                "not the access list of the use case",
-                path=f"access list[{place}] ({item.name})",
-                expected=str(item),
-                found=str(specification),
-            )
-    if len(payload.items) != len(found):
-        raise GbcsDecodeError(
+def _command_names(item: AccessItem) -> tuple[str, ...]:
+    """The parameters of a command that belong to `item`."""
+    names = (item.name,) if _has_value(item) or (item.optional and item.selection is None) else ()
+    return names if item.selection is None else (*names, item.selection_name)
+
+
+def _matches(item: AccessItem, found: Specification) -> bool:
+    return (
+        item.choice is found.choice
+        and item.index == found.index
+        and item.obis == found.obis
+        and item.class_id == found.class_id
+    )
+
+
+def _present(payload: DlmsAccess, apdu: AccessRequest, base: int) -> list[AccessItem]:
+    """The declared item for each specification found. Raises GbcsDecodeError at the first that differs."""
+    present: list[AccessItem] = []
+    declared = iter(payload.items)
+
+    def differs(place: int, expected: str, found: str) -> GbcsDecodeError:
+        return GbcsDecodeError(
             "not the access list of the use case",
-            path="access list",
-            expected=f"{len(payload.items)} items",
-            found=str(len(found)),
+            offset=base + specification_offset(apdu, place),
+            path=f"access list[{place}]",
+            expected=expected,
+            found=found,
+            spec=_SPEC,
         )
+
+    for place, specification in enumerate(apdu.specifications):
+        for item in declared:
+            if _matches(item, specification):
+                present.append(item)
+                break
+            if not item.optional:
+                raise differs(place, f"{item} ({item.name})", str(specification))
+        else:
+            raise differs(place, f"the end, after {len(payload.items)} items at most", str(specification))
+    for item in declared:
+        if not item.optional:
+            raise differs(len(apdu.specifications), f"{item} ({item.name})", "the end of the list")
+    return present
 
 
 def _decode_request(payload: DlmsAccess, apdu: AccessRequest, header: Message) -> Parameters:
-    _check_specifications(payload, apdu.specifications)
+    base = content_offset(header)
     parameters: Parameters = {}
-    for item, data in zip(payload.items, apdu.data, strict=True):
-        if item.protected is not None:
-            value = item.protected.decode_command(data, header, item.name)
-        elif item.command is not None:
-            value = item.command.decode(data, item.name)
-        elif isinstance(data, Null):
-            continue
-        else:
-            raise mismatch(data, item.name, "null-data")
-        if _named_in_command(item):
+    for place, item in enumerate(_present(payload, apdu, base)):
+        try:
+            _decode_selection(item, apdu.specifications[place], parameters)
+        except GbcsDecodeError as error:
+            raise _placed(error, base + specification_offset(apdu, place)) from None
+        try:
+            value = _command_value(item, apdu.data[place], header)
+        except GbcsDecodeError as error:
+            raise _placed(error, base + data_offset(apdu, place)) from None
+        if item.name in _command_names(item):
             parameters[item.name] = value
     return parameters
 
 
+def _decode_selection(item: AccessItem, specification: Specification, parameters: Parameters) -> None:
+    if item.selection is None or specification.parameters is None:
+        return
+    if specification.selector != RANGE_DESCRIPTOR:
+        found = f"{specification.selector:02X}"
+        raise GbcsDecodeError("unknown selector", path=f"{item.name}.selector", expected="01", found=found)
+    parameters[item.selection_name] = item.selection.decode(specification.parameters, item.selection_name)
+
+
+def _command_value(item: AccessItem, data: Data, header: Message) -> Value:
+    """What the data of an item says; true for an item whose presence says all."""
+    if item.protected is not None:
+        value = item.protected.decode_command(data, header, item.name)
+    elif item.command is not None:
+        value = item.command.decode(data, item.name)
+    elif isinstance(data, Null):
+        value = None
+    else:
+        raise mismatch(data, item.name, "null-data")
+    return value if _has_value(item) else True
+
+
 def _encode_request(payload: DlmsAccess, header: Message, parameters: Parameters, invoke_id: int) -> bytes:
-    known = {item.name for item in payload.items if _named_in_command(item)}
-    _refuse_unknown(parameters, known)
+    _refuse_unknown(parameters, {name for item in payload.items for name in _command_names(item)})
     data: list[Data] = []
+    specifications: list[Specification] = []
     for item in payload.items:
-        if item.name in known and item.name not in parameters:
-            raise GbcsEncodeError("missing", path=item.name)
+        if item.optional and not any(name in parameters for name in _command_names(item)):
+            continue
+        for name in _command_names(item):
+            if name not in parameters:
+                raise GbcsEncodeError("missing", path=name)
         value: Value = parameters.get(item.name)
         if item.protected is not None:
             data.append(item.protected.encode_command(value, header, item.name))
@@ -283,8 +418,19 @@ def _encode_request(payload: DlmsAccess, header: Message, parameters: Parameters
             data.append(item.command.encode(value, item.name))
         else:
             data.append(axdr.null())
-    specifications = tuple(Specification(i.choice, i.class_id, i.obis, i.index) for i in payload.items)
-    return AccessRequest(invoke_id, specifications, tuple(data)).encode()
+        specifications.append(
+            Specification(
+                item.choice,
+                item.class_id,
+                item.obis,
+                item.index,
+                None if item.selection is None else RANGE_DESCRIPTOR,
+                None
+                if item.selection is None
+                else item.selection.encode(parameters[item.selection_name], item.selection_name),
+            )
+        )
+    return AccessRequest(invoke_id, tuple(specifications), tuple(data)).encode()
 
 
 def _answer(choice: Choice) -> Choice:
@@ -295,49 +441,113 @@ def _answer(choice: Choice) -> Choice:
 def _decode_response(
     payload: DlmsAccess, apdu: AccessResponse, header: Message, secret: bytes | None
 ) -> Parameters:
+    base = content_offset(header)
     if apdu.specifications:
         raise GbcsDecodeError(
-            "echo of the access list not allowed", path="access list", expected="none", spec="GBCS 7.3"
+            "echo of the access list not allowed",
+            offset=base + specification_offset(apdu, 0),
+            path="access list",
+            expected="none",
+            found=f"{len(apdu.specifications)} items",
+            spec=_SPEC,
         )
+    if payload.has_optional_items:
+        return _decode_results(payload, apdu, base)
     if len(apdu.results) != len(payload.items):
         raise GbcsDecodeError(
             "not the response of the use case",
+            offset=base + result_offset(apdu, 0),
             path="result list",
             expected=f"{len(payload.items)} items",
             found=str(len(apdu.results)),
+            spec=_SPEC,
         )
     parameters: Parameters = {}
     failures: dict[str, Value] = {}
-    for item, data, result in zip(payload.items, apdu.data, apdu.results, strict=True):
+    for place, (item, data, result) in enumerate(zip(payload.items, apdu.data, apdu.results, strict=True)):
         if result.choice is not _answer(item.choice):
             raise GbcsDecodeError(
                 "not the response of the use case",
+                offset=base + result_offset(apdu, place),
                 path=f"{item.name}.choice",
                 expected=_answer(item.choice).name.lower(),
                 found=result.choice.name.lower(),
+                spec=_SPEC,
             )
-        if result.result:
+        failed = result.result != DataAccessResult.SUCCESS
+        if failed:
             failures[item.name] = result_name(result.result)
-        if result.result or (item.response is None and item.protected is None):
-            if not isinstance(data, Null):
-                raise mismatch(data, item.name, "null-data")
-        elif item.protected is not None:
-            parameters[item.name] = item.protected.decode_response(data, header, secret, item.name)
-        elif item.response is not None:
-            parameters[item.name] = item.response.decode(data, item.name)
+        try:
+            value = _response_value(item, data, header, secret, failed)
+        except GbcsDecodeError as error:
+            raise _placed(error, base + data_offset(apdu, place)) from None
+        if not failed and _answers(item):
+            parameters[item.name] = value
     if failures:
         parameters[FAILURES] = failures
     return parameters
 
 
+def _answers(item: AccessItem) -> bool:
+    """True when a success returns data."""
+    return item.response is not None or item.protected is not None
+
+
+def _response_value(
+    item: AccessItem, data: Data, header: Message, secret: bytes | None, failed: bool
+) -> Value:
+    if not failed and item.protected is not None:
+        return item.protected.decode_response(data, header, secret, item.name)
+    if not failed and item.response is not None:
+        return item.response.decode(data, item.name)
+    if not isinstance(data, Null):
+        raise mismatch(data, item.name, "null-data")
+    return None
+
+
+def _decode_results(payload: DlmsAccess, apdu: AccessResponse, base: int) -> Parameters:
+    """A response whose command may have left items out: it says how each ended, not which items they were."""
+    if len(apdu.results) > len(payload.items):
+        raise GbcsDecodeError(
+            "not the response of the use case",
+            offset=base + result_offset(apdu, 0),
+            path="result list",
+            expected=f"at most {len(payload.items)} items",
+            found=str(len(apdu.results)),
+            spec=_SPEC,
+        )
+    results: list[Value] = []
+    for place, (data, result) in enumerate(zip(apdu.data, apdu.results, strict=True)):
+        if not isinstance(data, Null):
+            error = mismatch(data, f"{RESULTS}[{place}]", "null-data")
+            raise _placed(error, base + data_offset(apdu, place))
+        results.append({"choice": result.choice.name.lower(), "result": result_name(result.result)})
+    return {RESULTS: results}
+
+
+def _encode_results(parameters: Parameters, invoke_id: int) -> bytes:
+    _refuse_unknown(parameters, {RESULTS})
+    given = parameters.get(RESULTS)
+    results: list[AccessResult] = []
+    for place, entry in enumerate(given if isinstance(given, list) else []):
+        name = entry.get("choice") if isinstance(entry, dict) else None
+        choice = {"get": Choice.GET, "set": Choice.SET, "action": Choice.ACTION}.get(str(name))
+        if choice is None or not isinstance(entry, dict):
+            raise GbcsEncodeError("not a result", path=f"{RESULTS}[{place}]", expected="choice and result")
+        results.append(AccessResult(choice, result_number(entry.get("result"))))
+    return AccessResponse(invoke_id, tuple(axdr.null() for _ in results), tuple(results)).encode()
+
+
 def _encode_response(
     payload: DlmsAccess, header: Message, parameters: Parameters, secret: bytes | None, invoke_id: int
 ) -> bytes:
+    if payload.has_optional_items:
+        return _encode_results(parameters, invoke_id)
     given = parameters.get(FAILURES, {})
     failures = given if isinstance(given, dict) else {}
     names = {item.name for item in payload.items}
     _refuse_unknown(failures, names)
-    _refuse_unknown(parameters, {i.name for i in payload.items if i.response or i.protected} | {FAILURES})
+    _refuse_unknown(parameters, {item.name for item in payload.items if _answers(item)} | {FAILURES})
     data: list[Data] = []
     results: list[AccessResult] = []
     for item in payload.items:
@@ -345,7 +555,7 @@ def _encode_response(
         results.append(
             AccessResult(_answer(item.choice), result_number(failures[item.name]) if failed else 0)
         )
-        if failed or (item.response is None and item.protected is None):
+        if failed or not _answers(item):
             data.append(axdr.null())
         elif item.name not in parameters:
             raise GbcsEncodeError("missing", path=item.name)
@@ -374,9 +584,9 @@ def result_name(result: int) -> str | int:
 
 def result_number(name: Value) -> int:
     """The reverse of `result_name`. Raises GbcsEncodeError."""
-    if isinstance(name, int) and not isinstance(name, bool) and 0 < name <= 0xFF:
+    if isinstance(name, int) and not isinstance(name, bool) and 0 <= name <= 0xFF:
         return name
     for member in DataAccessResult:
-        if member.name.lower().replace("_", "-") == name:
+        if member and member.name.lower().replace("_", "-") == name:
             return int(member)
     raise GbcsEncodeError("unknown result", path=FAILURES, found=repr(name))
