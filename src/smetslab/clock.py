@@ -1,0 +1,328 @@
+"""Time: the `Clock` every actor is given, an asyncio loop on virtual time, and scaled real time.
+
+Nothing else in smetslab reads the wall clock. Laboratory time runs from an epoch: on `VirtualLoop` it jumps
+to the next timer whenever nothing is ready, so a year of half-hours takes seconds; on an ordinary loop it
+is real time, optionally multiplied by a scale. Actors use the clock's own `sleep` and `timeout`, never
+asyncio's, because only the clock knows the scale.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import math
+import selectors
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePath
+from typing import Any, Protocol, TypeVar, TypeVarTuple, Unpack
+
+from smetslab.errors import LocalProtocolError
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+DEFAULT_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_MICROSECONDS = 1_000_000
+
+
+class Clock(Protocol):
+    """Laboratory time, given to every actor. A number of seconds is always counted from the epoch."""
+
+    def now(self) -> datetime:
+        """The present moment, UTC-aware, to the microsecond."""
+        ...
+
+    def time(self) -> float:
+        """Laboratory seconds since the epoch: the `now` of the sans-I/O engines."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for laboratory seconds."""
+        ...
+
+    async def sleep_until(self, moment: datetime) -> None:
+        """Wait until `now()` is `moment`; a moment in the past only lets other tasks run."""
+        ...
+
+    def call_at(
+        self, time_s: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts
+    ) -> asyncio.TimerHandle:
+        """Call a plain function when `time()` has reached `time_s`, never earlier."""
+        ...
+
+
+class LoopClock:
+    """Laboratory time on top of an asyncio loop, virtual or real: `epoch` is the moment of construction.
+
+    `now()` is computed from the loop's time and the epoch alone, so it cannot drift from the timers.
+    """
+
+    __slots__ = ("_loop", "_margin", "_origin", "epoch", "scale")
+
+    def __init__(
+        self, epoch: datetime, scale: float = 1.0, *, loop: asyncio.AbstractEventLoop | None = None
+    ) -> None:
+        if epoch.utcoffset() is None:
+            raise LocalProtocolError("the epoch of a clock must be a UTC-aware datetime")
+        if not (math.isfinite(scale) and scale > 0):
+            raise LocalProtocolError(f"the scale of a clock must be a positive number, not {scale}")
+        self._loop = asyncio.get_running_loop() if loop is None else loop
+        self._origin = self._loop.time()
+        # A real loop runs timers early by up to the resolution of its clock.
+        self._margin = 0.0 if isinstance(self._loop, VirtualLoop) else 1e-6
+        self.epoch = epoch.astimezone(UTC)
+        self.scale = scale
+
+    def time(self) -> float:
+        return (self._loop.time() - self._origin) * self.scale
+
+    def now(self) -> datetime:
+        return self.epoch + timedelta(microseconds=round(self.time() * _MICROSECONDS))
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / self.scale)
+
+    async def sleep_until(self, moment: datetime) -> None:
+        wanted = (moment - self.epoch) / _MICROSECOND / _MICROSECONDS
+        if self.now() >= moment:
+            await asyncio.sleep(0)
+            return
+        reached = self._loop.create_future()
+        handle = self.call_at(wanted, _resolve, reached)
+        try:
+            await reached
+        finally:
+            handle.cancel()
+
+    def call_at(
+        self, time_s: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts
+    ) -> asyncio.TimerHandle:
+        when = self._origin + time_s / self.scale + self._margin
+        while (when - self._origin) * self.scale < time_s:
+            when = math.nextafter(when, math.inf)
+        return self._loop.call_at(when, callback, *args)
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+@asynccontextmanager
+async def timeout(clock: Clock, seconds: float) -> AsyncIterator[asyncio.Timeout]:
+    """`asyncio.timeout` in laboratory seconds: raises TimeoutError when the block takes longer."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as scope:
+        handle = clock.call_at(clock.time() + seconds, lambda: scope.reschedule(loop.time()))
+        try:
+            yield scope
+        finally:
+            handle.cancel()
+
+
+class _JumpingSelector(selectors.BaseSelector):
+    """A selector that asks its loop whether to wait for real or to move the clock."""
+
+    def __init__(self) -> None:
+        self._inner = selectors.DefaultSelector()
+        self._skipped = 0
+        self.jump: Callable[[float], None] = _no_jump
+        self.must_wait: Callable[[], bool] = bool
+        self.stuck: Callable[[], LocalProtocolError] = _no_report
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        inner = self._inner
+        if timeout is not None and timeout <= 0:
+            # Callbacks are ready. Looking at the files each time would double the cost of a callback.
+            self._skipped += 1
+            if self._skipped & 0x0F:
+                return []
+            return inner.select(0)
+        # The loop's own wake-up socket is always registered; any other file is real input or output.
+        if self.must_wait() or (timeout is None and len(inner.get_map()) > 1):
+            return inner.select(None)
+        if timeout is None:
+            events = inner.select(0)
+            if not events:
+                raise self.stuck()
+            return events
+        self._skipped += 1
+        if not self._skipped & 0x0F:
+            events = inner.select(0)
+            if events:
+                return events
+        self.jump(timeout)
+        return []
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._inner.register(fileobj, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        return self._inner.unregister(fileobj)
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._inner.modify(fileobj, events, data)
+
+    def get_key(self, fileobj: Any) -> selectors.SelectorKey:
+        return self._inner.get_key(fileobj)
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        return self._inner.get_map()
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _no_jump(_timeout: float) -> None:
+    raise LocalProtocolError("a virtual selector was used without its loop")
+
+
+def _no_report() -> LocalProtocolError:
+    return LocalProtocolError("a virtual selector was used without its loop")
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An asyncio event loop on virtual time: it stands still while anything is ready and jumps otherwise.
+
+    The clock moves to the very moment of the next timer, so a timer is never early. While work runs in an
+    executor, or inside `holding()`, the clock is held and the loop waits for real. When nothing is ready,
+    nothing is scheduled and nothing outside can wake the loop, the run is stuck, and `LocalProtocolError`
+    names the tasks that wait.
+
+    Real sockets have no place here: use an ordinary loop with a scaled `LoopClock` for them.
+    """
+
+    _scheduled: list[asyncio.TimerHandle]
+    """The base class's heap of timers; its first entry is due next and is not cancelled when we are asked."""
+
+    def __init__(self) -> None:
+        selector = _JumpingSelector()
+        self._now = 0.0
+        self._held = 0
+        super().__init__(selector)
+        selector.jump = self._jump
+        selector.must_wait = self._is_held
+        selector.stuck = self._stuck
+        self._clock_resolution = math.ulp(0.0)
+
+    def time(self) -> float:
+        return self._now
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        future = super().run_in_executor(executor, func, *args)
+        self._held += 1
+        future.add_done_callback(self._release)
+        return future
+
+    async def shutdown_default_executor(self, *args: Any, **kwargs: Any) -> None:
+        with self.holding():
+            await super().shutdown_default_executor(*args, **kwargs)
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Hold the clock while something outside this loop (a thread) is under way and will call back."""
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+
+    def _release(self, _future: object) -> None:
+        self._held -= 1
+
+    def _is_held(self) -> bool:
+        return self._held > 0
+
+    def _jump(self, timeout: float) -> None:
+        when = self._scheduled[0].when()
+        # Not `now + timeout`, which may miss the timer by a rounding error. Very long waits come in pieces.
+        self._now = when if when - self._now <= timeout else self._now + timeout
+        # The base class runs timers that are due within its resolution: make that "now", whatever the year.
+        self._clock_resolution = math.ulp(self._now)
+
+    def _stuck(self) -> LocalProtocolError:
+        places = sorted(_place(task) for task in asyncio.all_tasks(self))
+        return LocalProtocolError("nothing left to wait for: " + ("; ".join(places) or "no task is left"))
+
+
+def _place(task: asyncio.Task[Any]) -> str:
+    """Where a waiting task stands: its name, and file and line of the innermost coroutine it awaits."""
+    inner: object = task.get_coro()
+    frame = None
+    while inspect.iscoroutine(inner) and inner.cr_frame is not None:
+        frame = inner.cr_frame
+        inner = inner.cr_await
+    if frame is None:
+        return task.get_name()
+    return f"{task.get_name()} waits at {PurePath(frame.f_code.co_filename).name}:{frame.f_lineno}"
+
+
+def run_virtual(
+    main: Coroutine[Any, Any, T] | Callable[[LoopClock], Coroutine[Any, Any, T]],
+    *,
+    epoch: datetime = DEFAULT_EPOCH,
+) -> T:
+    """Run `main` on virtual time and close the loop behind it.
+
+    `main` is a coroutine, or a function that takes the clock and returns one. An exception that no task
+    would ever see, for instance in a timer callback, ends the run with that exception.
+    """
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return _run(runner, main, epoch, 1.0)
+
+
+def run_real(
+    main: Coroutine[Any, Any, T] | Callable[[LoopClock], Coroutine[Any, Any, T]],
+    *,
+    epoch: datetime | None = None,
+    scale: float = 1.0,
+) -> T:
+    """Run `main` on real time, `scale` laboratory seconds a second, from `epoch` or else from now on."""
+    with asyncio.Runner() as runner:
+        start = datetime.now(UTC) if epoch is None else epoch  # noqa: TID251 - the one place that reads it
+        return _run(runner, main, start, scale)
+
+
+def _run(
+    runner: asyncio.Runner,
+    main: Coroutine[Any, Any, T] | Callable[[LoopClock], Coroutine[Any, Any, T]],
+    epoch: datetime,
+    scale: float,
+) -> T:
+    clock = LoopClock(epoch, scale, loop=runner.get_loop())
+    return runner.run(_guarded(main(clock) if callable(main) else main))
+
+
+async def _guarded(work: Coroutine[Any, Any, T]) -> T:
+    """Await `work`; turn the first exception that asyncio could only have logged into the outcome."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    faults: list[BaseException] = []
+
+    def note(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        fault = context.get("exception")
+        if fault is None:
+            loop.default_exception_handler(context)
+            return
+        faults.append(fault)
+        if task is not None and len(faults) == 1:
+            task.cancel()
+
+    loop.set_exception_handler(note)
+    try:
+        result = await work
+    except BaseException:
+        if faults:
+            raise faults[0] from None
+        raise
+    finally:
+        loop.set_exception_handler(None)
+    if faults:
+        raise faults[0]
+    return result

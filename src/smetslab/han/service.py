@@ -1,0 +1,79 @@
+"""The APS boundary: what the application layer of a ZigBee device stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Flag, auto
+from types import TracebackType
+from typing import Protocol, TypeAlias
+
+from smetslab.ids import Eui64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApsFrame:
+    """An APS data frame: from endpoint to endpoint, with a ZCL frame as payload (profile 0x0109)."""
+
+    source: Eui64
+    source_endpoint: int
+    destination: Eui64
+    destination_endpoint: int
+    profile: int
+    cluster: int
+    payload: bytes
+
+    def answer(self, payload: bytes) -> ApsFrame:
+        """A frame back to where this one came from."""
+        return ApsFrame(
+            source=self.destination,
+            source_endpoint=self.destination_endpoint,
+            destination=self.source,
+            destination_endpoint=self.source_endpoint,
+            profile=self.profile,
+            cluster=self.cluster,
+            payload=payload,
+        )
+
+
+Handler: TypeAlias = Callable[[ApsFrame], None]
+"""Called for every frame to a registered endpoint and cluster: put it into an inbox and return."""
+
+
+class ClusterRole(Flag):
+    """On which side of a cluster an endpoint stands; both is possible."""
+
+    SERVER = auto()
+    CLIENT = auto()
+
+
+class ApsService(Protocol):
+    """One device's place on the HAN; an async context manager: the device is on the air inside its block."""
+
+    @property
+    def eui64(self) -> Eui64:
+        """The device's own address."""
+        ...
+
+    def register(
+        self, endpoint: int, profile: int, cluster: int, role: ClusterRole, handler: Handler
+    ) -> Callable[[], None]:
+        """Called by an application for each cluster of each of its endpoints; the result takes it back."""
+        ...
+
+    async def send(self, frame: ApsFrame) -> None:
+        """Send with acknowledgement; returns when it has come, HanError when it has not after all retries."""
+        ...
+
+    async def find_endpoint(self, peer: Eui64, profile: int, cluster: int, role: ClusterRole) -> int:
+        """Ask `peer` for an endpoint (Match_Desc); never assume a number. HanError when there is none."""
+        ...
+
+    async def __aenter__(self) -> ApsService: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...

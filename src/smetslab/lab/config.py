@@ -1,0 +1,272 @@
+"""The lab file: who takes part, which premises there are, and how time, chance and the networks behave."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AwareDatetime, Field, PrivateAttr, field_validator, model_validator
+
+from smetslab.devices.declaration import Declaration, Eui64Text, named, parse, read_octets
+from smetslab.devices.profile import DeviceProfile, Quirk, StateValue, check_names, load_profile
+from smetslab.errors import UsageError
+from smetslab.gbcs.codes import RemotePartyRole
+from smetslab.ids import Eui64
+
+SCHEMA_VERSION: Final = 1
+DEFAULT_NAME: Final = "default.lab.toml"
+
+PARTY_ROLES: Final[Mapping[str, RemotePartyRole]] = {
+    role.name.lower(): role
+    for role in RemotePartyRole
+    if role not in (RemotePartyRole.ROOT, RemotePartyRole.ISSUING_AUTHORITY, RemotePartyRole.OTHER)
+}
+"""Roles a party of a lab can have; root and issuing authority belong to the key store."""
+
+_Seconds = Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)]
+_Probability = Annotated[float, Field(ge=0, lt=1)]
+_Name = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]*$", max_length=40)]
+_Mpan = Annotated[str, Field(pattern=r"^\d{13}$")]
+_HINT = "print the schema of lab files with `smetslab.lab.config.lab_schema()`"
+
+
+class TimeConfig(Declaration):
+    """Virtual time jumps; real time passes, `scale` laboratory seconds a second."""
+
+    mode: Literal["virtual", "real"] = "virtual"
+    scale: Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)] = 1.0
+
+    @model_validator(mode="after")
+    def _only_real_time_has_a_scale(self) -> TimeConfig:
+        if self.mode == "virtual" and self.scale != 1.0:
+            raise ValueError("scale: only real time has one")
+        return self
+
+
+class StoreConfig(Declaration):
+    """Where durable state lives: memory, a SQLite file, or PostgreSQL."""
+
+    url: Annotated[str, Field(min_length=1)] = "sqlite://"
+
+
+class WanConfig(Declaration):
+    """How the WAN between DCC and hubs behaves."""
+
+    latency_s: _Seconds = 0.2
+    jitter_s: _Seconds = 0.05
+    loss_probability: _Probability = 0.0
+    duplicate_probability: _Probability = 0.0
+
+
+class HanConfig(Declaration):
+    """How the HAN of a premises behaves."""
+
+    latency_s: _Seconds = 0.02
+    jitter_s: _Seconds = 0.01
+    loss_probability: _Probability = 0.0
+    max_transfer_octets: Annotated[int, Field(ge=200, le=65535)] = 1500
+    """Longest message of a tunnel. 1500 is the rule (GBCS 10.2.2); more stands in for block transfer."""
+
+
+class ToleranceConfig(Declaration):
+    """How long a test waits, and how exact a clock must be."""
+
+    response_s: _Seconds = 30.0
+    alert_s: _Seconds = 60.0
+    clock_s: _Seconds = 10.0
+
+
+class KeyConfig(Declaration):
+    """Whose keys the remote parties use. Devices always have keys of the lab's own authority."""
+
+    authority: Literal["own", "keystore"] = "own"
+    keystore: str | None = None
+    """Path of a key store file or folder, relative to the lab file."""
+
+    @model_validator(mode="after")
+    def _keystore_when_used(self) -> KeyConfig:
+        if (self.authority == "keystore") != (self.keystore is not None):
+            raise ValueError('keystore: a path with authority = "keystore", and only then')
+        return self
+
+
+class PartyConfig(Declaration):
+    """A remote party: a service user, or the DCC in one of its roles."""
+
+    name: _Name
+    role: Annotated[RemotePartyRole, *named(PARTY_ROLES)]
+    eui64: Eui64Text
+
+
+class HubConfig(Declaration):
+    """The Communications Hub of a premises."""
+
+    profile: Annotated[str, Field(min_length=1)] = "chf-reference"
+    eui64: Eui64Text
+    state: dict[str, StateValue] = Field(default_factory=dict)
+    quirks: tuple[Quirk, ...] = ()
+
+
+class DeviceConfig(Declaration):
+    """A device on the HAN of a premises."""
+
+    name: _Name
+    profile: Annotated[str, Field(min_length=1)]
+    eui64: Eui64Text
+    mpan_import: _Mpan | None = None
+    mpan_secondary: _Mpan | None = None
+    mpan_export: _Mpan | None = None
+    load_seed: Annotated[int, Field(ge=0)] | None = None
+    """Seed of the load profile; without one the lab's seed and the device's identifier decide."""
+    supplier: _Name | None = None
+    """The party that is the device's supplier; without one the first of that role."""
+    state: dict[str, StateValue] = Field(default_factory=dict)
+    quirks: tuple[Quirk, ...] = ()
+
+
+class PremisesConfig(Declaration):
+    """One home: a hub and the devices around it."""
+
+    name: _Name
+    hub: HubConfig
+    devices: tuple[DeviceConfig, ...] = ()
+
+
+class LabConfig(Declaration):
+    """A whole laboratory."""
+
+    schema_version: Literal[1]
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    epoch: AwareDatetime
+    """When the laboratory's time begins."""
+    time: TimeConfig = TimeConfig()
+    store: StoreConfig = StoreConfig()
+    wan: WanConfig = WanConfig()
+    han: HanConfig = HanConfig()
+    tolerances: ToleranceConfig = ToleranceConfig()
+    keys: KeyConfig = KeyConfig()
+    parties: Annotated[tuple[PartyConfig, ...], Field(min_length=1)]
+    premises: Annotated[tuple[PremisesConfig, ...], Field(min_length=1)]
+
+    _source_name: str = PrivateAttr(default="")
+    _source_text: bytes = PrivateAttr(default=b"")
+    _base: Path | None = PrivateAttr(default=None)
+
+    @field_validator("epoch")
+    @classmethod
+    def _epoch_in_utc(cls, epoch: AwareDatetime) -> AwareDatetime:
+        return epoch.astimezone(UTC)
+
+    @model_validator(mode="after")
+    def _names_and_identifiers_are_unique(self) -> LabConfig:
+        _refuse_repeats("party name", (party.name for party in self.parties))
+        _refuse_repeats("premises name", (premises.name for premises in self.premises))
+        _refuse_repeats("EUI-64", (str(eui64) for eui64 in self._identifiers()))
+        for premises in self.premises:
+            _refuse_repeats(
+                f"device name in premises {premises.name}", (dev.name for dev in premises.devices)
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _parties_that_are_needed(self) -> LabConfig:
+        roles = [party.role for party in self.parties]
+        for role in (RemotePartyRole.SUPPLIER, RemotePartyRole.ACCESS_CONTROL_BROKER):
+            if role not in roles:
+                raise ValueError(f"parties: none has the role {role.name.lower()}")
+        if roles.count(RemotePartyRole.ACCESS_CONTROL_BROKER) > 1:
+            raise ValueError("parties: more than one has the role access_control_broker")
+        suppliers = [party.name for party in self.parties if party.role is RemotePartyRole.SUPPLIER]
+        for premises in self.premises:
+            for device in premises.devices:
+                if device.supplier is not None and device.supplier not in suppliers:
+                    raise ValueError(
+                        f"device {device.name} of premises {premises.name}: supplier {device.supplier!r} "
+                        f"is not one of {', '.join(suppliers)}"
+                    )
+        return self
+
+    def _identifiers(self) -> Iterator[Eui64]:
+        for party in self.parties:
+            yield party.eui64
+        for premises in self.premises:
+            yield premises.hub.eui64
+            for device in premises.devices:
+                yield device.eui64
+
+    @property
+    def source_name(self) -> str:
+        """The file this was read from, for messages and evidence."""
+        return self._source_name
+
+    @property
+    def source_text(self) -> bytes:
+        """The octets this was read from, for evidence."""
+        return self._source_text
+
+    @property
+    def keystore_path(self) -> Path | None:
+        """Where the key store of the remote parties is; None when the lab makes its own."""
+        if self.keys.keystore is None:
+            return None
+        return (Path() if self._base is None else self._base) / self.keys.keystore
+
+    def party(self, role: RemotePartyRole) -> PartyConfig | None:
+        """The first party of a role."""
+        return next((party for party in self.parties if party.role is role), None)
+
+    def profile_of(
+        self,
+        device: HubConfig | DeviceConfig,
+        *,
+        known_quirks: Collection[str] | None = None,
+        known_state: Collection[str] | None = None,
+    ) -> DeviceProfile:
+        """The profile of one device of this lab, with what the lab file changes in it."""
+        profile = load_profile(
+            device.profile, base=self._base, known_quirks=known_quirks, known_state=known_state
+        ).with_overrides(state=device.state, quirks=device.quirks)
+        check_names(
+            profile, self._source_name, "quirk", (quirk.name for quirk in profile.quirks), known_quirks
+        )
+        check_names(profile, self._source_name, "state setting", profile.state, known_state)
+        return profile
+
+
+def _refuse_repeats(what: str, values: Iterator[str]) -> None:
+    seen: dict[str, None] = {}
+    for value in values:
+        if value in seen:
+            raise ValueError(f"{what} {value} is used twice")
+        seen[value] = None
+
+
+def load_lab(path: str | Path | None = None) -> LabConfig:
+    """Read a lab file, or the built-in lab of one hub and one electricity meter.
+
+    UsageError with file, key and reason when it is wrong.
+    """
+    if path is None:
+        source = files("smetslab.lab") / DEFAULT_NAME
+        name, base = DEFAULT_NAME, None
+    else:
+        source = Path(path)
+        name, base = str(path), Path(path).parent
+        if Path(path).is_dir():
+            raise UsageError(f"{name}: a folder, not a lab file", hint=_HINT)
+    text = read_octets(source, name)
+    lab = parse(LabConfig, text, name, hint=_HINT)
+    lab._source_name, lab._source_text, lab._base = name, text, base
+    return lab
+
+
+def lab_schema() -> dict[str, Any]:
+    """The JSON schema of a lab file."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **LabConfig.model_json_schema(mode="validation"),
+        "title": "smetslab lab file",
+    }

@@ -1,0 +1,196 @@
+"""Opening the database, and the one way in which anything is written to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy import Engine, bindparam, create_engine, delete, event, insert, select, update
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from smetslab.errors import LocalProtocolError, SmetsLabError, StoreError, UsageError
+from smetslab.store.nvm import Nvm
+from smetslab.store.tables import KEY_LENGTH, NVM, OWNER, OWNER_LENGTH, migrate
+
+_READ_ITEMS = select(NVM.c.key, NVM.c.value).where(NVM.c.owner == bindparam("of"))
+_READ_GENERATION = select(OWNER.c.generation).where(OWNER.c.owner == bindparam("of"))
+_FIRST_GENERATION = insert(OWNER)
+_NEXT_GENERATION = (
+    update(OWNER)
+    .where(OWNER.c.owner == bindparam("of"), OWNER.c.generation == bindparam("expected"))
+    .values(generation=bindparam("next"))
+)
+_DELETE_ITEM = delete(NVM).where(NVM.c.owner == bindparam("of"), NVM.c.key == bindparam("at"))
+_INSERT_ITEM = insert(NVM)
+
+
+class PowerCut(SmetsLabError):
+    """The power of a device went while it was writing; raised by a fault injector, never by the store."""
+
+
+def _no_step(_name: str) -> None:
+    """Nobody watches the steps of a commit."""
+
+
+class Store:
+    """The database of a run, open while its block is.
+
+    Commits are synchronous on purpose: a commit must be one indivisible step between two awaits of the
+    device that makes it, or a power cut could strike in the middle, and on virtual time a thread would make
+    runs differ.
+
+    `on_step` is called before each step of a commit (`begin`, `counted`, `deleted`, `written`) and behind it
+    (`committed`), so that a test can cut the power there by raising `PowerCut`.
+    """
+
+    def __init__(self, url: str = "sqlite://", *, on_step: Callable[[str], None] | None = None) -> None:
+        self._url = _parse(url)
+        self._on_step = _no_step if on_step is None else on_step
+        self._engine: Engine | None = None
+        self._nvms: dict[str, Nvm] = {}
+
+    def __enter__(self) -> Store:
+        if self._engine is not None:
+            raise LocalProtocolError("the store is open already")
+        engine = self._create()
+        try:
+            with self._plain_errors(), engine.begin() as connection:
+                migrate(connection)
+        except BaseException:
+            engine.dispose()
+            raise
+        self._engine = engine
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+        self._nvms.clear()
+
+    def __repr__(self) -> str:
+        return f"Store({self._url.render_as_string(hide_password=True)!r})"
+
+    def nvm(self, owner: str) -> Nvm:
+        """The non-volatile memory of `owner`; always the same object for the same owner."""
+        if not 1 <= len(owner) <= OWNER_LENGTH or "\0" in owner:
+            raise LocalProtocolError(f"not an owner of memory: {owner!r} (1 to {OWNER_LENGTH} characters)")
+        if owner not in self._nvms:
+            self._nvms[owner] = Nvm(owner, self, KEY_LENGTH)
+        return self._nvms[owner]
+
+    def owners(self) -> list[str]:
+        """Everyone who has ever committed something, sorted."""
+        with self._plain_errors(), self._open().connect() as connection:
+            return sorted(connection.execute(select(OWNER.c.owner)).scalars())
+
+    def load(self, owner: str) -> tuple[int, dict[str, bytes]]:
+        """Generation and items of one owner; `Nvm` calls this once and after a failed commit."""
+        with self._plain_errors(), self._open().connect() as connection:
+            generation = connection.execute(_READ_GENERATION, {"of": owner}).scalar() or 0
+            rows = connection.execute(_READ_ITEMS, {"of": owner}).all()
+        return generation, {row[0]: bytes(row[1]) for row in rows}
+
+    def commit(self, owner: str, generation: int, changes: Mapping[str, bytes | None]) -> None:
+        """Write all changes of one transaction, or none; `generation` is the one the writer has read."""
+        step = self._on_step
+        following = generation + 1
+        keys = sorted(changes)
+        written = [
+            {"owner": owner, "key": key, "value": value, "generation": following}
+            for key in keys
+            if (value := changes[key]) is not None
+        ]
+        with self._plain_errors(), self._open().begin() as connection:
+            step("begin")
+            if generation == 0:
+                connection.execute(_FIRST_GENERATION, {"owner": owner, "generation": following})
+            else:
+                counted = connection.execute(
+                    _NEXT_GENERATION, {"of": owner, "expected": generation, "next": following}
+                )
+                if counted.rowcount != 1:
+                    raise StoreError(f"the memory of {owner} was written by another process in the meantime")
+            step("counted")
+            connection.execute(_DELETE_ITEM, [{"of": owner, "at": key} for key in keys])
+            step("deleted")
+            if written:
+                connection.execute(_INSERT_ITEM, written)
+            step("written")
+        step("committed")
+
+    def _open(self) -> Engine:
+        if self._engine is None:
+            raise LocalProtocolError("the store is not open: use it inside its `with` block")
+        return self._engine
+
+    def _create(self) -> Engine:
+        options: dict[str, Any] = {}
+        if self._in_memory():
+            # One connection for everybody: a second one would see another, empty memory.
+            options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
+        try:
+            engine = create_engine(self._url, **options)
+        except (ModuleNotFoundError, NoSuchModuleError) as error:
+            raise UsageError(
+                f"no driver for the store {self._url.drivername}: {error}",
+                hint="pip install 'smetslab[postgres]' for PostgreSQL; SQLite needs nothing",
+            ) from error
+        except ArgumentError as error:
+            raise UsageError(f"store URL: {_first_line(error)}", hint=_URL_HINT) from error
+        if self._url.get_backend_name() == "sqlite":
+            event.listen(engine, "connect", _prepare_file if not self._in_memory() else _prepare_memory)
+        return engine
+
+    def _in_memory(self) -> bool:
+        return self._url.get_backend_name() == "sqlite" and self._url.database in {None, "", ":memory:"}
+
+    @contextmanager
+    def _plain_errors(self) -> Iterator[None]:
+        """Database trouble becomes one line that names the store."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise StoreError(
+                f"{self._url.render_as_string(hide_password=True)}: {_first_line(error)}"
+            ) from error
+
+
+_URL_HINT = "for example sqlite:///lab.sqlite or postgresql://user@host/smetslab"
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise UsageError(f"store URL: {_first_line(error)}", hint=_URL_HINT) from error
+    if parsed.drivername in {"postgresql", "postgres"}:
+        # Named, because the default driver differs between versions of SQLAlchemy.
+        return parsed.set(drivername="postgresql+psycopg")
+    return parsed
+
+
+def _first_line(error: BaseException) -> str:
+    cause = getattr(error, "orig", None) or error
+    text = str(cause).strip()
+    return text.splitlines()[0] if text else type(cause).__name__
+
+
+def _prepare_file(connection: Any, _record: object) -> None:
+    """A commit is on the disk when it returns; readers do not wait for a writer."""
+    _prepare_memory(connection, _record)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _prepare_memory(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA foreign_keys=ON")

@@ -1,0 +1,1 @@
+"""The declared clusters, a module each. Importing a module registers its cluster."""
