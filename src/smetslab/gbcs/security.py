@@ -17,7 +17,8 @@ from smetslab.ids import Eui64
 
 _ALGORITHM_AES_GCM_128 = bytes.fromhex("60857406080300")
 _MAC_AAD_PREFIX = SECURITY_HEADER + b"\x00"
-_ENCRYPTED_HEADER = bytes.fromhex("3100000000")
+ENCRYPTED_HEADER = bytes.fromhex("3100000000")
+"""Security header of protected content: suite 1, authentication and encryption. Spec: GBCS 8.4."""
 _ENCRYPTION_AAD = b"\x31"
 ENCRYPTION_TRANSACTION = 4
 """First octet of the transaction id in the derivation of an encryption key. Spec: GBCS 4.3.3.3."""
@@ -133,17 +134,17 @@ class EncryptionContext:
     def encrypt(self, secret: bytes, plaintext: bytes) -> bytes:
         """Security header, ciphertext, 12-octet tag."""
         iv = initialization_vector(self.device)
-        return _ENCRYPTED_HEADER + gcm_seal(self.key(secret), iv, plaintext, _ENCRYPTION_AAD)
+        return ENCRYPTED_HEADER + gcm_seal(self.key(secret), iv, plaintext, _ENCRYPTION_AAD)
 
     def decrypt(self, secret: bytes, protected: bytes) -> bytes:
         """Raises GbcsDecodeError on a wrong header, SecurityError when the tag does not fit."""
-        if protected[: len(_ENCRYPTED_HEADER)] != _ENCRYPTED_HEADER:
+        if protected[: len(ENCRYPTED_HEADER)] != ENCRYPTED_HEADER:
             raise GbcsDecodeError(
                 "wrong security header of protected content",
                 path="protected content",
-                expected=_ENCRYPTED_HEADER.hex().upper(),
+                expected=ENCRYPTED_HEADER.hex().upper(),
                 found=protected[:5].hex().upper(),
                 spec="GBCS 8.4",
             )
         iv = initialization_vector(self.device)
-        return gcm_open(self.key(secret), iv, protected[len(_ENCRYPTED_HEADER) :], _ENCRYPTION_AAD)
+        return gcm_open(self.key(secret), iv, protected[len(ENCRYPTED_HEADER) :], _ENCRYPTION_AAD)

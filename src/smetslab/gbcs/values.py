@@ -8,10 +8,11 @@ Spec: GBCS 9.2 (special date-times); IEC 62056-6-2 4.1.6.1 (date, time, date-tim
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeAlias
 
-from smetslab.errors import GbcsEncodeError
+from smetslab.errors import GbcsDecodeError, GbcsEncodeError
 
 Value: TypeAlias = "bool | int | str | list[Value] | dict[str, Value] | None"
 Parameters: TypeAlias = dict[str, Value]
@@ -25,6 +26,7 @@ _IMMEDIATE_OCTETS = bytes(9) + _SUFFIX[1:]
 _NEVER_OCTETS = b"\xff" * 9 + _SUFFIX[1:]
 EPOCH_2000 = datetime(2000, 1, 1, tzinfo=UTC)
 _ANY = 0xFF
+_DATE = re.compile(r"(\*|\d{4})-\d\d-\d\d", re.ASCII)
 
 
 def to_hex(octets: bytes) -> str:
@@ -96,9 +98,14 @@ def parse_utc(text: Value, path: str = "date-time") -> datetime:
     """The moment of an ISO text in UTC. Raises GbcsEncodeError."""
     if isinstance(text, str) and text.endswith("Z"):
         try:
-            return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
+            moment = datetime.fromisoformat(text.removesuffix("Z"))
         except ValueError:
             pass
+        else:
+            if (
+                moment.tzinfo is None and not moment.microsecond
+            ):  # else octets could not say what the text says
+                return moment.replace(tzinfo=UTC)
     raise GbcsEncodeError(
         "not a date-time", path=path, expected="such as 2030-01-15T09:00:00Z", found=repr(text)
     )
@@ -134,10 +141,10 @@ def date_to_text(octets: bytes) -> str:
 def date_from_text(text: Value, path: str = "date") -> bytes:
     if isinstance(text, str) and text.startswith(HEX_PREFIX):
         return from_hex(text, path)
-    given = text if isinstance(text, str) else ""
-    wild = given.startswith("*-")
+    given = text if isinstance(text, str) and _DATE.fullmatch(text) else ""
+    wild = given.startswith("*")
     try:
-        day = date.fromisoformat(f"2000{given[1:]}" if wild else given)
+        day = date.fromisoformat(given.replace("*", "2000"))
     except ValueError as error:
         raise GbcsEncodeError(
             "not a date", path=path, expected="such as 2015-05-01 or *-12-25", found=repr(text)
@@ -162,3 +169,45 @@ def time_from_text(text: Value, path: str = "time") -> bytes:
             if time_to_text(octets) == text:
                 return octets
     raise GbcsEncodeError("not a time", path=path, expected="such as 07:00:00", found=repr(text))
+
+
+def dig(value: Value, *path: str | int) -> Value:
+    """The value at `path` inside named values. Raises GbcsDecodeError naming the first step that is not there."""
+    for place, step in enumerate(path):
+        if isinstance(value, dict) and isinstance(step, str) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and isinstance(step, int) and -len(value) <= step < len(value):
+            value = value[step]
+        else:
+            raise GbcsDecodeError("no such value", path=".".join(str(part) for part in path[: place + 1]))
+    return value
+
+
+def number_at(value: Value, *path: str | int) -> int:
+    """The number at `path`. Raises GbcsDecodeError when there is none."""
+    found = dig(value, *path)
+    if isinstance(found, int):
+        return found
+    raise _not_a("number", found, path)
+
+
+def text_at(value: Value, *path: str | int) -> str:
+    """The text at `path`. Raises GbcsDecodeError when there is none."""
+    found = dig(value, *path)
+    if isinstance(found, str):
+        return found
+    raise _not_a("text", found, path)
+
+
+def list_at(value: Value, *path: str | int) -> list[Value]:
+    """The list at `path`. Raises GbcsDecodeError when there is none."""
+    found = dig(value, *path)
+    if isinstance(found, list):
+        return found
+    raise _not_a("list", found, path)
+
+
+def _not_a(kind: str, found: Value, path: tuple[str | int, ...]) -> GbcsDecodeError:
+    return GbcsDecodeError(
+        f"not a {kind}", path=".".join(str(part) for part in path), expected=kind, found=repr(found)[:80]
+    )

@@ -527,6 +527,11 @@ def _encode_described(value: Data, description: TypeDescription) -> bytes:
     return b"".join([_encode_described(item, member) for item, member in zip(items, members, strict=True)])
 
 
+def contents_length(value: CompactArray) -> int:
+    """How many octets the elements of a compact-array take together."""
+    return sum([len(_encode_described(element, value.description)) for element in value.elements])
+
+
 def describe_type(value: Data) -> TypeDescription:
     """The type description under which `value` can be an element of a compact-array."""
     if isinstance(value, Sequence):
@@ -563,6 +568,7 @@ __all__ = [
     "array",
     "boolean",
     "compact_array",
+    "contents_length",
     "decode_data",
     "describe_type",
     "double_long",

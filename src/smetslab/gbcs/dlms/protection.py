@@ -9,14 +9,15 @@ Spec: GBCS 8.4; IEC 62056-6-2 (Data protection, class 30).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from smetslab.errors import GbcsDecodeError, GbcsEncodeError
 from smetslab.gbcs.dlms import axdr
-from smetslab.gbcs.dlms.apdu import Obis
-from smetslab.gbcs.dlms.axdr import Data, Null, Number, Octets, Sequence, Tag
+from smetslab.gbcs.dlms.apdu import AccessResponse, DataNotification, Obis
+from smetslab.gbcs.dlms.axdr import Data, Null, Number, Octets, Sequence, StructureDescription, Tag
 from smetslab.gbcs.dlms.shapes import Const, Shape, kind_of, mismatch
 from smetslab.gbcs.message import Message
-from smetslab.gbcs.security import ENCRYPTION_TRANSACTION, EncryptionContext
+from smetslab.gbcs.security import ENCRYPTED_HEADER, ENCRYPTION_TRANSACTION, EncryptionContext
 from smetslab.gbcs.values import Value, date_time_from_text, date_time_to_text, from_hex, to_hex
 from smetslab.ids import Eui64
 
@@ -53,6 +54,20 @@ class ObjectRequest:
     obis: Obis
     attribute: int
     window: tuple[bytes, bytes] | None = None
+
+
+_OCTETS = Tag.OCTET_STRING
+_PARAMETERS_TYPE = StructureDescription(
+    (
+        Tag.ENUM,
+        StructureDescription(
+            (
+                *(_OCTETS, _OCTETS, _OCTETS, _OCTETS),
+                StructureDescription((Tag.ENUM, StructureDescription((_OCTETS, _OCTETS)))),
+            )
+        ),
+    )
+)
 
 
 def protection_parameters(header: Message) -> Data:
@@ -163,6 +178,35 @@ def protected_octets(data: Data, header: Message, path: str) -> bytes:
     if not isinstance(protected, Octets) or protected.tag is not Tag.OCTET_STRING:
         raise mismatch(protected, f"{path}.protected attributes", "octet-string")
     return protected.value
+
+
+def is_sealed(parameters: Data, protected: Data) -> bool:
+    """True when the two look like protection parameters and what they protect, in a response or an alert."""
+    return (
+        isinstance(parameters, Sequence)
+        and parameters.tag is Tag.ARRAY
+        and len(parameters.items) == 1
+        and isinstance(protected, Octets)
+        and protected.value.startswith(ENCRYPTED_HEADER)
+        and axdr.describe_type(parameters.items[0]) == _PARAMETERS_TYPE
+    )
+
+
+def sealed_octets(apdu: AccessResponse | DataNotification, header: Message) -> tuple[bytes, ...]:
+    """Every protected octet-string of a response or alert, whatever its use case, in order.
+
+    Raises GbcsDecodeError when protection parameters do not repeat the grouping header.
+    """
+    values = (apdu.body,) if isinstance(apdu, DataNotification) else apdu.data
+    found: list[bytes] = []
+    for place, value in enumerate(values):
+        members = value.items if isinstance(value, Sequence) else ()
+        for parameters, protected in pairwise(members):
+            if isinstance(protected, Octets) and is_sealed(parameters, protected):
+                path = f"data list[{place}].protection parameters"
+                Const(protection_parameters(header)).decode(parameters, path)
+                found.append(protected.value)
+    return tuple(found)
 
 
 def open_response(

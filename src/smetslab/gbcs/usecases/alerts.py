@@ -4,68 +4,241 @@ from __future__ import annotations
 
 from smetslab.gbcs.codes import DeviceType
 from smetslab.gbcs.dlms import shapes
-from smetslab.gbcs.dlms.shapes import Packed, Struct
-from smetslab.gbcs.usecases.dlms import DlmsAlert
-from smetslab.gbcs.usecases.model import UseCase
+from smetslab.gbcs.dlms.axdr import Tag
+from smetslab.gbcs.dlms.forms import SCAN_TRIGGERS, ChannelMask, ControllerOctet, NamedOctets
+from smetslab.gbcs.dlms.protection import ProtectedRead
+from smetslab.gbcs.dlms.shapes import Bytes, Num, Packed, PackedForm, Shape, Struct
+from smetslab.gbcs.usecases.auxiliary import STATE_INFORMATION
+from smetslab.gbcs.usecases.common import CHF, ESME
+from smetslab.gbcs.usecases.dlms import DlmsAlert, protected_object
+from smetslab.gbcs.usecases.hub import SUB_GHZ_CONFIGURATION, device_log_details
+from smetslab.gbcs.usecases.model import Confidence, UseCase
+from smetslab.gbcs.usecases.reading import billing_entries
+from smetslab.gbcs.usecases.sealed import SealedAlert
 
-_HEAD: dict[str, shapes.Shape] = {"alert_code": shapes.CODE, "time_stamp": shapes.DATE_TIME}
+_HEAD: dict[str, Shape] = {"alert_code": shapes.CODE, "time_stamp": shapes.DATE_TIME}
 _DLMS_DEVICES = (DeviceType.ESME, DeviceType.CHF)
 
+_COMMAND: tuple[tuple[str, int, PackedForm], ...] = (
+    ("message_code", 2, "message-code"),
+    ("originator_counter", 8, "int"),
+)
+_INSTRUCTION: tuple[tuple[str, int, PackedForm], ...] = (
+    ("class_id", 2, "int"),
+    ("logical_name", 6, "logical-name"),
+    ("attribute", 1, "int"),
+)
+_MESSAGE = Packed(
+    (
+        ("business_originator_id", 8, "hex"),
+        ("business_target_id", 8, "hex"),
+        ("cra_flag", 1, "int"),
+        ("originator_counter", 8, "int"),
+    )
+)
+"""The start of a grouping header: which message it was."""
+
+_SCAN_TRIGGER = NamedOctets({bytes((code,)): name for code, name in SCAN_TRIGGERS.items()}, length=1)
+
+INTEGRITY_WARNINGS = (
+    "Other",
+    "Error Non Volatile Memory",
+    "Error Program Execution",
+    "Error Program Storage",
+    "Error RAM",
+    "Error Unexpected Hardware Reset",
+    "Error Watchdog",
+    "Error Metrology Firmware Verification Failure",
+    "Error Measurement Fault",
+    "Unspecified Smart Meter Operational Integrity Error",
+)
+"""Reasons of alert 81A0, from 0000. Spec: MMC SmartMeterIntegrityIssueWarningDeviceAlert."""
+
+_WARNING = NamedOctets(
+    {code.to_bytes(2, "big"): name for code, name in enumerate(INTEGRITY_WARNINGS)}, length=2
+)
+_LEVEL = Num(Tag.UNSIGNED, unit="%")
+
+
+def _alert(
+    name: str,
+    code: int,
+    title: str,
+    devices: tuple[DeviceType, ...],
+    members: dict[str, Shape],
+    *,
+    critical: bool = True,
+    confidence: Confidence = "vectors",
+    unverified: tuple[str, ...] = (),
+) -> UseCase:
+    """A row whose alert has these members after alert code and time stamp."""
+    return UseCase(
+        name=name,
+        code=code,
+        title=title,
+        devices=devices,
+        critical=critical,
+        payload=DlmsAlert(Struct({**_HEAD, **members})),
+        confidence=confidence,
+        unverified=unverified,
+    )
+
+
 USE_CASES = (
-    UseCase(
-        name="FDEI-DLMS",
-        code=0x00CC,
-        title="Future Dated Execution Of Instruction Alert (DLMS COSEM)",
-        devices=(DeviceType.ESME,),
-        critical=True,
-        payload=DlmsAlert(
-            Struct(
-                {
-                    **_HEAD,
-                    "instruction": Packed(
-                        (
-                            ("message_code", 2, "message-code"),
-                            ("originator_counter", 8, "int"),
-                            ("class_id", 2, "int"),
-                            ("logical_name", 6, "logical-name"),
-                            ("attribute", 1, "int"),
-                        )
-                    ),
-                }
-            )
-        ),
-    ),
-    UseCase(
-        name="ECS100",
-        code=0x0120,
-        title="Alert 8F85: Command not supported by Device",
-        devices=_DLMS_DEVICES,
-        critical=True,
-        payload=DlmsAlert(
-            Struct(
-                {
-                    **_HEAD,
-                    "unsupported_command": Packed(
-                        (("message_code", 2, "message-code"), ("originator_counter", 8, "int"))
-                    ),
-                }
-            )
-        ),
-    ),
-    UseCase(
-        name="GCA",
-        code=0x1000,
-        title="Generic Critical Alert",
-        devices=_DLMS_DEVICES,
-        critical=True,
-        payload=DlmsAlert(Struct(_HEAD)),
-    ),
-    UseCase(
-        name="GNCA",
-        code=0x1001,
-        title="Generic Non Critical Alert",
-        devices=_DLMS_DEVICES,
+    _alert(
+        "CS14",
+        0x0018,
+        "Device Addition To / Removal From HAN Whitelist Alerts",
+        CHF,
+        {"device_log": device_log_details("backup_date_time")},
         critical=False,
-        payload=DlmsAlert(Struct(_HEAD)),
     ),
+    UseCase(
+        name="ECS68",
+        code=0x0061,
+        title="ESME Critical Sensitive Alert (Billing Data Log)",
+        devices=ESME,
+        critical=True,
+        payload=SealedAlert(
+            Struct(_HEAD),
+            "billing_data_log",
+            ProtectedRead(
+                (
+                    protected_object(
+                        "billing_calendar_triggered_billing_data_log",
+                        7,
+                        "0-0:98.1.0.255",
+                        2,
+                        billing_entries(),
+                    ),
+                )
+            ),
+        ),
+    ),
+    _alert(
+        "ECS80",
+        0x0067,
+        "Supply Outage Restore Alert from ESME",
+        ESME,
+        {"interruption_date_time": shapes.DATE_TIME, "restoration_date_time": shapes.DATE_TIME},
+    ),
+    _alert(
+        "FDEI-DLMS",
+        0x00CC,
+        "Future Dated Execution Of Instruction Alert (DLMS COSEM)",
+        ESME,
+        {"instruction": Packed(_COMMAND + _INSTRUCTION)},
+    ),
+    _alert(
+        "FDRA-DLMS",
+        0x00CE,
+        "Firmware Distribution Receipt Alert (ESME)",
+        ESME,
+        {"manufacturer_image_hash": Bytes(32)},
+    ),
+    _alert(
+        "ALERT-8F84",
+        0x00D5,
+        "Failure to Deliver Remote Party Message to ESME Alert",
+        _DLMS_DEVICES,
+        {"undelivered_message": _MESSAGE},
+        confidence="unverified",
+        unverified=("devices", "critical", "payload"),
+    ),
+    _alert(
+        "MIIWA-DLMS",
+        0x00F0,
+        "Meter Integrity Issue Warning Alert 81A0 (ESME)",
+        ESME,
+        {"warning": _WARNING},
+        critical=False,
+    ),
+    _alert(
+        "DBCH06",
+        0x0110,
+        "Limited Duty Cycle Action Taken Sub GHz Alert",
+        CHF,
+        {"device_identifier": shapes.EUI64},
+        critical=False,
+    ),
+    _alert(
+        "DBCH07",
+        0x0111,
+        "Sub GHz Channel Changed Sub GHz Alert",
+        CHF,
+        {
+            "channel_change": Struct(
+                {"operating_sub_ghz_channel": ChannelMask(), "scan_trigger": _SCAN_TRIGGER}
+            )
+        },
+        critical=False,
+    ),
+    _alert(
+        "DBCH08",
+        0x0112,
+        "Sub GHz Channel Scan Request Assessment Outcome Sub GHz Alert",
+        CHF,
+        {"scan_request": Struct({"scan_trigger": _SCAN_TRIGGER, "assessment_outcome": Bytes(1)})},
+        critical=False,
+        unverified=("payload",),
+    ),
+    _alert(
+        "DBCH09",
+        0x0113,
+        "Sub GHz Configuration Changed Sub GHz Alert",
+        CHF,
+        {"sub_ghz_configuration_settings": SUB_GHZ_CONFIGURATION},
+        critical=False,
+    ),
+    _alert(
+        "DBCH10",
+        0x0114,
+        "Message Discarded Due to Duty Cycle Management Sub GHz Alert",
+        CHF,
+        {"discarded_message": _MESSAGE},
+        critical=False,
+    ),
+    _alert(
+        "DBCH11",
+        0x0115,
+        "No More Sub GHz Device Capacity Sub GHz Alert",
+        CHF,
+        {"device_identifier": shapes.EUI64},
+        critical=False,
+    ),
+    _alert(
+        "ECS100",
+        0x0120,
+        "Alert 8F85: Command not supported by Device",
+        _DLMS_DEVICES,
+        {"unsupported_command": Packed(_COMMAND)},
+    ),
+    _alert(
+        "ECS101",
+        0x0121,
+        "Alert 8F86: Limit APC Level Command processed",
+        ESME,
+        {
+            "auxiliary_proportional_controller": ControllerOctet(),
+            "limit_period_start_date_time": shapes.DATE_TIME,
+            "limit_period_end_date_time": shapes.DATE_TIME,
+            "resulting_level": _LEVEL,
+        },
+    ),
+    _alert(
+        "ECS102",
+        0x0122,
+        "Alert 8F87: Limit APC Level ended or cancelled",
+        ESME,
+        {"auxiliary_proportional_controller": ControllerOctet(), "resulting_level": _LEVEL},
+    ),
+    _alert(
+        "ECS200",
+        0x0123,
+        "Alert 8F88: Operational Update",
+        ESME,
+        {"state_and_associated_information": STATE_INFORMATION},
+    ),
+    _alert("GCA", 0x1000, "Generic Critical Alert", _DLMS_DEVICES, {}),
+    _alert("GNCA", 0x1001, "Generic Non Critical Alert", _DLMS_DEVICES, {}, critical=False),
 )

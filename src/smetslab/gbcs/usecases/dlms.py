@@ -36,7 +36,8 @@ from smetslab.gbcs.dlms.protection import (
 )
 from smetslab.gbcs.dlms.shapes import DATE_TIME, TIME_STAMP, Const, Shape, Struct, mismatch
 from smetslab.gbcs.message import Message, content_offset
-from smetslab.gbcs.usecases.model import FAILURES
+from smetslab.gbcs.usecases.model import FAILURES, Confidence
+from smetslab.gbcs.usecases.results import result_name, result_number
 from smetslab.gbcs.values import Parameters, Value
 
 RANGE_DESCRIPTOR = 1
@@ -61,6 +62,9 @@ PERIOD = Struct(
 )
 """The range descriptor of a selective read. Spec: GBCS 7.3."""
 
+ALERT = "alert"
+"""The path of an alert's structure in errors."""
+
 RESULTS = "results"
 """The parameter of a response to a command with optional items."""
 
@@ -73,7 +77,8 @@ class AccessItem:
 
     `name` is what its value is called and how its failure is reported. `command` is the shape of the data
     sent with it (None for null-data), `response` of the data that a success returns (None for null-data).
-    `activation` marks the date-time that triggers a future-dated item.
+    `activation` marks the date-time that triggers a future-dated item. `confidence` is about the item's name
+    and meaning.
     """
 
     choice: Choice
@@ -87,6 +92,7 @@ class AccessItem:
     selection: Shape | None = None
     activation: bool = False
     optional: bool = False
+    confidence: Confidence = "vectors"
 
     @property
     def selection_name(self) -> str:
@@ -157,20 +163,28 @@ class DlmsAlert:
         return is_dlms(content)
 
     def decode(self, message: Message, secret: bytes | None) -> Parameters:
-        del secret
         apdu = _apdu_of(message)
         if not isinstance(apdu, DataNotification):
             raise _wrong_apdu(message, "data-notification")
         try:
-            value = self.body.decode(apdu.body, "alert")
+            return self.read(apdu.body, message, secret)
         except GbcsDecodeError as error:
             raise _placed(error, content_offset(message) + data_offset(apdu, 0)) from None
-        return value if isinstance(value, dict) else {}
 
     def encode(self, header: Message, parameters: Parameters, secret: bytes | None) -> bytes:
-        del secret
-        body = self.body.encode(parameters, "alert")
+        body = self.write(parameters, header, secret)
         return DataNotification(long_invoke_id(header.originator_counter), body).encode()
+
+    def read(self, body: Data, message: Message, secret: bytes | None) -> Parameters:
+        """Named members of the notification's structure."""
+        del message, secret
+        value = self.body.decode(body, ALERT)
+        return value if isinstance(value, dict) else {}
+
+    def write(self, parameters: Parameters, header: Message, secret: bytes | None) -> Data:
+        """The notification's structure."""
+        del header, secret
+        return self.body.encode(parameters, ALERT)
 
 
 def get(name: str, class_id: int, obis: str, attribute: int, shape: Shape) -> AccessItem:
@@ -201,6 +215,11 @@ def get_period(name: str, class_id: int, obis: str, attribute: int, shape: Shape
 def optional(item: AccessItem) -> AccessItem:
     """The same item, which a command may leave out."""
     return replace(item, optional=True)
+
+
+def unverified(item: AccessItem) -> AccessItem:
+    """The same item, whose name or meaning no vector and no published text confirms."""
+    return replace(item, confidence="unverified")
 
 
 def set_(name: str, class_id: int, obis: str, attribute: int, shape: Shape) -> AccessItem:
@@ -551,11 +570,13 @@ def _encode_response(
     data: list[Data] = []
     results: list[AccessResult] = []
     for item in payload.items:
-        failed = item.name in failures
-        results.append(
-            AccessResult(_answer(item.choice), result_number(failures[item.name]) if failed else 0)
-        )
-        if failed or not _answers(item):
+        result = result_number(failures[item.name]) if item.name in failures else DataAccessResult.SUCCESS
+        if item.name in failures and result == DataAccessResult.SUCCESS:
+            raise GbcsEncodeError(
+                "not a failure", path=f"{FAILURES}.{item.name}", found="success", spec=_SPEC
+            )
+        results.append(AccessResult(_answer(item.choice), result))
+        if result or not _answers(item):
             data.append(axdr.null())
         elif item.name not in parameters:
             raise GbcsEncodeError("missing", path=item.name)
@@ -572,21 +593,3 @@ def _refuse_unknown(parameters: dict[str, Value], known: set[str]) -> None:
             raise GbcsEncodeError(
                 "no such parameter", path=name, expected=", ".join(sorted(known)) or "no parameters"
             )
-
-
-def result_name(result: int) -> str | int:
-    """`hardware-fault` for 1; the number itself where the standard has no name."""
-    try:
-        return DataAccessResult(result).name.lower().replace("_", "-")
-    except ValueError:
-        return result
-
-
-def result_number(name: Value) -> int:
-    """The reverse of `result_name`. Raises GbcsEncodeError."""
-    if isinstance(name, int) and not isinstance(name, bool) and 0 <= name <= 0xFF:
-        return name
-    for member in DataAccessResult:
-        if member and member.name.lower().replace("_", "-") == name:
-            return int(member)
-    raise GbcsEncodeError("unknown result", path=FAILURES, found=repr(name))

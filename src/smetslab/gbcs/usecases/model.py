@@ -6,7 +6,8 @@ Spec: GBCS 20 (use cases), 5.3 (message categories), 4.3.1 (replay), 9.2 (future
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from enum import StrEnum
+from typing import Literal, NamedTuple, Protocol
 
 from smetslab.gbcs.codes import CounterFamily, DeviceType, RemotePartyRole
 from smetslab.gbcs.message import Message
@@ -47,12 +48,33 @@ class Payload(Protocol):
         """Content for `parameters` under `header`'s grouping header. Raises GbcsEncodeError."""
 
 
+class Protection(NamedTuple):
+    """What protects a message: a signature of its originator, a MAC (of the ACB on a command), or both."""
+
+    signature: bool
+    message_mac: bool
+
+
+class ProtectionRule(StrEnum):
+    """What decides about the protection of a use case's messages. Spec: GBCS 5.3, 13.3.3.1."""
+
+    CRITICALITY = "criticality"
+    """Critical: commands signed and MACed, responses signed. Non-critical: all MACed."""
+    MAC_UNLESS_HUB = "MAC, signed too when sent to a Communications Hub"
+    """Commands MACed, and signed as well when the target is a CHF; responses signed."""
+    SIGNATURE = "signature"
+    """Commands and responses signed, without MAC."""
+    REQUESTER = "requester"
+    """MACed both ways when the ACB asks, signed both ways when another party does."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UseCase:
     """One row of the use case table. `code` is the Message Code.
 
     `originator_roles` may use it, `devices` support it. `counter_family` and `replay_protected` say how a
     device judges its counter. `alerts` are the Message Codes of the alerts that its execution causes later.
+    `unverified` names the fields of the row that no vector and no text confirms.
     """
 
     name: str
@@ -68,7 +90,32 @@ class UseCase:
     future_dateable: bool = False
     date_time_in_response: bool = False
     alerts: tuple[int, ...] = ()
+    protection: ProtectionRule = ProtectionRule.CRITICALITY
     confidence: Confidence = "vectors"
+    unverified: tuple[str, ...] = ()
+
+    def command_protection(self, originator: RemotePartyRole, target: DeviceType) -> Protection:
+        """How a command of `originator` to `target` has to be protected."""
+        match self.protection:
+            case ProtectionRule.MAC_UNLESS_HUB:
+                return Protection(signature=target is DeviceType.CHF, message_mac=True)
+            case ProtectionRule.SIGNATURE:
+                return Protection(signature=True, message_mac=False)
+            case ProtectionRule.REQUESTER:
+                return self._by_requester(originator)
+            case ProtectionRule.CRITICALITY:
+                return Protection(signature=self.critical, message_mac=True)
+
+    def response_protection(self, originator: RemotePartyRole) -> Protection:
+        """How the response to a command of `originator`, or an alert to it, has to be protected."""
+        if self.protection is ProtectionRule.REQUESTER:
+            return self._by_requester(originator)
+        return Protection(signature=self.critical, message_mac=not self.critical)
+
+    @staticmethod
+    def _by_requester(originator: RemotePartyRole) -> Protection:
+        broker = originator is RemotePartyRole.ACCESS_CONTROL_BROKER
+        return Protection(signature=not broker, message_mac=broker)
 
     @property
     def is_alert(self) -> bool:

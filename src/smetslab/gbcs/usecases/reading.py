@@ -1,144 +1,435 @@
-"""Use cases that read registers and profiles of an ESME. Spec: GBCS use cases ECS17 to ECS22."""
+"""Use cases that read registers, profiles and logs of measurements of an ESME.
+
+Spec: GBCS use cases ECS17a to ECS18b, ECS20a to ECS22c, ECS66.
+"""
 
 from __future__ import annotations
 
 from smetslab.gbcs.codes import RemotePartyRole
 from smetslab.gbcs.dlms import shapes
 from smetslab.gbcs.dlms.axdr import Tag
-from smetslab.gbcs.dlms.shapes import Compact, ListOf, Num, Struct
-from smetslab.gbcs.usecases.common import ANY_READER, ESME, SCALER_UNIT, SUPPLIER_OR_BROKER
-from smetslab.gbcs.usecases.dlms import DlmsAccess, get, protected_get, protected_object
+from smetslab.gbcs.dlms.forms import OneOf
+from smetslab.gbcs.dlms.shapes import Compact, ListOf, Num, Shape, Struct
+from smetslab.gbcs.usecases.common import (
+    ACCESS_CONTROL_BROKER,
+    ACTIVE_ENERGY,
+    ANY_READER,
+    ESME,
+    NETWORK_OPERATOR_OR_BROKER,
+    POWER,
+    REACTIVE_ENERGY,
+    SCALER_UNIT,
+    SCHEDULE_ENTRIES,
+    SUPPLIER_OR_BROKER,
+    SUPPLIER_OR_NETWORK_OPERATOR,
+)
+from smetslab.gbcs.usecases.dlms import (
+    AccessItem,
+    DlmsAccess,
+    get,
+    get_period,
+    protected_get,
+    protected_object,
+)
 from smetslab.gbcs.usecases.model import UseCase
+from smetslab.gbcs.usecases.prepayment import MONEY
 
-ACTIVE_ENERGY = Num(Tag.DOUBLE_LONG_UNSIGNED, unit="Wh")
-REACTIVE_ENERGY = Num(Tag.DOUBLE_LONG_UNSIGNED, unit="varh")
+CREDIT_AMOUNT = Num(Tag.DOUBLE_LONG_UNSIGNED, unit="1/1000 penny")
 
-_TOU_BLOCKS = ListOf(ACTIVE_ENERGY, 8)
+TOU_REGISTERS = ListOf(ACTIVE_ENERGY, 48)
+SECONDARY_TOU_REGISTERS = ListOf(ACTIVE_ENERGY, 4)
+
+TOU_BLOCK_REGISTERS: dict[str, Shape] = {
+    f"tariff_block_{block}_tou_registers": ListOf(ACTIVE_ENERGY, 8) for block in range(1, 5)
+}
+BALANCES: dict[str, Shape] = {
+    "emergency_credit_balance": MONEY,
+    "meter_balance": MONEY,
+    "payment_debt_register": MONEY,
+    "time_debt_register_1": MONEY,
+    "time_debt_register_2": MONEY,
+    "accumulated_debt_register": MONEY,
+}
+
+
+def billing_entries(more: dict[str, Shape] | None = None) -> Compact:
+    """A log of import registers, with `more` columns at the end; a twin element meter has two more inside."""
+    return Compact(
+        OneOf(
+            Struct(
+                {
+                    "timestamp": shapes.TIME_STAMP,
+                    "active_import_register": ACTIVE_ENERGY,
+                    "tariff_tou_register_matrix": TOU_REGISTERS,
+                    **TOU_BLOCK_REGISTERS,
+                    **(more or {}),
+                }
+            ),
+            Struct(
+                {
+                    "timestamp": shapes.TIME_STAMP,
+                    "active_import_register": ACTIVE_ENERGY,
+                    "secondary_active_import_register": ACTIVE_ENERGY,
+                    "tariff_tou_register_matrix": TOU_REGISTERS,
+                    "secondary_tariff_tou_registers": SECONDARY_TOU_REGISTERS,
+                    **TOU_BLOCK_REGISTERS,
+                    **(more or {}),
+                }
+            ),
+        )
+    )
+
+
+def _entries(columns: dict[str, Shape], optional: tuple[str, ...] = ()) -> Compact:
+    """A log of these columns after the time stamp."""
+    return Compact(Struct({"timestamp": shapes.TIME_STAMP, **columns}, optional=optional))
+
+
+def _maximum_demand(name: str, obis: str) -> tuple[AccessItem, ...]:
+    """Value, scaler and time of a maximum demand register."""
+    return (
+        get(name, 4, obis, 2, POWER),
+        get(f"{name}_scaler_unit", 4, obis, 3, SCALER_UNIT),
+        get(f"{name}_date_time_stamp", 4, obis, 5, shapes.DATE_TIME),
+    )
+
+
+def _read(
+    name: str,
+    code: int,
+    title: str,
+    srv: str,
+    roles: tuple[RemotePartyRole, ...],
+    *items: AccessItem,
+    date_time_in_response: bool = False,
+) -> UseCase:
+    """A row that only reads; what differs besides the items is who may read, and the date-time."""
+    return UseCase(
+        name=name,
+        code=code,
+        title=title,
+        devices=ESME,
+        critical=False,
+        originator_roles=roles,
+        service_requests=(srv,),
+        date_time_in_response=date_time_in_response,
+        payload=DlmsAccess(items),
+    )
+
 
 USE_CASES = (
-    UseCase(
-        name="ECS17a",
-        code=0x0026,
-        title="Read ESME Energy Registers (Export Energy)",
-        devices=ESME,
-        critical=False,
-        originator_roles=(RemotePartyRole.NETWORK_OPERATOR, RemotePartyRole.ACCESS_CONTROL_BROKER),
-        service_requests=("4.2",),
+    _read(
+        "ECS17a",
+        0x0026,
+        "Read ESME Energy Registers (Export Energy)",
+        "4.2",
+        NETWORK_OPERATOR_OR_BROKER,
+        get("active_export_register", 3, "1-0:2.8.0.255", 2, ACTIVE_ENERGY),
+        get("active_export_register_scaler_unit", 3, "1-0:2.8.0.255", 3, SCALER_UNIT),
+        get("reactive_export_register", 3, "1-0:4.8.0.255", 2, REACTIVE_ENERGY),
+        get("reactive_export_register_scaler_unit", 3, "1-0:4.8.0.255", 3, SCALER_UNIT),
         date_time_in_response=True,
-        payload=DlmsAccess(
-            (
-                get("active_export_register", 3, "1-0:2.8.0.255", 2, ACTIVE_ENERGY),
-                get("active_export_register_scaler_unit", 3, "1-0:2.8.0.255", 3, SCALER_UNIT),
-                get("reactive_export_register", 3, "1-0:4.8.0.255", 2, REACTIVE_ENERGY),
-                get("reactive_export_register_scaler_unit", 3, "1-0:4.8.0.255", 3, SCALER_UNIT),
-            )
-        ),
     ),
-    UseCase(
-        name="ECS17b",
-        code=0x0027,
-        title="Read ESME Energy Registers (Import Energy)",
-        devices=ESME,
-        critical=False,
-        originator_roles=(RemotePartyRole.SUPPLIER, RemotePartyRole.NETWORK_OPERATOR),
-        service_requests=("4.1.1",),
+    _read(
+        "ECS17b",
+        0x0027,
+        "Read ESME Energy Registers (Import Energy)",
+        "4.1.1",
+        SUPPLIER_OR_NETWORK_OPERATOR,
+        protected_get(
+            "import_registers",
+            "0-0:43.2.8.255",
+            protected_object(
+                "import_register_collection",
+                1,
+                "0-0:94.44.34.10",
+                2,
+                Struct(
+                    {
+                        "active": ACTIVE_ENERGY,
+                        "active_scaler_unit": SCALER_UNIT,
+                        "reactive": REACTIVE_ENERGY,
+                        "reactive_scaler_unit": SCALER_UNIT,
+                        "secondary_active": ACTIVE_ENERGY,
+                    },
+                    optional=("secondary_active",),
+                ),
+            ),
+        ),
         date_time_in_response=True,
-        payload=DlmsAccess(
-            (
-                protected_get(
-                    "import_registers",
-                    "0-0:43.2.8.255",
-                    protected_object(
-                        "import_register_collection",
-                        1,
-                        "0-0:94.44.34.10",
-                        2,
-                        Struct(
-                            {
-                                "active": ACTIVE_ENERGY,
-                                "active_scaler_unit": SCALER_UNIT,
-                                "reactive": REACTIVE_ENERGY,
-                                "reactive_scaler_unit": SCALER_UNIT,
-                                "secondary_active": ACTIVE_ENERGY,
-                            },
-                            optional=("secondary_active",),
-                        ),
-                    ),
+    ),
+    _read(
+        "ECS17c",
+        0x0028,
+        "Read ESME Energy Registers (Power)",
+        "4.16",
+        ANY_READER,
+        get(
+            "power_import_collection",
+            1,
+            "0-0:94.44.34.20",
+            2,
+            Struct(
+                {
+                    "active_power_import": POWER,
+                    "active_power_import_scaler_unit": SCALER_UNIT,
+                    "primary_active_power_import": POWER,
+                    "secondary_active_power_import": POWER,
+                },
+                optional=("secondary_active_power_import",),
+            ),
+        ),
+        date_time_in_response=True,
+    ),
+    _read(
+        "ECS17d",
+        0x0029,
+        "Read ESME Energy Register (TOU)",
+        "4.1.2",
+        SUPPLIER_OR_NETWORK_OPERATOR,
+        protected_get(
+            "tariff_tou_registers",
+            "0-0:43.2.9.255",
+            protected_object(
+                "tariff_tou_register_collection",
+                1,
+                "0-0:94.44.34.1",
+                2,
+                Struct(
+                    {
+                        "tou_primary_registers": TOU_REGISTERS,
+                        "tou_secondary_registers": SECONDARY_TOU_REGISTERS,
+                    },
+                    optional=("tou_secondary_registers",),
                 ),
-            )
+            ),
+        ),
+        date_time_in_response=True,
+    ),
+    _read(
+        "ECS17e",
+        0x002A,
+        "Read ESME Energy Register (TOU with Blocks)",
+        "4.1.3",
+        SUPPLIER_OR_NETWORK_OPERATOR,
+        protected_get(
+            "tariff_block_tou_registers",
+            "0-0:43.2.10.255",
+            protected_object(
+                "tariff_block_tou_register_collection",
+                1,
+                "0-0:94.44.34.2",
+                2,
+                Struct({"register_block_counter_matrix": ListOf(ACTIVE_ENERGY, 64)}),
+            ),
+        ),
+        date_time_in_response=True,
+    ),
+    _read(
+        "ECS18a",
+        0x002B,
+        "Read Maximum Demand Registers (export)",
+        "4.12.2",
+        NETWORK_OPERATOR_OR_BROKER,
+        get("maximum_demand_active_power_export_last_reset", 1, "0-0:94.44.5.2", 2, shapes.DATE_TIME),
+        *_maximum_demand("maximum_demand_active_power_export", "1-0:2.6.0.255"),
+        date_time_in_response=True,
+    ),
+    _read(
+        "ECS18b",
+        0x002C,
+        "Read Maximum Demand Registers (import)",
+        "4.12.1",
+        ANY_READER,
+        get(
+            "maximum_demand_configurable_time_active_power_import_last_reset",
+            1,
+            "0-0:94.44.5.0",
+            2,
+            shapes.DATE_TIME,
+        ),
+        get("maximum_demand_active_energy_import_last_reset", 1, "0-0:94.44.5.1", 2, shapes.DATE_TIME),
+        *_maximum_demand("maximum_demand_active_energy_import", "1-0:1.6.0.255"),
+        *_maximum_demand("maximum_demand_configurable_time_active_power_import", "1-0:1.6.1.255"),
+        get("maximum_demand_configurable_time_period", 10, "0-0:12.0.0.255", 2, SCHEDULE_ENTRIES),
+        date_time_in_response=True,
+    ),
+    _read(
+        "ECS20a",
+        0x002E,
+        "Read ESME Billing Data Log (payment based debt payments)",
+        "4.4.4",
+        SUPPLIER_OR_BROKER,
+        get_period(
+            "payment_based_debt_repayments", 7, "0-0:98.1.4.255", 2, _entries({"amount": CREDIT_AMOUNT})
         ),
     ),
-    UseCase(
-        name="ECS21a",
-        code=0x0033,
-        title="Read Electricity Daily Read Log (exc export)",
-        devices=ESME,
-        critical=False,
-        originator_roles=SUPPLIER_OR_BROKER,
-        service_requests=("4.6.1",),
-        payload=DlmsAccess(
-            (
-                protected_get(
-                    "read_log_period",
-                    "0-0:43.2.5.255",
-                    protected_object(
-                        "daily_read_log",
-                        7,
-                        "0-0:98.1.9.255",
-                        2,
-                        Compact(
-                            Struct(
-                                {
-                                    "timestamp": shapes.TIME_STAMP,
-                                    "active_import_register": ACTIVE_ENERGY,
-                                    "tariff_tou_register_matrix": ListOf(ACTIVE_ENERGY, 48),
-                                    "tariff_block_1_tou_registers": _TOU_BLOCKS,
-                                    "tariff_block_2_tou_registers": _TOU_BLOCKS,
-                                    "tariff_block_3_tou_registers": _TOU_BLOCKS,
-                                    "tariff_block_4_tou_registers": _TOU_BLOCKS,
-                                    "secondary_tariff_tou_registers": ListOf(ACTIVE_ENERGY, 4),
-                                },
-                                optional=("secondary_tariff_tou_registers",),
-                            )
-                        ),
-                        window=True,
-                    ),
-                ),
-            )
+    _read(
+        "ECS20b",
+        0x002F,
+        "Read ESME Billing Data Log (change of mode / tariff triggered exc export)",
+        "4.4.2",
+        SUPPLIER_OR_BROKER,
+        protected_get(
+            "read_log_period",
+            "0-0:43.2.3.255",
+            protected_object(
+                "mode_or_tariff_triggered_billing_data_log",
+                7,
+                "0-0:98.1.2.255",
+                2,
+                billing_entries(BALANCES),
+                window=True,
+            ),
         ),
     ),
-    UseCase(
-        name="ECS22b",
-        code=0x0037,
-        title="Read Electricity Half Hour Profile Data (active import)",
-        devices=ESME,
-        critical=False,
-        originator_roles=ANY_READER,
-        service_requests=("4.8.1",),
-        payload=DlmsAccess(
-            (
-                protected_get(
-                    "read_log_period",
-                    "0-0:43.2.7.255",
-                    protected_object(
-                        "active_energy_imported_log",
-                        7,
-                        "0-0:99.1.0.255",
-                        2,
-                        Compact(
-                            Struct(
-                                {
-                                    "timestamp": shapes.TIME_STAMP,
-                                    "primary_value": ACTIVE_ENERGY,
-                                    "secondary_value": ACTIVE_ENERGY,
-                                },
-                                optional=("secondary_value",),
-                            )
-                        ),
-                        window=True,
-                    ),
+    _read(
+        "ECS20c",
+        0x0030,
+        "Read ESME Billing Data Log (billing calendar triggered exc export)",
+        "4.4.3",
+        SUPPLIER_OR_BROKER,
+        protected_get(
+            "read_log_period",
+            "0-0:43.2.2.255",
+            protected_object(
+                "billing_calendar_triggered_billing_data_log",
+                7,
+                "0-0:98.1.0.255",
+                2,
+                billing_entries(),
+                window=True,
+            ),
+            protected_object(
+                "billing_calendar_triggered_balances_log",
+                7,
+                "0-0:98.1.1.255",
+                2,
+                _entries(BALANCES),
+                window=True,
+            ),
+        ),
+    ),
+    _read(
+        "ECS20d",
+        0x00C9,
+        "Read ESME Billing Data Log (prepayment credits)",
+        "4.4.5",
+        SUPPLIER_OR_BROKER,
+        get_period("prepayment_credits", 7, "0-0:98.1.5.255", 2, _entries({"amount": CREDIT_AMOUNT})),
+    ),
+    _read(
+        "ECS21a",
+        0x0033,
+        "Read Electricity Daily Read Log (exc export)",
+        "4.6.1",
+        SUPPLIER_OR_BROKER,
+        protected_get(
+            "read_log_period",
+            "0-0:43.2.5.255",
+            protected_object("daily_read_log", 7, "0-0:98.1.9.255", 2, billing_entries(), window=True),
+        ),
+    ),
+    _read(
+        "ECS21b",
+        0x0034,
+        "Read Electricity (Prepayment) Daily Read Log",
+        "4.14",
+        SUPPLIER_OR_BROKER,
+        protected_get(
+            "read_log_period",
+            "0-0:43.2.6.255",
+            protected_object(
+                "prepayment_daily_read_log", 7, "0-0:98.1.8.255", 2, _entries(BALANCES), window=True
+            ),
+        ),
+    ),
+    _read(
+        "ECS21c",
+        0x0035,
+        "Read Electricity Daily Read Log (export only)",
+        "4.6.2",
+        ACCESS_CONTROL_BROKER,
+        get_period(
+            "daily_read_log_export",
+            7,
+            "0-0:98.1.10.255",
+            2,
+            _entries({"active_export_register": ACTIVE_ENERGY}),
+        ),
+    ),
+    _read(
+        "ECS22a",
+        0x0036,
+        "Read Electricity Half Hour Profile Data (export)",
+        "4.8.3",
+        NETWORK_OPERATOR_OR_BROKER,
+        get_period(
+            "profile_data_log_export",
+            7,
+            "0-0:99.1.1.255",
+            2,
+            _entries(
+                {
+                    "active_energy_exported": ACTIVE_ENERGY,
+                    "reactive_energy_exported": REACTIVE_ENERGY,
+                }
+            ),
+        ),
+    ),
+    _read(
+        "ECS22b",
+        0x0037,
+        "Read Electricity Half Hour Profile Data (active import)",
+        "4.8.1",
+        ANY_READER,
+        protected_get(
+            "read_log_period",
+            "0-0:43.2.7.255",
+            protected_object(
+                "active_energy_imported_log",
+                7,
+                "0-0:99.1.0.255",
+                2,
+                _entries(
+                    {"primary_value": ACTIVE_ENERGY, "secondary_value": ACTIVE_ENERGY},
+                    optional=("secondary_value",),
                 ),
-            )
+                window=True,
+            ),
+        ),
+    ),
+    _read(
+        "ECS22c",
+        0x0038,
+        "Read Electricity Half Hour Profile Data (reactive import)",
+        "4.8.2",
+        ANY_READER,
+        get_period(
+            "profile_data_log_reactive_import",
+            7,
+            "0-0:99.1.2.255",
+            2,
+            _entries({"reactive_energy_imported": REACTIVE_ENERGY}),
+        ),
+    ),
+    _read(
+        "ECS66",
+        0x0060,
+        "Read ESME Daily Consumption Log",
+        "4.17",
+        ANY_READER,
+        protected_get(
+            "read_log_period",
+            "0-0:43.2.4.255",
+            protected_object(
+                "daily_consumption_log",
+                7,
+                "0-0:99.1.3.255",
+                2,
+                _entries({"active_energy_imported": ACTIVE_ENERGY}),
+                window=True,
+            ),
         ),
     ),
 )

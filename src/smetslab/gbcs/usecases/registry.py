@@ -7,7 +7,27 @@ from collections.abc import Iterable
 from smetslab.errors import RegistryError
 from smetslab.gbcs.codes import Cra
 from smetslab.gbcs.message import Message
-from smetslab.gbcs.usecases import alerts, clock, firmware, messaging, prepayment, reading, supply, tariff
+from smetslab.gbcs.usecases import (
+    activation,
+    alerts,
+    auxiliary,
+    clock,
+    configuration,
+    credentials,
+    devicelog,
+    eventsettings,
+    firmware,
+    gasclock,
+    hub,
+    joining,
+    logs,
+    messaging,
+    prepayment,
+    reading,
+    supply,
+    tariff,
+    voltage,
+)
 from smetslab.gbcs.usecases.model import UseCase
 from smetslab.ids import format_message_code
 
@@ -25,7 +45,27 @@ def _build(rows: Iterable[UseCase]) -> tuple[dict[str, UseCase], dict[int, UseCa
     return names, codes
 
 
-_MODULES = (reading, tariff, prepayment, supply, firmware, clock, messaging, alerts)
+_MODULES = (
+    reading,
+    tariff,
+    prepayment,
+    supply,
+    voltage,
+    configuration,
+    auxiliary,
+    eventsettings,
+    logs,
+    hub,
+    firmware,
+    clock,
+    messaging,
+    alerts,
+    credentials,
+    joining,
+    activation,
+    devicelog,
+    gasclock,
+)
 
 USE_CASES, _BY_CODE = _build(row for module in _MODULES for row in module.USE_CASES)
 """Every declared use case by its name."""

@@ -1,11 +1,23 @@
-"""Use cases about the supply and the load limit of an ESME. Spec: GBCS use cases ECS28a, ECS42 to ECS45."""
+"""Use cases about the supply, its tamper state and the load limit of an ESME.
+
+Spec: GBCS use cases ECS27 to ECS28b, ECS42 to ECS45, ECS81.
+"""
 
 from __future__ import annotations
 
 from smetslab.gbcs.dlms import axdr
 from smetslab.gbcs.dlms.axdr import Tag
 from smetslab.gbcs.dlms.shapes import Bool, Const, Num
-from smetslab.gbcs.usecases.common import ANY_READER, ESME, SUPPLIER
+from smetslab.gbcs.usecases.common import (
+    ANY_READER,
+    ESME,
+    FUTURE_DATED_ALERT,
+    INTEGER_ZERO,
+    POWER,
+    SCALER_UNIT,
+    SECONDS,
+    SUPPLIER,
+)
 from smetslab.gbcs.usecases.dlms import DlmsAccess, action, activate, get, set_
 from smetslab.gbcs.usecases.model import UseCase
 
@@ -13,8 +25,10 @@ SCRIPT_CLOSE, SCRIPT_OPEN, SCRIPT_ARM = 51, 52, 54
 """Scripts of 0-0:10.0.106.255 (disconnect script table)."""
 
 LOAD_LIMIT_SUPPLY_STATE = Bool(("Unchanged", "Disable"))
-POWER_THRESHOLD = Num(Tag.DOUBLE_LONG_UNSIGNED, unit="W")
-PERIOD = Num(Tag.DOUBLE_LONG_UNSIGNED, unit="s")
+POWER_THRESHOLD = POWER
+PERIOD = SECONDS
+SUPPLY_TAMPER_STATE = Bool(("Unchanged", "Locked"))
+EVENT_COUNT = Num(Tag.DOUBLE_LONG_UNSIGNED, unit="count")
 
 
 def _script(name: str, code: int, title: str, srv: str, script: int) -> UseCase:
@@ -36,6 +50,25 @@ def _script(name: str, code: int, title: str, srv: str, script: int) -> UseCase:
 
 USE_CASES = (
     UseCase(
+        name="ECS27",
+        code=0x0042,
+        title="Read ESME Load Limit Data",
+        devices=ESME,
+        critical=False,
+        originator_roles=ANY_READER,
+        service_requests=("4.15",),
+        payload=DlmsAccess(
+            (
+                get("load_limit_supply_state", 9000, "0-0:94.44.0.3", 2, LOAD_LIMIT_SUPPLY_STATE),
+                get("load_limit_counter", 3, "0-0:94.44.42.255", 2, EVENT_COUNT),
+                get("load_limit_counter_scaler_unit", 3, "0-0:94.44.42.255", 3, SCALER_UNIT),
+                get("load_limit_power_threshold", 71, "0-0:17.0.0.255", 4, POWER_THRESHOLD),
+                get("load_limit_period", 71, "0-0:17.0.0.255", 6, PERIOD),
+                get("load_limit_restoration_period", 71, "0-0:17.0.0.255", 7, PERIOD),
+            )
+        ),
+    ),
+    UseCase(
         name="ECS28a",
         code=0x0043,
         title="Set Load Limit Configurations - General Settings",
@@ -46,7 +79,7 @@ USE_CASES = (
         replay_protected=True,
         future_dateable=True,
         date_time_in_response=True,
-        alerts=(0x00CC,),
+        alerts=FUTURE_DATED_ALERT,
         payload=DlmsAccess(
             (
                 set_("load_limit_supply_state", 9000, "0-0:94.44.0.3", 4, LOAD_LIMIT_SUPPLY_STATE),
@@ -59,6 +92,17 @@ USE_CASES = (
                 activate("load_limit_restoration_period_activation_time", 9000, "0-0:94.44.128.8", 6),
             )
         ),
+    ),
+    UseCase(
+        name="ECS28b",
+        code=0x0044,
+        title="Set Load Limit Configuration Counter Reset",
+        devices=ESME,
+        critical=False,
+        originator_roles=SUPPLIER,
+        service_requests=("6.4.2",),
+        replay_protected=True,
+        payload=DlmsAccess((action("load_limit_counter_reset", 3, "0-0:94.44.42.255", 1, INTEGER_ZERO),)),
     ),
     _script("ECS42", 0x004F, "Remotely Close the Load Switch on the ESME", "7.1", SCRIPT_CLOSE),
     _script("ECS43", 0x0050, "Remotely Open the Load Switch on the ESME", "7.2", SCRIPT_OPEN),
@@ -82,5 +126,16 @@ USE_CASES = (
                 ),
             )
         ),
+    ),
+    UseCase(
+        name="ECS81",
+        code=0x0068,
+        title="Set Supply Tamper State on ESME",
+        devices=ESME,
+        critical=True,
+        originator_roles=SUPPLIER,
+        service_requests=("6.25",),
+        replay_protected=True,
+        payload=DlmsAccess((set_("supply_tamper_state", 1, "0-0:94.44.0.4", 2, SUPPLY_TAMPER_STATE),)),
     ),
 )

@@ -1,12 +1,24 @@
-"""Use cases about tariffs of an ESME. Spec: GBCS use case ECS24, 7.3.7."""
+"""Use cases about tariffs of an ESME. Spec: GBCS use cases ECS01a to ECS01d, ECS05, ECS24, ECS48, 7.3.7."""
 
 from __future__ import annotations
 
-from smetslab.gbcs.dlms import shapes
-from smetslab.gbcs.dlms.shapes import Bool, ListOf, Struct
-from smetslab.gbcs.usecases.common import ESME, SCALER_UNIT, SPECIAL_DAYS, SUPPLIER_OR_BROKER, UNIT_CHARGE
-from smetslab.gbcs.usecases.dlms import DlmsAccess, get
+from smetslab.gbcs.dlms import axdr, shapes
+from smetslab.gbcs.dlms.shapes import Bool, Const, ListOf, Num, Struct
+from smetslab.gbcs.usecases.common import (
+    ESME,
+    EXECUTION_TIMES,
+    FUTURE_DATED_ALERT,
+    SCALER_UNIT,
+    SPECIAL_DAYS,
+    SUPPLIER,
+    SUPPLIER_OR_BROKER,
+    UNIT_CHARGE,
+)
+from smetslab.gbcs.usecases.dlms import AccessItem, DlmsAccess, action, activate, get, set_
 from smetslab.gbcs.usecases.model import UseCase
+
+SCRIPT_RESET_BLOCK_COUNTERS = 99
+"""Script of 0-0:10.0.100.255 (tariff script table)."""
 
 SEASONS = ListOf(
     Struct(
@@ -44,8 +56,111 @@ DAYS = ListOf(
     )
 )
 THRESHOLDS = ListOf(shapes.DOUBLE_LONG_UNSIGNED)
+CURRENCY_UNIT = Bool(("EUR", "GBP"))
+ACTIVE_PRICE = Num(axdr.Tag.DOUBLE_LONG_UNSIGNED, unit="currency units at the scaler of the same object")
+
+TOU_COLUMNS = range(1, 9)
+
+
+def _passive_calendar(prefix: str, calendar: str, special_days: str) -> tuple[AccessItem, ...]:
+    """Writes of an activity calendar and its special days that wait for their activation."""
+    return (
+        set_(f"{prefix}_seasons", 20, calendar, 7, SEASONS),
+        set_(f"{prefix}_weeks", 20, calendar, 8, WEEKS),
+        set_(f"{prefix}_days", 20, calendar, 9, DAYS),
+        set_(f"{prefix}_special_days", 11, special_days, 2, SPECIAL_DAYS),
+    )
+
+
+_PRIMARY_PRICES = (
+    set_("standing_charge", 113, "0-0:19.20.4.255", 6, UNIT_CHARGE),
+    set_("tariff_block_price_matrix_tou", 113, "0-0:19.20.0.255", 6, UNIT_CHARGE),
+)
+_PRIMARY_PRICE_ACTIVATIONS = (
+    activate("standing_charge_activation_time", 113, "0-0:19.20.4.255", 7),
+    activate("tariff_block_price_matrix_tou_activation_time", 113, "0-0:19.20.0.255", 7),
+)
+_SECONDARY_PRICES = set_("secondary_tariff_tou_price_matrix", 113, "0-0:19.20.5.255", 6, UNIT_CHARGE)
+_SECONDARY_PRICE_ACTIVATION = activate(
+    "secondary_tariff_tou_price_matrix_activation_time", 113, "0-0:19.20.5.255", 7
+)
+
+_SET_TARIFF = (
+    *_passive_calendar("tariff_switching_table", "0-0:13.0.0.255", "0-1:11.0.0.255"),
+    *(
+        set_(f"tariff_threshold_matrix_tou_{tou}", 21, f"0-0:16.1.1{tou}.255", 2, THRESHOLDS)
+        for tou in TOU_COLUMNS
+    ),
+    set_("currency_unit", 9000, "0-0:94.44.2.0", 4, CURRENCY_UNIT),
+    *_PRIMARY_PRICES,
+    activate("tariff_switching_table_activation_time", 20, "0-0:13.0.0.255", 10),
+    activate("tariff_switching_table_special_days_activation_time", 9000, "0-0:94.44.128.29", 6),
+    activate("currency_unit_activation_time", 9000, "0-0:94.44.2.0", 6),
+    *_PRIMARY_PRICE_ACTIVATIONS,
+    activate("tariff_threshold_matrix_activation_time", 9000, "0-0:63.1.1.255", 6),
+)
+
+_SET_SECONDARY_TARIFF = (
+    _SECONDARY_PRICES,
+    *_passive_calendar("secondary_tariff_switching_table", "0-0:13.0.1.255", "0-1:11.0.1.255"),
+    activate("secondary_tariff_switching_table_activation_time", 20, "0-0:13.0.1.255", 10),
+    _SECONDARY_PRICE_ACTIVATION,
+    activate("secondary_tariff_switching_table_special_days_activation_time", 9000, "0-0:94.44.128.30", 6),
+)
+
+
+def _set_tariff(name: str, code: int, title: str, srv: str, items: tuple[AccessItem, ...]) -> UseCase:
+    """A row that writes a tariff or its prices; the four differ in nothing else."""
+    return UseCase(
+        name=name,
+        code=code,
+        title=title,
+        devices=ESME,
+        critical=True,
+        originator_roles=SUPPLIER,
+        service_requests=(srv,),
+        replay_protected=True,
+        future_dateable=True,
+        date_time_in_response=True,
+        alerts=FUTURE_DATED_ALERT,
+        payload=DlmsAccess(items),
+    )
+
 
 USE_CASES = (
+    _set_tariff("ECS01a", 0x0019, "Set Tariff and Price on ESME", "1.1.1", _SET_TARIFF),
+    _set_tariff(
+        "ECS01b", 0x00A2, "Set Price on ESME", "1.2.1", (*_PRIMARY_PRICES, *_PRIMARY_PRICE_ACTIVATIONS)
+    ),
+    _set_tariff("ECS01c", 0x00B7, "Set Tariff and Price on ESME secondary", "1.1.2", _SET_SECONDARY_TARIFF),
+    _set_tariff(
+        "ECS01d",
+        0x00C7,
+        "Set Price on ESME secondary",
+        "1.2.2",
+        (_SECONDARY_PRICES, _SECONDARY_PRICE_ACTIVATION),
+    ),
+    UseCase(
+        name="ECS05",
+        code=0x001D,
+        title="Reset Tariff Block Counter Matrix",
+        devices=ESME,
+        critical=True,
+        originator_roles=SUPPLIER,
+        service_requests=("1.7",),
+        replay_protected=True,
+        payload=DlmsAccess(
+            (
+                action(
+                    "tariff_block_counter_matrix_reset",
+                    9,
+                    "0-0:10.0.100.255",
+                    1,
+                    Const(axdr.long_unsigned(SCRIPT_RESET_BLOCK_COUNTERS)),
+                ),
+            )
+        ),
+    ),
     UseCase(
         name="ECS24",
         code=0x003A,
@@ -56,7 +171,7 @@ USE_CASES = (
         service_requests=("4.11.1",),
         payload=DlmsAccess(
             (
-                get("active_tariff_price", 3, "0-0:94.44.1.7", 2, shapes.DOUBLE_LONG_UNSIGNED),
+                get("active_tariff_price", 3, "0-0:94.44.1.7", 2, ACTIVE_PRICE),
                 get("active_tariff_price_scaler_unit", 3, "0-0:94.44.1.7", 3, SCALER_UNIT),
                 get("tariff_switching_table_seasons", 20, "0-0:13.0.0.255", 3, SEASONS),
                 get("tariff_switching_table_weeks", 20, "0-0:13.0.0.255", 4, WEEKS),
@@ -64,12 +179,45 @@ USE_CASES = (
                 get("tariff_switching_table_special_days", 11, "0-0:11.0.0.255", 2, SPECIAL_DAYS),
                 *(
                     get(f"tariff_threshold_matrix_tou_{tou}", 21, f"0-0:16.0.1{tou}.255", 2, THRESHOLDS)
-                    for tou in range(1, 9)
+                    for tou in TOU_COLUMNS
                 ),
-                get("currency_unit", 9000, "0-0:94.44.2.0", 2, Bool(("EUR", "GBP"))),
+                get("currency_unit", 9000, "0-0:94.44.2.0", 2, CURRENCY_UNIT),
                 get("standing_charge", 113, "0-0:19.20.4.255", 5, UNIT_CHARGE),
                 get("tariff_block_price_matrix_tou", 113, "0-0:19.20.0.255", 5, UNIT_CHARGE),
             )
+        ),
+    ),
+    UseCase(
+        name="ECS24b",
+        code=0x00BD,
+        title="Read ESME Tariff Data - second element",
+        devices=ESME,
+        critical=False,
+        originator_roles=SUPPLIER_OR_BROKER,
+        service_requests=("4.11.2",),
+        payload=DlmsAccess(
+            (
+                get("secondary_tariff_tou_price_matrix", 113, "0-0:19.20.5.255", 5, UNIT_CHARGE),
+                get("secondary_active_tariff_price", 3, "0-0:94.44.1.8", 2, ACTIVE_PRICE),
+                get("secondary_active_tariff_price_scaler_unit", 3, "0-0:94.44.1.8", 3, SCALER_UNIT),
+                get("secondary_tariff_switching_table_special_days", 11, "0-0:11.0.1.255", 2, SPECIAL_DAYS),
+                get("secondary_tariff_switching_table_seasons", 20, "0-0:13.0.1.255", 3, SEASONS),
+                get("secondary_tariff_switching_table_weeks", 20, "0-0:13.0.1.255", 4, WEEKS),
+                get("secondary_tariff_switching_table_days", 20, "0-0:13.0.1.255", 5, DAYS),
+            )
+        ),
+    ),
+    UseCase(
+        name="ECS48",
+        code=0x00DB,
+        title="Configure daily resetting of Tariff Block Counter Matrix",
+        devices=ESME,
+        critical=True,
+        originator_roles=SUPPLIER,
+        service_requests=("6.26",),
+        replay_protected=True,
+        payload=DlmsAccess(
+            (set_("tariff_block_counter_matrix_reset_times", 22, "0-0:15.1.0.255", 4, EXECUTION_TIMES),)
         ),
     ),
 )

@@ -14,10 +14,11 @@ from smetslab.zigbee.zcl.cluster import (
     Command,
     Direction,
     attribute,
+    cluster_named,
     command,
     find_command,
 )
-from smetslab.zigbee.zcl.fields import Fields, Record, counted, fields, optional, rest, to_end
+from smetslab.zigbee.zcl.fields import Fields, Record, counted, fields, optional, rest, to_end, variant
 from smetslab.zigbee.zcl.frame import ZclFrame, decode_frame
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Record",
     "ZclFrame",
     "attribute",
+    "cluster_named",
     "command",
     "counted",
     "decode_frame",
@@ -40,4 +42,5 @@ __all__ = [
     "optional",
     "rest",
     "to_end",
+    "variant",
 ]

@@ -9,6 +9,7 @@ A row is the codec for both directions. Two rows with one number are refused, an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import Flag, IntEnum, auto
 from types import MappingProxyType
@@ -18,7 +19,7 @@ from smetslab.errors import RegistryError, ZclDecodeError
 from smetslab.zigbee.zcl.fields import FieldInput, Fields, Record, fields
 from smetslab.zigbee.zcl.frame import ZclFrame
 from smetslab.zigbee.zcl.types import DataType
-from smetslab.zigbee.zcl.values import ZclValue
+from smetslab.zigbee.zcl.values import JsonValue, ZclValue
 
 Confidence: TypeAlias = Literal["stated", "unverified"]
 
@@ -111,6 +112,15 @@ class Command:
         """The fields by name; ZclEncodeError for a name that is missing or not declared."""
         return self.fields.record(values)
 
+    def to_json(self, record: Record) -> dict[str, JsonValue]:
+        """The fields in their JSON form."""
+        value = self.fields.to_json(record)
+        return value if isinstance(value, dict) else {}
+
+    def from_json(self, value: JsonValue) -> Record:
+        """The reverse of `to_json`; ZclEncodeError for what does not fit, with the path of the field."""
+        return self.fields.from_json(value)
+
     def encode(self, record: Record) -> bytes:
         """The payload."""
         out = bytearray()
@@ -185,16 +195,22 @@ def command(
 CLUSTERS: dict[int, type[Cluster]] = {}
 """Every declared cluster by its identifier."""
 
+_WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
+
 
 class Cluster:
     """Base of all declared clusters; classes are tables and are never instantiated."""
 
     id: ClassVar[int]
+    name: ClassVar[str]
+    """The name of the class as JSON forms write it: `device_management`."""
     spec: ClassVar[str]
     attributes: ClassVar[Mapping[tuple[bool, int], Attribute]]
     """By side (True: server) and identifier."""
     commands: ClassVar[Mapping[tuple[Direction, int], Command]]
     """By direction and identifier."""
+    attributes_by_name: ClassVar[Mapping[str, Attribute]]
+    commands_by_name: ClassVar[Mapping[str, Command]]
 
     def __init_subclass__(cls, *, id: int, spec: str) -> None:
         super().__init_subclass__()
@@ -221,7 +237,15 @@ class Cluster:
         cls.spec = spec
         cls.attributes = MappingProxyType(attributes)
         cls.commands = MappingProxyType(commands)
+        cls.attributes_by_name = MappingProxyType({row.name: row for row in attributes.values()})
+        cls.commands_by_name = MappingProxyType({row.name: row for row in commands.values()})
+        cls.name = _WORD_START.sub("_", cls.__name__).lower()
         CLUSTERS[id] = cls
+
+
+def cluster_named(name: str) -> type[Cluster] | None:
+    """The declared cluster with this name."""
+    return next((cluster for cluster in CLUSTERS.values() if cluster.name == name), None)
 
 
 def find_command(cluster_id: int, frame: ZclFrame) -> Command | None:

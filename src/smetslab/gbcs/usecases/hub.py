@@ -1,0 +1,237 @@
+"""Use cases of the Communications Hub Function: its device log and its sub-GHz radio.
+
+Spec: GBCS use cases CCS01 to CCS07, DBCH01 to DBCH05.
+"""
+
+from __future__ import annotations
+
+from smetslab.gbcs.dlms import axdr, shapes
+from smetslab.gbcs.dlms.axdr import Tag
+from smetslab.gbcs.dlms.forms import ChannelLogDetail, ChannelMask, Flags
+from smetslab.gbcs.dlms.shapes import Bytes, Compact, Const, ListOf, Nullable, Num, Struct
+from smetslab.gbcs.usecases.common import ACCESS_CONTROL_BROKER, CHF
+from smetslab.gbcs.usecases.dlms import AccessItem, DlmsAccess, action, get, get_period, set_, unverified
+from smetslab.gbcs.usecases.model import UseCase
+
+DEVICE_LOG, HISTORIC_DEVICE_LOG = "0-0:30.3.0.255", "0-0:30.3.1.255"
+
+DEVICES = ListOf(Struct({"device_identifier": shapes.EUI64, "security_details": shapes.OCTETS}))
+"""The devices of a log with the hashes of their link keys, empty until there is a key."""
+
+EXTENDED_PAN_ID = Bytes(8)
+
+
+def device_log_details(time: str) -> Struct:
+    """A whole device log as backups and security reads show it; `time` is what its date-time is called."""
+    return Struct({time: shapes.DATE_TIME, "han_identifier": EXTENDED_PAN_ID, "devices": DEVICES})
+
+
+_RSSI = Num(Tag.INTEGER, unit="dBm")
+
+COMMUNICATIONS_STORE = ListOf(
+    Struct(
+        {
+            "entity_identifier": shapes.EUI64,
+            "status": Flags(
+                (
+                    "authorised_on_pan",
+                    "actively_reporting_on_pan",
+                    "unauthorised_on_pan_but_has_reported",
+                    "authorised_after_swap_out",
+                    "sep_transmitting",
+                    None,
+                    None,
+                    None,
+                )
+            ),
+            "max_rssi": _RSSI,
+            "average_rssi": _RSSI,
+            "min_rssi": _RSSI,
+            "max_lqi": shapes.UNSIGNED,
+            "average_lqi": shapes.UNSIGNED,
+            "min_lqi": shapes.UNSIGNED,
+            "last_communications_date_time": shapes.DATE_TIME,
+            "number_of_hops": shapes.UNSIGNED,
+            "transmission_failures": shapes.UNSIGNED,
+            "transmission_successes": shapes.UNSIGNED,
+            "application_version": shapes.UNSIGNED,
+            "stack_version": shapes.UNSIGNED,
+        }
+    )
+)
+"""active_devices of class 104: members named as there. GBCS uses the identifier, the last contact and, on a
+dual band hub, a link quality. Spec: IEC 62056-6-2 (ZigBee network control)."""
+
+_DUTY_CYCLE = Num(Tag.LONG_UNSIGNED, unit="1/100 %")
+_PERCENTAGE = Num(Tag.LONG_UNSIGNED, unit="1/100 %")
+
+SUB_GHZ_CONFIGURATION = Struct(
+    {
+        "page_28_mask": ChannelMask(),
+        "page_29_mask": ChannelMask(),
+        "page_30_mask": ChannelMask(),
+        "page_31_mask": ChannelMask(),
+        "normal_limited_duty_cycle_threshold": _DUTY_CYCLE,
+        "limited_critical_duty_cycle_threshold": _DUTY_CYCLE,
+        "maximum_sub_ghz_channel_changes_per_week": shapes.UNSIGNED,
+        "gsme_curfew": shapes.LONG_UNSIGNED,
+        "channel_quieter_threshold": shapes.UNSIGNED,
+        "channel_noisier_threshold": shapes.UNSIGNED,
+        "non_gsme_poor_communications_percentage_threshold": _PERCENTAGE,
+        "non_gsme_poor_communications_measurement_periods": shapes.UNSIGNED,
+        "local_ch_noise_measurement_period": shapes.LONG_UNSIGNED,
+        "local_ch_failure_percentage": _PERCENTAGE,
+        "local_ch_retry_percentage": _PERCENTAGE,
+    }
+)
+
+CHANNEL_LOG_ENTRIES = Compact(
+    Struct(
+        {
+            "timestamp": shapes.TIME_STAMP,
+            "log_code": shapes.CODE,
+            "other_information": ChannelLogDetail(),
+        }
+    )
+)
+
+_READ_COMMUNICATIONS_STORE = unverified(get("device_log", 104, DEVICE_LOG, 4, COMMUNICATIONS_STORE))
+
+
+def _row(
+    name: str,
+    code: int,
+    title: str,
+    srv: str,
+    *items: AccessItem,
+    replay_protected: bool = False,
+    unverified_fields: tuple[str, ...] = (),
+) -> UseCase:
+    return UseCase(
+        name=name,
+        code=code,
+        title=title,
+        devices=CHF,
+        critical=False,
+        originator_roles=ACCESS_CONTROL_BROKER,
+        service_requests=(srv,),
+        replay_protected=replay_protected,
+        payload=DlmsAccess(items),
+        unverified=unverified_fields,
+    )
+
+
+USE_CASES = (
+    _row(
+        "CCS01",
+        0x0001,
+        "Add Device to CHF device log",
+        "8.11",
+        action(
+            "entry_to_be_added",
+            104,
+            DEVICE_LOG,
+            1,
+            Struct(
+                {
+                    "entity_identifier": shapes.EUI64,
+                    "credentials_type": Num(Tag.ENUM, {1: "install code"}),
+                    "installation_credentials": shapes.OCTETS,
+                    "device_type": shapes.ENUM,
+                }
+            ),
+        ),
+        set_("joining_time_period", 104, DEVICE_LOG, 3, Num(Tag.LONG_UNSIGNED, unit="s")),
+        set_("allows_devices_on_to_the_han", 104, DEVICE_LOG, 2, shapes.BOOLEAN),
+        replay_protected=True,
+    ),
+    _row(
+        "CCS02",
+        0x0002,
+        "Remove device from CHF device log",
+        "8.11",
+        action("entry_to_be_removed", 104, DEVICE_LOG, 2, shapes.EUI64),
+        replay_protected=True,
+    ),
+    _row(
+        "CCS03",
+        0x0003,
+        "Restore CHF Device Log",
+        "8.12.1",
+        action(
+            "log_details",
+            104,
+            DEVICE_LOG,
+            5,
+            Struct({"han_identifier": EXTENDED_PAN_ID, "devices": DEVICES}),
+        ),
+        replay_protected=True,
+    ),
+    _row(
+        "CCS05/CCS04",
+        0x0004,
+        "Read CHF device log / check HAN communications (pre-CCS06 form)",
+        "8.9",
+        _READ_COMMUNICATIONS_STORE,
+        unverified_fields=("future_dateable", "replay_protected"),
+    ),
+    _row(
+        "CCS06",
+        0x010F,
+        "Read CHF device log and check HAN communications",
+        "8.9",
+        _READ_COMMUNICATIONS_STORE,
+    ),
+    _row(
+        "CCS07",
+        0x00FE,
+        "Read CHF Device Logs",
+        "8.9",
+        action("device_log", 104, DEVICE_LOG, 4, returns=device_log_details("read_date_time")),
+        action(
+            "historic_device_log",
+            104,
+            HISTORIC_DEVICE_LOG,
+            4,
+            # A hub that never had another log has none to show.
+            returns=Nullable(device_log_details("read_date_time")),
+        ),
+    ),
+    _row(
+        "DBCH01",
+        0x010A,
+        "Read CHF Sub GHz Channel",
+        "6.31",
+        get("operating_sub_ghz_channel", 1, "0-0:94.44.10.2", 2, ChannelMask()),
+    ),
+    _row(
+        "DBCH02",
+        0x010B,
+        "Read CHF Sub GHz Channel Log",
+        "6.32",
+        get_period("sub_ghz_channel_log", 7, "0-0:94.44.10.3", 2, CHANNEL_LOG_ENTRIES),
+    ),
+    _row(
+        "DBCH03",
+        0x010C,
+        "Read CHF Sub GHz Configuration",
+        "6.30",
+        get("sub_ghz_configuration_settings", 1, "0-0:94.44.10.0", 2, SUB_GHZ_CONFIGURATION),
+    ),
+    _row(
+        "DBCH04",
+        0x010D,
+        "Set CHF Sub GHz Configuration",
+        "6.28",
+        set_("sub_ghz_configuration_settings", 1, "0-0:94.44.10.0", 2, SUB_GHZ_CONFIGURATION),
+        replay_protected=True,
+    ),
+    _row(
+        "DBCH05",
+        0x010E,
+        "Request CHF Sub GHz Channel Scan",
+        "6.29",
+        set_("sub_ghz_channel_scan_request", 1, "0-0:94.44.10.1", 2, Const(axdr.unsigned(0))),
+        replay_protected=True,
+    ),
+)
