@@ -354,14 +354,14 @@ def transfer(tunnel_id: int, data: bytes) -> ZclFrame:
     )
 
 
-def test_the_server_takes_data_from_the_owner_of_a_tunnel_only() -> None:
+def test_the_server_takes_data_from_the_device_of_a_tunnel_only() -> None:
     engine = ServerEngine(RULES)
     engine.receive(HUB, 123, request(), 0.0)
     assert engine.receive(HUB, 123, transfer(0, b"\xdf"), 1.0) == [Deliver(HUB, b"\xdf")]
     assert engine.receive(HUB, 123, transfer(0, bytes(1500)), 1.0) == [Deliver(HUB, bytes(1500))]
     assert wires(engine.receive(HUB, 123, transfer(7, b""), 1.0)) == ["19 02 070000"]
     assert wires(engine.receive(OTHER, 123, transfer(0, b""), 1.0)) == ["19 02 000001"]
-    assert wires(engine.receive(HUB, 9, transfer(0, b""), 1.0)) == ["19 02 000001"]
+    assert engine.receive(HUB, 9, transfer(0, b"\xdf"), 1.0) == [Deliver(HUB, b"\xdf")]
     assert wires(engine.receive(HUB, 123, transfer(0, bytes(1501)), 1.0)) == ["19 02 000002"]
 
 

@@ -322,8 +322,14 @@ class _Shell:
                 future.set_exception(HanError("the tunnel endpoint was closed"))
         self._waiting.clear()
         group, self._group = self._group, None
-        if group is not None:
+        if group is None:
+            return
+        try:
             await group.__aexit__(kind, error, traceback)
+        except BaseExceptionGroup as failure:
+            # Sessions without a fault must not wrap the exception of the block around them.
+            if failure.exceptions != (error,):
+                raise
 
     def arrive(self, frame: ApsFrame) -> None:
         """A frame of the Tunnelling cluster has come; every shell has its own way to find the session."""

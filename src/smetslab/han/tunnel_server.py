@@ -147,7 +147,7 @@ class ServerEngine:
 
     def _close(self, client: _Client, frame: ZclFrame, record: Record, _now: float) -> list[Action]:
         tunnel = self._tunnels.get(record.integer("tunnel_id"))
-        if tunnel is None or tunnel.client != client:
+        if tunnel is None or tunnel.peer != client.eui64:
             # Which status is right here is unverified.
             return _default_response(client, frame, Status.NOT_FOUND)
         self._forget(tunnel)
@@ -219,7 +219,7 @@ class ServerEngine:
         status: TransferDataStatus
         if tunnel is None:
             status = TransferDataStatus.NO_SUCH_TUNNEL
-        elif tunnel.client != client:
+        elif tunnel.peer != peer:
             status = TransferDataStatus.WRONG_DEVICE
         elif len(data) > self._rules.max_transfer_octets:
             status = TransferDataStatus.DATA_OVERFLOW

@@ -1,0 +1,296 @@
+"""Whether a device acts on a message: the checks in their order, and what each failure leads to.
+
+Pure: octets and the device's own state in, a typed outcome out. Nothing here answers, logs or counts; the
+outcome says what has to be done.
+
+Spec: GBCS 6.2.4 (order of checks), 4.3.1 (replay), 6.4 (protection); the order as a whole is unverified.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal, Protocol
+
+from smetslab.crypto import SIGNATURE_BYTES, PrivateKey, SharedSecrets
+from smetslab.devices import events
+from smetslab.devices.credentials import TrustAnchorStore
+from smetslab.devices.payload import WrongPayload, read_payload
+from smetslab.devices.quirks import Quirks
+from smetslab.errors import GbcsDecodeError
+from smetslab.gbcs.codes import CounterFamily, Cra, DeviceType, KeyUsage, RemotePartyRole
+from smetslab.gbcs.dlms.apdu import (
+    AccessRequest,
+    AccessResponse,
+    DataAccessResult,
+    Specification,
+    decode_apdu,
+)
+from smetslab.gbcs.message import Message, decode_message
+from smetslab.gbcs.security import verify_mac, verify_signature
+from smetslab.gbcs.usecases.model import Protection, UseCase
+from smetslab.gbcs.usecases.registry import by_code
+from smetslab.ids import Eui64
+
+
+class Step(IntEnum):
+    """The steps of the acceptance of a command. Spec: GBCS 6.2.4."""
+
+    ENVELOPE = 1
+    ORIGINATOR = 2
+    COUNTER = 3
+    AUTHENTICATION = 4
+    MESSAGE_CODE = 5
+    ROLE = 6
+    PAYLOAD = 7
+
+
+Reason = Literal[
+    "not-a-message",
+    "not-a-command",
+    "other-recipient",
+    "unknown-originator",
+    "counter-not-greater",
+    "shape",
+    "mac",
+    "signature",
+    "unsupported-message-code",
+    "role",
+    "structure",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """What a refusal leads to: entries of the Security Log and alerts to the party the device answers to."""
+
+    step: Step
+    log: tuple[int, ...] = ()
+    alerts: tuple[int, ...] = ()
+
+
+CONSEQUENCES: dict[Reason, Consequence] = {
+    "not-a-message": Consequence(Step.ENVELOPE),
+    "not-a-command": Consequence(Step.ENVELOPE),
+    "other-recipient": Consequence(Step.ENVELOPE),
+    "unknown-originator": Consequence(Step.ORIGINATOR, log=(events.UNAUTHORISED_ACCESS,)),
+    "counter-not-greater": Consequence(Step.COUNTER, log=(events.NOT_COVERED_BY_OTHER_CODES,)),
+    "shape": Consequence(
+        Step.AUTHENTICATION, log=(events.NOT_COVERED_BY_OTHER_CODES,), alerts=(events.AUTHENTICATION_FAILED,)
+    ),
+    "mac": Consequence(
+        Step.AUTHENTICATION, log=(events.NOT_COVERED_BY_OTHER_CODES,), alerts=(events.AUTHENTICATION_FAILED,)
+    ),
+    "signature": Consequence(
+        Step.AUTHENTICATION, log=(events.NOT_COVERED_BY_OTHER_CODES,), alerts=(events.AUTHENTICATION_FAILED,)
+    ),
+    "unsupported-message-code": Consequence(Step.MESSAGE_CODE),
+    "role": Consequence(Step.ROLE, log=(events.UNAUTHORISED_ACCESS,), alerts=(events.NO_AUTHORITY,)),
+    "structure": Consequence(Step.PAYLOAD, log=(events.CONTENT_CHECK_FAILED,)),
+}
+"""Every reason. Only the last three are known to be authentic: a message code that is not supported is told
+to the originator by ECS100, a wrong payload by a response."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The message is not executed. `response` is the content of the answer to a wrong payload."""
+
+    reason: Reason
+    detail: str = ""
+    message: Message | None = None
+    use_case: UseCase | None = None
+    role: RemotePartyRole | None = None
+    response: AccessResponse | None = None
+
+    @property
+    def step(self) -> Step:
+        return CONSEQUENCES[self.reason].step
+
+    @property
+    def log(self) -> tuple[int, ...]:
+        return CONSEQUENCES[self.reason].log
+
+    @property
+    def alerts(self) -> tuple[int, ...]:
+        return CONSEQUENCES[self.reason].alerts
+
+    @property
+    def authentic(self) -> bool:
+        """Whether the message is known to come from its originator; nobody else is answered."""
+        return self.step > Step.AUTHENTICATION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The message is to be executed on behalf of `role`."""
+
+    message: Message
+    use_case: UseCase
+    role: RemotePartyRole
+    request: AccessRequest
+
+
+class CounterJudge(Protocol):
+    """The device's execution counters, asked in step 3."""
+
+    def admits(self, party: Eui64, family: CounterFamily, counter: int) -> bool:
+        """Whether a command with `counter` is new."""
+
+
+class ObjectJudge(Protocol):
+    """The device's objects and access rights, asked in step 7."""
+
+    def judge(self, specification: Specification, role: RemotePartyRole) -> DataAccessResult:
+        """SUCCESS when `role` may use this item."""
+
+
+class Supported(Protocol):
+    """The use cases of the device, asked in step 5."""
+
+    def __call__(self, use_case: UseCase) -> bool:
+        """Whether the device supports `use_case`."""
+
+
+class Acceptance:
+    """The checks of one device."""
+
+    def __init__(
+        self,
+        *,
+        device: Eui64,
+        device_type: DeviceType,
+        trust_anchors: TrustAnchorStore,
+        key: PrivateKey,
+        secrets: SharedSecrets,
+        counters: CounterJudge,
+        objects: ObjectJudge,
+        supported: Supported,
+        quirks: Quirks,
+    ) -> None:
+        """`key` is the device's private key agreement key."""
+        self._device = device
+        self._device_type = device_type
+        self._trust_anchors = trust_anchors
+        self._key = key
+        self._secrets = secrets
+        self._counters = counters
+        self._objects = objects
+        self._supported = supported
+        self._quirks = quirks
+
+    def judge(self, data: bytes) -> Accepted | Refused:
+        """Put `data` through every step."""
+        message = self._envelope(data)
+        if isinstance(message, Refused):
+            return message
+        roles = self._trust_anchors.roles_of(message.business_originator_id)
+        if not roles:
+            return Refused(reason="unknown-originator", message=message)
+        declared = by_code(message.message_code)
+        use_case = declared if declared is not None and not declared.is_alert else None
+        role = self._role(roles, use_case)
+        reason = self._refusal(message, use_case, role)
+        if reason is not None or use_case is None:
+            reason = reason or "unsupported-message-code"
+            return Refused(reason=reason, message=message, use_case=use_case, role=role)
+        return self._read(message, use_case, role)
+
+    def _envelope(self, data: bytes) -> Message | Refused:
+        """Step 1."""
+        try:
+            message = decode_message(data)
+        except GbcsDecodeError as error:
+            return Refused(reason="not-a-message", detail=str(error))
+        if message.cra is not Cra.COMMAND:
+            return Refused(reason="not-a-command", message=message)
+        if message.business_target_id != self._device and not self._quirks.accepts_any_recipient:
+            return Refused(reason="other-recipient", message=message)
+        return message
+
+    def _refusal(self, message: Message, use_case: UseCase | None, role: RemotePartyRole) -> Reason | None:
+        """Steps 3 to 6, in their order: why the message of a known originator goes no further."""
+        if use_case is not None and not self._is_new(message, use_case):
+            return "counter-not-greater"
+        failure = self._authenticate(message, use_case, role)
+        if failure is not None:
+            return failure
+        if use_case is None or self._device_type not in use_case.devices or not self._supported(use_case):
+            return "unsupported-message-code"
+        if role not in use_case.originator_roles and not self._quirks.skips_role_check:
+            return "role"
+        return None
+
+    def _is_new(self, message: Message, use_case: UseCase) -> bool:
+        """Whether the counter is greater than any executed; of top-ups their own cache decides later."""
+        family = use_case.counter_family
+        if not use_case.replay_protected or family is CounterFamily.UTRN:
+            return True
+        return self._counters.admits(message.business_originator_id, family, message.originator_counter)
+
+    @staticmethod
+    def _role(roles: tuple[RemotePartyRole, ...], use_case: UseCase | None) -> RemotePartyRole:
+        """The role in which a party with several of them acts: the one that the use case is for."""
+        if use_case is not None:
+            for role in roles:
+                if role in use_case.originator_roles:
+                    return role
+        return roles[0]
+
+    def _authenticate(
+        self, message: Message, use_case: UseCase | None, role: RemotePartyRole
+    ) -> Literal["shape", "mac", "signature"] | None:
+        """None when the message is what its originator sent. Spec: GBCS 5.3, 6.2.2, 6.4.5.
+
+        A message code that is not known is authenticated by what the message carries.
+        """
+        found = Protection(signature=bool(message.signature), message_mac=message.message_mac is not None)
+        wanted = Protection(signature=found.signature, message_mac=True)
+        if use_case is not None:
+            wanted = use_case.command_protection(role, self._device_type)
+        if found.message_mac != wanted.message_mac and not self._quirks.skips_mac:
+            return "shape"
+        if found.signature != wanted.signature and not self._quirks.skips_signature:
+            return "shape"
+        if wanted.message_mac and not self._quirks.skips_mac and not self._mac_is_right(message):
+            return "mac"
+        if wanted.signature and not self._quirks.skips_signature and not self._signature_is_right(message):
+            return "signature"
+        return None
+
+    def _mac_is_right(self, message: Message) -> bool:
+        """The MAC of a command is the ACB's, whoever the originator is."""
+        broker = self._trust_anchors.public_key(RemotePartyRole.ACCESS_CONTROL_BROKER, KeyUsage.KEY_AGREEMENT)
+        return broker is not None and verify_mac(message, self._secrets.get(self._key, broker))
+
+    def _signature_is_right(self, message: Message) -> bool:
+        key = self._trust_anchors.key_of(message.business_originator_id, KeyUsage.DIGITAL_SIGNATURE)
+        return (
+            key is not None
+            and len(message.signature or b"") == SIGNATURE_BYTES
+            and verify_signature(message, key)
+        )
+
+    def _read(self, message: Message, use_case: UseCase, role: RemotePartyRole) -> Accepted | Refused:
+        if self._quirks.skips_structure_check:
+            try:
+                request = decode_apdu(message.content)
+            except GbcsDecodeError as error:
+                return Refused(reason="not-a-message", detail=str(error), message=message)
+            if isinstance(request, AccessRequest):
+                return Accepted(message=message, use_case=use_case, role=role, request=request)
+
+        def judge(specification: Specification) -> DataAccessResult:
+            return self._objects.judge(specification, role)
+
+        payload = read_payload(use_case, message, judge)
+        if isinstance(payload, WrongPayload):
+            return Refused(
+                reason="structure",
+                detail=payload.reason,
+                message=message,
+                use_case=use_case,
+                role=role,
+                response=payload.response,
+            )
+        return Accepted(message=message, use_case=use_case, role=role, request=payload)

@@ -1,0 +1,275 @@
+"""The virtual Communications Hub: relays between the WAN and the tunnels of its devices, and is a device
+itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Final
+
+from smetslab.clock import Clock, timeout
+from smetslab.crypto import SharedSecrets
+from smetslab.devices import events
+from smetslab.devices.application import Station
+from smetslab.devices.base import Carry, Device
+from smetslab.devices.chf_core import FIRST_ALERT_COUNTER, MODEL, HubCore, known_state, read_settings
+from smetslab.devices.clock import ClockStatus
+from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
+from smetslab.devices.hub_relay import HubDeviceLog, UpwardBuffer
+from smetslab.devices.limits import (
+    HUB_DELIVERY_ATTEMPTS,
+    HUB_RETRY_S,
+    WAN_RETRY_FIRST_S,
+    WAN_RETRY_LONGEST_S,
+)
+from smetslab.devices.profile import DeviceProfile
+from smetslab.devices.quirks import Quirks
+from smetslab.devices.work import Workplace
+from smetslab.errors import GbcsDecodeError, HanError, LocalProtocolError, WanError
+from smetslab.gbcs.codes import DeviceType, RemotePartyRole
+from smetslab.gbcs.gbt import BlockRules, routing
+from smetslab.gbcs.values import Value
+from smetslab.han import ApsService, TunnelClient, TunnelRules
+from smetslab.ids import Eui64
+from smetslab.rng import RootSeed
+from smetslab.store import Nvm
+from smetslab.trace import Trace
+from smetslab.wan import Seen, Wan, WanMessage
+
+TUNNEL_ENDPOINT = 1
+
+
+class _Relay:
+    """The relaying of one stretch of power: a queue and a task for each device, and the way up."""
+
+    def __init__(self, tunnel: TunnelClient, group: asyncio.TaskGroup, upward: UpwardBuffer) -> None:
+        self.tunnel = tunnel
+        self.group = group
+        self.upward = upward
+        self.seen = Seen()
+        self.wake = asyncio.Event()
+        self.queues: dict[Eui64, asyncio.Queue[bytes]] = {}
+        self.tasks: dict[Eui64, asyncio.Task[None]] = {}
+
+
+class CommunicationsHub(Device[HubCore]):
+    """One CHF. Downward messages go where their grouping header says, unless nobody of that name is known."""
+
+    device_type: Final = DeviceType.CHF
+
+    def __init__(
+        self,
+        *,
+        profile: DeviceProfile,
+        eui64: Eui64,
+        keys: DeviceKeys,
+        trust_anchors: TrustAnchorStore,
+        nvm: Nvm,
+        han: ApsService,
+        wan: Wan,
+        clock: Clock,
+        trace: Trace,
+        rng: RootSeed,
+        secrets: SharedSecrets | None = None,
+        block_rules: BlockRules | None = None,
+        tunnel_rules: TunnelRules | None = None,
+    ) -> None:
+        """Raises UsageError when the profile names a quirk or setting that a hub does not have."""
+        super().__init__(eui64=eui64, nvm=nvm, clock=clock, trace=trace, block_rules=block_rules)
+        del rng  # a hub leaves nothing to chance
+        self.profile = profile
+        self.dropped = 0
+        """Messages that could not be passed on."""
+        self.device_log = HubDeviceLog(nvm, self._log_changed)
+        self._han = han
+        self._wan = wan
+        self._tunnel_rules = tunnel_rules
+        self._settings = read_settings(profile)
+        self._relay: _Relay | None = None
+        self._station = Station(
+            eui64=eui64,
+            device_type=self.device_type,
+            keys=keys,
+            trust_anchors=trust_anchors,
+            secrets=SharedSecrets() if secrets is None else secrets,
+            quirks=Quirks.of(quirk.name for quirk in profile.quirks),
+            supported=lambda use_case: profile.conforms(use_case.name) != "no" and MODEL.supports(use_case),
+            answers_to=RemotePartyRole.ACCESS_CONTROL_BROKER,
+            first_alert_counter=FIRST_ALERT_COUNTER,
+        )
+
+    def _build(self, workplace: Workplace, now: datetime, off_since: datetime | None) -> HubCore:
+        del now, off_since
+        return HubCore(self._station, self._settings, workplace)
+
+    @asynccontextmanager
+    async def _transport(self) -> AsyncIterator[Carry]:
+        tunnel = TunnelClient(
+            self._han,
+            self.clock,
+            self.trace,
+            endpoint=TUNNEL_ENDPOINT,
+            on_data=self._from_device,
+            rules=self._tunnel_rules,
+            nvm=self._nvm,
+        )
+        upward = UpwardBuffer(self.eui64, self._nvm)
+        async with self._han, tunnel, asyncio.TaskGroup() as group:
+            self._relay = relay = _Relay(tunnel, group, upward)
+            for device in self.device_log.devices():
+                self._serve(relay, device)
+            detach = self._wan.attach_hub(self.eui64, self._from_wan)
+            group.create_task(self._carry_up(relay), name=f"hub {self.eui64} to the WAN")
+            try:
+                yield self._to_head
+            finally:
+                detach()
+                self._relay = None
+
+    # ---------------------------------------------------------------------------- downwards
+
+    def _from_wan(self, message: WanMessage) -> None:
+        """A message has come from the WAN, perhaps again."""
+        relay = self._relay
+        if relay is None or not relay.seen.first(message.identity):
+            return
+        try:
+            _, target = routing(message.payload)
+        except GbcsDecodeError as error:
+            self._drop(message.payload, "not-a-message", detail=str(error))
+            return
+        if target == self.eui64:
+            self.receive(message.payload)
+        elif target in relay.queues:
+            relay.queues[target].put_nowait(message.payload)
+        else:
+            self._drop(message.payload, "unknown-target", target=str(target))
+
+    def deliver(self, device: Eui64, payload: bytes) -> None:
+        """Put octets into the tunnel of `device`, whatever their grouping header says."""
+        if self._relay is None or device not in self._relay.queues:
+            raise LocalProtocolError(f"hub {self.eui64} has no tunnel to {device}")
+        self._relay.queues[device].put_nowait(payload)
+
+    def _log_changed(self, device: Eui64, added: bool) -> None:
+        relay = self._relay
+        if relay is None:
+            return
+        if added:
+            self._serve(relay, device)
+        else:
+            relay.tunnel.remove(device)
+            del relay.queues[device]
+            relay.tasks.pop(device).cancel()
+
+    def _serve(self, relay: _Relay, device: Eui64) -> None:
+        """Keep a tunnel with a device, and a task that hands messages to it."""
+        queue: asyncio.Queue[bytes] = asyncio.Queue()
+        relay.queues[device] = queue
+        relay.tunnel.add(device)
+        relay.tasks[device] = relay.group.create_task(
+            self._hand_down(relay, device, queue), name=f"hub {self.eui64} to {device}"
+        )
+
+    async def _hand_down(self, relay: _Relay, device: Eui64, queue: asyncio.Queue[bytes]) -> None:
+        while True:
+            payload = await queue.get()
+            self._note("MessageRelayed", payload, target=str(device))
+            for attempt in range(1, HUB_DELIVERY_ATTEMPTS + 1):
+                try:
+                    await relay.tunnel.send(device, payload)
+                    break
+                except HanError as error:
+                    if attempt == HUB_DELIVERY_ATTEMPTS or not error.transient:
+                        self._undelivered(device, payload, str(error))
+                        break
+                await self.clock.sleep(HUB_RETRY_S)
+
+    def _undelivered(self, device: Eui64, payload: bytes, why: str) -> None:
+        """A device cannot be reached: an ESME's case has an event of its own."""
+        self._drop(payload, "undeliverable", target=str(device), detail=why)
+        if self._power is not None and self.device_log.devices().get(device) is DeviceType.ESME:
+            with self._power.workplace.work(self.clock.now()) as work:
+                self._power.core.application.raise_event(work, events.NOT_DELIVERED_TO_ESME)
+
+    # ---------------------------------------------------------------------------- upwards
+
+    def _from_device(self, device: Eui64, payload: bytes) -> None:
+        """A device has put a message into its tunnel."""
+        self._note("MessageRelayed", payload, target="", device=str(device))
+        self._add_upward(payload)
+
+    async def _to_head(self, payload: bytes) -> None:
+        """A message of the hub's own."""
+        self._add_upward(payload)
+
+    def _add_upward(self, payload: bytes) -> None:
+        relay = self._relay
+        if relay is None:
+            return
+        for dropped in relay.upward.add(payload):
+            self._drop(dropped.message.payload, "buffer-full")
+        relay.wake.set()
+
+    async def _carry_up(self, relay: _Relay) -> None:
+        """Give the WAN what waits, in order; while it is down, try again ever more rarely."""
+        delay_s = WAN_RETRY_FIRST_S
+        while True:
+            waiting = relay.upward.first()
+            if waiting is None:
+                relay.wake.clear()
+                await relay.wake.wait()
+                continue
+            try:
+                await self._wan.to_head(waiting.message)
+            except WanError as error:
+                if error.transient:
+                    self._note("MessageBuffered", waiting.message.payload, waiting=len(relay.upward))
+                    await self._pause_upward(relay, delay_s)
+                    delay_s = min(2 * delay_s, WAN_RETRY_LONGEST_S)
+                    continue
+                self._drop(waiting.message.payload, "undeliverable", detail=str(error))
+            delay_s = WAN_RETRY_FIRST_S
+            relay.upward.done(waiting)
+
+    async def _pause_upward(self, relay: _Relay, delay_s: float) -> None:
+        """Wait before the WAN is tried again; a new message is a reason to try at once."""
+        relay.wake.clear()
+        try:
+            async with timeout(self.clock, delay_s):
+                await relay.wake.wait()
+        except TimeoutError:
+            pass
+
+    # ---------------------------------------------------------------------------- the world around it
+
+    def hub_time(self) -> datetime | None:
+        """The time that the hub gives its devices; None when it has none to give. Spec: GBCS 9.1."""
+        if not self.powered or self._settings.clock.status is not ClockStatus.RELIABLE:
+            return None
+        return self._settings.clock.time(self.clock.now())
+
+    def inject_hardware_fault(self, item: int) -> None:
+        """Item `item` (from 0) of the next command to the hub fails with a hardware fault, once."""
+        self._core.application.command_fault = item
+
+    def inspect(self) -> dict[str, Value]:
+        """The state of the hub, for diagnosis: JSON-able."""
+        log: list[Value] = [
+            {"device": str(device), "type": device_type.name}
+            for device, device_type in self.device_log.devices().items()
+        ]
+        waiting = 0 if self._relay is None else len(self._relay.upward)
+        return {**super().inspect(), "device_log": log, "waiting_for_wan": waiting, "dropped": self.dropped}
+
+    def _drop(self, payload: bytes, reason: str, *, target: str = "", detail: str = "") -> None:
+        self.dropped += 1
+        self._note("MessageDropped", payload, target=target, reason=reason, detail=detail)
+
+    def _note(self, event: str, data: bytes, *, target: str = "", **detail: str | int) -> None:
+        self.trace.record("device", event, source=str(self.eui64), target=target, data=data, **detail)
+
+
+__all__ = ["CommunicationsHub", "known_state"]

@@ -1,0 +1,135 @@
+"""The object model of a device type, compiled once from its declarations and checked while that happens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from smetslab.devices.cosem.classes import CLASSES
+from smetslab.devices.cosem.model import Attribute, CosemObject, ShapeIndex, Storage
+from smetslab.errors import RegistryError
+from smetslab.gbcs.codes import DeviceType
+from smetslab.gbcs.dlms.apdu import Choice, Obis
+from smetslab.gbcs.dlms.axdr import Data
+from smetslab.gbcs.dlms.shapes import DATE_TIME, Shape
+from smetslab.gbcs.usecases.dlms import AccessItem, DlmsAccess
+from smetslab.gbcs.usecases.model import UseCase
+
+MemberKey = tuple[int, bytes, int]
+"""Class, logical name, attribute or method."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledAttribute:
+    """One attribute, ready for use. `trigger`: setting it activates what `copies` of the model name."""
+
+    key: MemberKey
+    name: str
+    storage: Storage
+    shape: Shape
+    initial: Data | None
+    trigger: bool
+
+    @property
+    def memory_key(self) -> str:
+        class_id, obis, index = self.key
+        return f"cosem/{class_id}/{obis.hex()}/{index}"
+
+
+class ObjectModel:
+    """Every object of a device type. Immutable; values live in a server."""
+
+    def __init__(
+        self, objects: Sequence[CosemObject], use_cases: Mapping[str, UseCase], device_type: DeviceType
+    ) -> None:
+        """Raises RegistryError when a declaration is wrong or incomplete."""
+        self._device_type = device_type
+        self.attributes: dict[MemberKey, CompiledAttribute] = {}
+        self.methods: dict[MemberKey, str] = {}
+        self.by_name: dict[str, CompiledAttribute] = {}
+        self.copies: dict[MemberKey, tuple[tuple[MemberKey, MemberKey], ...]] = {}
+        self.classes_at: dict[bytes, tuple[int, ...]] = {}
+        shapes = ShapeIndex(use_cases, device_type)
+        for declared in objects:
+            self._add(declared, shapes)
+        for trigger, copies in self.copies.items():
+            for passive, active in copies:
+                for key in (passive, active):
+                    found = self.attributes.get(key)
+                    if found is None or found.storage is not Storage.NVM:
+                        raise RegistryError(
+                            f"activation {_text(trigger)} copies {_text(key)}, which is not stored"
+                        )
+
+    def supports(self, use_case: UseCase) -> bool:
+        """Whether the device type has every object that a use case needs."""
+        if self._device_type not in use_case.devices or not isinstance(use_case.payload, DlmsAccess):
+            return False
+        return all(item.optional or self._has(item) for item in use_case.payload.items)
+
+    def _has(self, item: AccessItem) -> bool:
+        """Whether the member that an item names is there, and the attributes that it reads through class
+        30."""
+        members = self.methods if item.choice is Choice.ACTION else self.attributes
+        if (item.class_id, item.obis.raw, item.index) not in members:
+            return False
+        objects = () if item.protected is None else item.protected.objects
+        return all((one.class_id, one.obis.raw, one.attribute) in self.attributes for one in objects)
+
+    def _add(self, declared: CosemObject, shapes: ShapeIndex) -> None:
+        where = f"class {declared.class_id} {declared.obis}"
+        cosem_class = CLASSES.get(declared.class_id)
+        if cosem_class is None:
+            raise RegistryError(f"{where}: unknown class")
+        classes = self.classes_at.get(declared.obis.raw, ())
+        if declared.class_id in classes:
+            raise RegistryError(f"{where} is declared twice", rule="unique")
+        self.classes_at[declared.obis.raw] = (*classes, declared.class_id)
+        activation = cosem_class.activation
+        for attribute in declared.attributes:
+            if attribute.index not in cosem_class.attributes:
+                raise RegistryError(f"{where}: class {cosem_class.name} has no attribute {attribute.index}")
+            trigger = activation is not None and attribute.index == activation.trigger
+            compiled = self._compile(declared, attribute, shapes, trigger=trigger)
+            if compiled.name in self.by_name or compiled.key in self.attributes:
+                raise RegistryError(f"{where}: attribute {attribute.name} is declared twice", rule="unique")
+            self.attributes[compiled.key] = self.by_name[compiled.name] = compiled
+            if activation is not None and trigger:
+                own = tuple(
+                    (_key(declared, passive), _key(declared, active)) for passive, active in activation.copies
+                )
+                given = tuple(((p[0], p[1].raw, p[2]), (a[0], a[1].raw, a[2])) for p, a in declared.copies)
+                self.copies[compiled.key] = given or own
+        for method in declared.methods:
+            if method.index not in cosem_class.methods:
+                raise RegistryError(f"{where}: class {cosem_class.name} has no method {method.index}")
+            self.methods[_key(declared, method.index)] = method.name
+
+    @staticmethod
+    def _compile(
+        declared: CosemObject, attribute: Attribute, shapes: ShapeIndex, *, trigger: bool
+    ) -> CompiledAttribute:
+        shape = attribute.shape or shapes.find(declared.class_id, declared.obis, attribute.index)
+        if shape is None and trigger:
+            shape = DATE_TIME
+        if shape is None:
+            raise RegistryError(
+                f"{declared.obis}: attribute {attribute.name} has no shape and no use case gives one"
+            )
+        settled = attribute.storage in {Storage.FIXED, Storage.NVM}
+        return CompiledAttribute(
+            key=_key(declared, attribute.index),
+            name=attribute.name,
+            storage=attribute.storage,
+            shape=shape,
+            initial=shape.encode(attribute.initial, attribute.name) if settled else None,
+            trigger=trigger,
+        )
+
+
+def _key(declared: CosemObject, index: int) -> MemberKey:
+    return declared.class_id, declared.obis.raw, index
+
+
+def _text(key: MemberKey) -> str:
+    return f"class {key[0]} {Obis(key[1])} attribute {key[2]}"

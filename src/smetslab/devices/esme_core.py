@@ -1,0 +1,403 @@
+"""The electricity meter as long as it has power: clock, load switch, energy, tariff, prepayment, and the
+application.
+
+Synchronous; a power cut throws it away, a restore builds a new one from non-volatile memory.
+
+Spec: SMETS 5; GBCS use cases of the ESME.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from smetslab.devices import events
+from smetslab.devices.application import DlmsApplication, Station
+from smetslab.devices.clock import DeviceClock
+from smetslab.devices.cosem.server import Bindings, Call, ItemError
+from smetslab.devices.counters import UtrnCache
+from smetslab.devices.esme_objects import MODEL, PREPAYMENT, RIGHTS, VAR_HOUR, WATT_HOUR
+from smetslab.devices.esme_settings import EsmeSettings
+from smetslab.devices.limits import CLOCK_CHECK_INTERVAL, CLOCK_RESERVE
+from smetslab.devices.load import LoadProfile
+from smetslab.devices.metering import EnergyMeter, Segment, microseconds
+from smetslab.devices.prepay.account import Balances, TopUpRules
+from smetslab.devices.prepay.token import Rejected, TokenContext, judge_token
+from smetslab.devices.supply import SCRIPTS, Supply, SupplyEvent
+from smetslab.devices.tariff import TariffCalendar, TariffRegisters
+from smetslab.devices.work import Work, Workplace
+from smetslab.gbcs.codes import CellUsage, KeyUsage, RemotePartyRole
+from smetslab.gbcs.dlms import axdr
+from smetslab.gbcs.dlms.apdu import DataAccessResult
+from smetslab.gbcs.dlms.axdr import (
+    ArrayDescription,
+    CompactArray,
+    Data,
+    Number,
+    Octets,
+    Sequence,
+    StructureDescription,
+    Tag,
+)
+from smetslab.gbcs.values import Value, date_time_octets, date_time_value, utc_text
+
+_WEEK_KEY = "prepay/week"
+_UNSIGNED = Tag.DOUBLE_LONG_UNSIGNED
+_PROFILE_ENTRY = StructureDescription((_UNSIGNED, _UNSIGNED))
+_DAILY_ENTRY = StructureDescription(
+    (_UNSIGNED, _UNSIGNED, ArrayDescription(48, _UNSIGNED), *((ArrayDescription(8, _UNSIGNED),) * 4))
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EsmePlant:
+    """What outlives a power cut without being memory: the meter's place in the world."""
+
+    station: Station
+    settings: EsmeSettings
+    load: LoadProfile
+    hub_time: Callable[[], datetime | None]
+
+
+class EsmeCore:
+    """One ESME between power on and power off."""
+
+    def __init__(
+        self, plant: EsmePlant, workplace: Workplace, now: datetime, off_since: datetime | None
+    ) -> None:
+        """`off_since`: when the power went, None when it was never there."""
+        nvm, settings, quirks = workplace.nvm, plant.settings, plant.station.quirks
+        self._plant = plant
+        self._place = workplace
+        self.clock = DeviceClock(nvm, quirks, status=settings.clock_status, offset=settings.clock_offset)
+        self.supply = Supply(nvm, settings.supply_state)
+        self.meter = EnergyMeter(nvm, plant.load, self._first_segment(now))
+        self.utrns = UtrnCache(nvm)
+        self._interval: tuple[datetime, datetime] | None = None
+        self._next_check = now + CLOCK_CHECK_INTERVAL
+        attributes = dict(settings.attributes)
+        if quirks.wrong_register_scaler:
+            attributes["active_export_register_scaler_unit"] = {"scaler": 3, "unit": WATT_HOUR}
+            attributes["reactive_export_register_scaler_unit"] = {"scaler": 3, "unit": VAR_HOUR}
+        self.application = DlmsApplication(
+            station=plant.station,
+            workplace=workplace,
+            model=MODEL,
+            rights=RIGHTS,
+            bindings=self._bindings(),
+            clock=self.clock,
+            state=attributes,
+        )
+        self.tariff = self._tariff()
+        with workplace.work(now) as work:
+            self._boot(work, off_since)
+
+    def _first_segment(self, now: datetime) -> Segment:
+        settings = self._plant.settings
+        return Segment(
+            start_us=microseconds(now - settings.history),
+            start=settings.registers,
+            closed=self.supply.closed,
+            powered=True,
+            offset_us=settings.clock_offset // timedelta(microseconds=1),
+            clock_runs=self.clock.running,
+        )
+
+    def _tariff(self) -> TariffRegisters:
+        server = self.application.server
+        calendar = TariffCalendar(
+            seasons=server.value("tariff_seasons"),
+            weeks=server.value("tariff_weeks"),
+            days=server.value("tariff_days"),
+            special_days=server.value("tariff_special_days"),
+        )
+        columns = [server.value(f"tariff_threshold_matrix_tou_{column}") for column in range(1, 9)]
+        thresholds = [
+            [limit for limit in column if isinstance(limit, int)] if isinstance(column, list) else []
+            for column in columns
+        ]
+        return TariffRegisters(self.meter, calendar, thresholds)
+
+    def _boot(self, work: Work, off_since: datetime | None) -> None:
+        """Bring the history up to date with the time without power."""
+        self.meter.begin(work)
+        if off_since is None:
+            return
+        self.meter.change(work, off_since, powered=False)
+        if work.now - off_since > CLOCK_RESERVE:
+            self.clock.invalidate(work)
+        self.meter.change(work, work.now, powered=True, clock_runs=self.clock.running)
+
+    # ---------------------------------------------------------------------------- events from outside
+
+    def receive(self, data: bytes, now: datetime) -> None:
+        """A message has come through the tunnel."""
+        self.application.receive(data, now)
+
+    def press_enable_button(self, now: datetime) -> bool:
+        """The consumer asks the meter for supply; True when there is supply afterwards."""
+        with self._place.work(now) as work:
+            self._switch(work, SupplyEvent.CONSUMER_ENABLE)
+        return self.supply.closed
+
+    def next_deadline(self) -> datetime:
+        """When `tick` has something to do, in laboratory time."""
+        waiting = self.application.next_deadline()
+        return self._next_check if waiting is None else min(waiting, self._next_check)
+
+    def tick(self, now: datetime) -> None:
+        """Do what is due."""
+        self.application.tick(now)
+        if now < self._next_check:
+            return
+        self._next_check = now + CLOCK_CHECK_INTERVAL
+        hub_time = self._plant.hub_time()
+        if hub_time is None:
+            return
+        with self._place.work(now) as work:
+            if not self.clock.compare_with_hub(work, hub_time):
+                self.application.raise_event(work, events.CLOCK_BEYOND_TOLERANCE)
+            self._clock_changed(work)
+
+    # ---------------------------------------------------------------------------- bindings
+
+    def _bindings(self) -> Bindings:
+        return Bindings(
+            computed={
+                "clock_time": lambda now: axdr.octet_string(date_time_octets(self.clock.time(now))),
+                "clock_status": lambda _now: axdr.unsigned(self.clock.status),
+                "supply_state": lambda _now: axdr.enum(self.supply.state),
+                "active_export_register": lambda now: _energy(self.meter.registers(now).active_export),
+                "reactive_export_register": lambda now: _energy(self.meter.registers(now).reactive_export),
+                "import_register_collection": self._import_registers,
+                "prepayment_balance_collection": self._balance_collection,
+                "active_tariff_price": self._active_price,
+            },
+            buffers={
+                "active_energy_imported_log": self._profile_log,
+                "daily_read_log": self._daily_read_log,
+            },
+            methods={
+                "preset_adjusting_time": self._preset_time,
+                "adjust_to_preset_time": self._adjust_time,
+                "execute_disconnect_script": self._run_script,
+                "enter_token": self._enter_token,
+            },
+        )
+
+    def _import_registers(self, now: datetime) -> Data:
+        registers = self.meter.registers(now)
+        scaler = 3 if self._plant.station.quirks.wrong_register_scaler else 0
+        return axdr.structure(
+            _energy(registers.active_import),
+            axdr.structure(axdr.integer(scaler), axdr.enum(WATT_HOUR)),
+            _energy(registers.reactive_import),
+            axdr.structure(axdr.integer(scaler), axdr.enum(VAR_HOUR)),
+        )
+
+    def _balance_collection(self, now: datetime) -> Data:
+        del now
+        names = (
+            "meter_balance",
+            "emergency_credit_balance",
+            "accumulated_debt",
+            "time_debt_1",
+            "time_debt_2",
+            "payment_debt",
+        )
+        return axdr.structure(*(axdr.double_long(self.application.server.number(name)) for name in names))
+
+    def _active_price(self, now: datetime) -> Data:
+        """The price of the active rate; zero while the calendar selects none."""
+        charge = self.application.server.value("tariff_prices")
+        table = charge["charge_table"] if isinstance(charge, dict) else []
+        wanted = self.tariff.price_index(now)
+        for row in table if isinstance(table, list) else []:
+            if isinstance(row, dict) and row["index"] == wanted:
+                price = row["charge_per_unit"]
+                return axdr.double_long_unsigned(max(0, price) if isinstance(price, int) else 0)
+        return axdr.double_long_unsigned(0)
+
+    def _profile_log(self, now: datetime, first: datetime | None, last: datetime | None) -> Data:
+        entries = [
+            axdr.structure(
+                axdr.double_long_unsigned(seconds), axdr.double_long_unsigned(energies.active_import)
+            )
+            for seconds, energies in self.meter.half_hours(now, first, last)
+        ]
+        return CompactArray(_PROFILE_ENTRY, tuple(entries))
+
+    def _daily_read_log(self, now: datetime, first: datetime | None, last: datetime | None) -> Data:
+        entries = [
+            axdr.structure(
+                axdr.double_long_unsigned(read.seconds),
+                axdr.double_long_unsigned(read.active_import),
+                _numbers(read.tou),
+                *(_numbers(block) for block in read.blocks),
+            )
+            for read in self.tariff.daily_reads(now, first, last)
+        ]
+        return CompactArray(_DAILY_ENTRY, tuple(entries))
+
+    # ---------------------------------------------------------------------------- clock
+
+    def _preset_time(self, call: Call, data: Data) -> Data:
+        """preset_adjusting_time: remember the validity interval for the adjustment that follows."""
+        del call
+        bounds = data.items[1:] if isinstance(data, Sequence) else ()
+        moments = [date_time_value(bound.value) for bound in bounds if isinstance(bound, Octets)]
+        if len(moments) != 2 or moments[0] is None or moments[1] is None:
+            raise ItemError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, "no validity interval")
+        self._interval = (moments[0], moments[1])
+        return axdr.null()
+
+    def _adjust_time(self, call: Call, data: Data) -> Data:
+        """adjust_to_preset_time: take the hub's time if it lies in the interval. Spec: GBCS 9.1."""
+        del data
+        interval, self._interval = self._interval, None
+        if interval is None:
+            raise ItemError(DataAccessResult.OTHER_REASON, "no validity interval")
+        adjusted = self.clock.set_from_hub(call.work, self._plant.hub_time(), *interval)
+        self._clock_changed(call.work)
+        self.application.raise_event(
+            call.work, events.CLOCK_ADJUSTED if adjusted else events.CLOCK_NOT_ADJUSTED
+        )
+        return axdr.null()
+
+    def _clock_changed(self, work: Work) -> None:
+        self.meter.change(work, work.now, offset=self.clock.offset, clock_runs=self.clock.running)
+
+    # ---------------------------------------------------------------------------- supply
+
+    def _run_script(self, call: Call, data: Data) -> Data:
+        """execute on the disconnect script table."""
+        event = SCRIPTS.get(data.value) if isinstance(data, Number) else None
+        if event is None:
+            raise ItemError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, "no such script")
+        self._switch(call.work, event)
+        return axdr.null()
+
+    def _switch(self, work: Work, event: SupplyEvent) -> None:
+        codes = self.supply.handle(work, event)
+        self.meter.change(work, work.now, closed=self.supply.closed)
+        for code in codes:
+            self.application.raise_event(work, code)
+
+    # ---------------------------------------------------------------------------- prepayment
+
+    def _enter_token(self, call: Call, data: Data) -> Data:
+        """enter on the token gateway. A refused top-up is answered with result 1. Spec: GBCS use case CS01a,
+        14.6."""
+        cell = self._plant.station.trust_anchors.find(
+            RemotePartyRole.SUPPLIER, KeyUsage.KEY_AGREEMENT, CellUsage.PREPAYMENT_TOP_UP
+        )
+        if cell is None or not isinstance(data, Octets):
+            raise ItemError(DataAccessResult.HARDWARE_FAULT, "no top-up credentials")
+        counter = call.command.originator_counter
+        seen = self.utrns.refuses(counter) and not self._plant.station.quirks.accepts_reused_utrn
+        server = self.application.server
+        context = TokenContext(
+            supplier=cell.entity_id,
+            device=self._plant.station.eui64,
+            counter=counter,
+            secret=self.application.scribe.secret(cell.public_key),
+            seen=seen,
+            maximum_credit=server.number("maximum_credit"),
+            maximum_balance=server.number("maximum_meter_balance"),
+        )
+        balances = self._balances(call.work)
+        verdict = judge_token(data.value.decode("ascii", "replace"), context, balances, self._top_up_rules())
+        if isinstance(verdict, Rejected):
+            self.application.raise_event(call.work, verdict.code)
+            raise ItemError(DataAccessResult.HARDWARE_FAULT, f"top-up refused: {verdict.code:04X}")
+        self.utrns.remember(call.work, counter)
+        self._keep_balances(call.work, balances, verdict.balances)
+        return axdr.null()
+
+    def _top_up_rules(self) -> TopUpRules:
+        server = self.application.server
+        mode = server.data("account_mode")
+        payment_mode = mode.items[0] if isinstance(mode, Sequence) else None
+        return TopUpRules(
+            prepayment=payment_mode == axdr.enum(PREPAYMENT),
+            per_payment=server.number("debt_recovery_per_payment"),
+            rate_cap=server.number("debt_recovery_rate_cap"),
+            emergency_limit=server.number("emergency_credit_limit"),
+        )
+
+    def _balances(self, work: Work) -> Balances:
+        server = self.application.server
+        week, recovered = self._recovered(work)
+        return Balances(
+            meter_balance=server.number("meter_balance"),
+            emergency_credit=server.number("emergency_credit_balance"),
+            accumulated_debt=server.number("accumulated_debt"),
+            payment_debt=server.number("payment_debt"),
+            recovered=recovered if week == self._week(work.now) else 0,
+        )
+
+    def _keep_balances(self, work: Work, before: Balances, after: Balances) -> None:
+        server = self.application.server
+        server.put(work, "meter_balance", after.meter_balance)
+        server.put(work, "emergency_credit_balance", after.emergency_credit)
+        server.put(work, "accumulated_debt", after.accumulated_debt)
+        server.put(work, "payment_debt", after.payment_debt)
+        work.tx.put_json(_WEEK_KEY, [self._week(work.now), after.recovered])
+        work.note(
+            "StateChanged", what="meter balance", value=after.meter_balance, before=before.meter_balance
+        )
+
+    def _recovered(self, work: Work) -> tuple[str, int]:
+        """The week, and the payment-based debt recovered in it."""
+        kept = work.tx.get_json(_WEEK_KEY)
+        if (
+            isinstance(kept, list)
+            and len(kept) == 2
+            and isinstance(kept[0], str)
+            and isinstance(kept[1], int)
+        ):
+            return kept[0], kept[1]
+        return "", 0
+
+    def _week(self, now: datetime) -> str:
+        """The Monday that the week of the debt recovery cap began on, by the device's clock."""
+        today = self.clock.time(now).date()
+        return (today - timedelta(days=today.weekday())).isoformat()
+
+    # ---------------------------------------------------------------------------- for people
+
+    def inspect(self, now: datetime) -> dict[str, Value]:
+        """The state of the meter, for diagnosis."""
+        server = self.application.server
+        registers = self.meter.registers(now)
+        names = ("meter_balance", "emergency_credit_balance", "accumulated_debt", "payment_debt")
+        limits = (
+            "load_limit_supply_state",
+            "load_limit_power_threshold",
+            "load_limit_period",
+            "load_limit_restoration_period",
+            "load_limit_counter",
+        )
+        return {
+            "clock": {
+                "time": utc_text(self.clock.time(now)),
+                "status": self.clock.status.name.lower(),
+            },
+            "supply": self.supply.state.name.capitalize(),
+            "registers": dict(zip(registers._fields, registers, strict=True)),
+            "tariff": {"script": self.tariff.script(now), "price_index": self.tariff.price_index(now)},
+            "account": {name: server.value(name) for name in (*names, "account_mode")},
+            "load_limit": {name: server.value(name) for name in limits},
+            "supplier_message": server.value("supplier_message"),
+            "utrn_counters": list(self.utrns.counters),
+            **self.application.inspect(),
+        }
+
+
+def _energy(value: int) -> Data:
+    return axdr.double_long_unsigned(value)
+
+
+def _numbers(values: tuple[int, ...]) -> Data:
+    return axdr.array(*(axdr.double_long_unsigned(value) for value in values))

@@ -1,0 +1,130 @@
+"""What a hub remembers as a relay: which devices it serves, and what waits for the WAN.
+
+Spec: GBCS 10.2 (tunnels), CHTS 4.4 (Device Log, transport); sizes and order of the buffer are unverified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from smetslab.devices.limits import HUB_BUFFER_MESSAGES, HUB_BUFFER_OCTETS
+from smetslab.errors import GbcsDecodeError
+from smetslab.gbcs.codes import Cra, DeviceType
+from smetslab.gbcs.gbt import decode_block, is_block
+from smetslab.gbcs.message import decode_message
+from smetslab.ids import Eui64
+from smetslab.store import Nvm
+from smetslab.wan import WanMessage
+
+_LOG = "device-log/"
+_UP = "up/"
+_BOOT = "up-boot"
+
+
+class HubDeviceLog:
+    """The devices that a hub serves, in non-volatile memory."""
+
+    def __init__(self, nvm: Nvm, changed: Callable[[Eui64, bool], None]) -> None:
+        """`changed` is told of each device that is added (True) or removed."""
+        self._nvm = nvm
+        self._changed = changed
+
+    def add(self, device: Eui64, device_type: DeviceType) -> None:
+        """Serve `device` from now on; adding it again changes nothing."""
+        known = device in self.devices()
+        with self._nvm.transaction() as tx:
+            tx.put(f"{_LOG}{device}", bytes((device_type,)))
+        if not known:
+            self._changed(device, True)
+
+    def remove(self, device: Eui64) -> None:
+        """Serve `device` no longer."""
+        known = device in self.devices()
+        with self._nvm.transaction() as tx:
+            tx.delete(f"{_LOG}{device}")
+        if known:
+            self._changed(device, False)
+
+    def devices(self) -> dict[Eui64, DeviceType]:
+        """Every device on the log and its type."""
+        return {
+            Eui64.parse(key.removeprefix(_LOG)): DeviceType(octets[0])
+            for key, octets in self._nvm.items(_LOG)
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A message on its way up. `memory_key`: where an alert is kept."""
+
+    message: WanMessage
+    memory_key: str | None
+
+
+class UpwardBuffer:
+    """What waits for the WAN, in order. Alerts survive a power cut, with the identity they had.
+
+    When it is full the oldest that is no alert gives way, and the oldest alert when there are only alerts.
+    """
+
+    def __init__(self, hub: Eui64, nvm: Nvm) -> None:
+        self._hub = hub
+        self._nvm = nvm
+        self._waiting: list[Waiting] = []
+        for key, octets in nvm.items(_UP):
+            length = octets[0]
+            identity = octets[1 : 1 + length].decode("ascii")
+            self._waiting.append(Waiting(WanMessage(identity, hub, octets[1 + length :]), key))
+        with nvm.transaction() as tx:
+            self._boot = int.from_bytes(tx.get(_BOOT) or b"", "big") + 1
+            tx.put(_BOOT, self._boot.to_bytes(8, "big"))
+        self._next = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, payload: bytes) -> tuple[Waiting, ...]:
+        """Take a message; returns those that had to give way."""
+        number, self._next = self._next, self._next + 1
+        identity = f"{self._hub}/{self._boot}/{number}"
+        key = f"{_UP}{self._boot:012}/{number:012}" if _is_alert(payload) else None
+        if key is not None:
+            with self._nvm.transaction() as tx:
+                tx.put(key, bytes((len(identity),)) + identity.encode("ascii") + payload)
+        self._waiting.append(Waiting(WanMessage(identity, self._hub, payload), key))
+        dropped: list[Waiting] = []
+        while self._overflows():
+            dropped.append(self._give_way())
+        return tuple(dropped)
+
+    def first(self) -> Waiting | None:
+        """What goes next."""
+        return self._waiting[0] if self._waiting else None
+
+    def done(self, waiting: Waiting) -> None:
+        """The WAN has taken it, or never will."""
+        if waiting in self._waiting:
+            self._waiting.remove(waiting)
+        if waiting.memory_key is not None:
+            with self._nvm.transaction() as tx:
+                tx.delete(waiting.memory_key)
+
+    def _overflows(self) -> bool:
+        octets = sum(len(waiting.message.payload) for waiting in self._waiting)
+        return len(self._waiting) > 1 and (
+            len(self._waiting) > HUB_BUFFER_MESSAGES or octets > HUB_BUFFER_OCTETS
+        )
+
+    def _give_way(self) -> Waiting:
+        chosen = next((one for one in self._waiting if one.memory_key is None), self._waiting[0])
+        self.done(chosen)
+        return chosen
+
+
+def _is_alert(payload: bytes) -> bool:
+    try:
+        cra = decode_block(payload).cra if is_block(payload) else decode_message(payload).cra
+    except GbcsDecodeError:
+        return False
+    return cra is Cra.ALERT

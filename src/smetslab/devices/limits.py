@@ -1,0 +1,63 @@
+"""Sizes and times of devices, each in one place with where it comes from.
+
+A number that no published text confirms says so; it is an engineering choice of the simulator.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+HALF_HOUR = timedelta(minutes=30)
+
+PROFILE_LOG_ENTRIES = 19_056
+"""Half hours of active import that an ESME keeps: 397 days. Spec: SMETS 5.7.5 (Profile Data Log)."""
+
+DAILY_READ_LOG_ENTRIES = 31
+"""Spec: SMETS 5.7.5 (Daily Read Log)."""
+
+EVENT_LOG_ENTRIES = 100
+"""Event and Security Log, ring buffers. Spec: SMETS 5.7.5.16, 5.7.5.31."""
+
+UTRN_CACHE_ENTRIES = 100
+"""UTRN counters that a meter remembers. Spec: GBCS 14.6; the number is unverified."""
+
+CLOCK_TOLERANCE = timedelta(seconds=10)
+"""Largest routine adjustment to the hub's time. Spec: GBCS 9.1; alert 0x8F0C."""
+
+CLOCK_CHECK_INTERVAL = timedelta(hours=24)
+"""How often a meter compares its clock with the hub's. Unverified."""
+
+CLOCK_RESERVE = timedelta(days=730)
+"""How long a meter's clock runs on its battery. From a manufacturer's manual."""
+
+UNUSUAL_COMMANDS = 10
+UNUSUAL_COMMANDS_WINDOW = timedelta(hours=1)
+"""So many refused commands in so long raise 0x8F60. Unverified."""
+
+FIRST_ALERT_COUNTER = 2000
+"""Originator counter of an ESME's first alert. Spec: RTDS 4.5.0; any start would do."""
+
+RESPONSE_ATTEMPTS = 6
+"""How often a device offers a response to its tunnel before it gives it up. Unverified."""
+
+RETRY_FIRST_S = 1.0
+RETRY_LONGEST_S = 60.0
+"""Waits between attempts double from the first to the longest. Unverified."""
+
+HUB_DELIVERY_ATTEMPTS = 5
+HUB_RETRY_S = 30.0
+"""How often, and after how long, a hub tries again to hand a message to a device. Unverified."""
+
+HUB_BUFFER_MESSAGES = 200
+HUB_BUFFER_OCTETS = 256 * 1024
+"""What a hub keeps for the WAN while that is down. Unverified."""
+
+WAN_RETRY_FIRST_S = 60.0
+WAN_RETRY_LONGEST_S = 300.0
+"""A hub tries the WAN again after 1, 2, 4 and then every 5 minutes. Unverified."""
+
+METER_SEGMENTS = 4096
+"""Switchings that the energy history of a meter keeps; the oldest are merged."""
+
+MAX_REGISTER = 10**9
+"""Energy registers roll over here. Unverified."""

@@ -1,0 +1,154 @@
+"""What a household draws and generates: a deterministic function of its seed and the time.
+
+Every half hour has its energies, in thousandths of a watt hour, made of integers alone so that every machine
+makes the same ones. Within a half hour power is constant.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from hashlib import shake_128
+from typing import NamedTuple
+
+from smetslab.gbcs.values import EPOCH_2000
+
+HALF_HOUR_US = 1_800_000_000
+_DAY_HALF_HOURS = 48
+_DAY_US = _DAY_HALF_HOURS * HALF_HOUR_US
+
+# Watts of an average household at the start of each half hour, from midnight: asleep, breakfast, day, evening
+# peak.
+_WORKDAY_W = (
+    210, 195, 185, 180, 175, 172, 170, 170, 172, 178, 190, 230,
+    330, 520, 690, 720, 610, 480, 410, 380, 360, 350, 350, 360,
+    400, 410, 390, 370, 360, 370, 410, 490, 640, 860, 1040, 1150,
+    1180, 1120, 1030, 950, 870, 800, 730, 650, 540, 430, 330, 260,
+)  # fmt: skip
+_WEEKEND_W = (
+    250, 220, 205, 195, 185, 180, 175, 172, 172, 175, 180, 190,
+    215, 260, 340, 450, 580, 690, 740, 730, 690, 660, 650, 670,
+    720, 730, 680, 620, 580, 570, 590, 640, 740, 880, 990, 1060,
+    1070, 1010, 940, 880, 820, 770, 710, 640, 560, 470, 380, 300,
+)  # fmt: skip
+_MONTH_PERMILLE = (1220, 1180, 1090, 980, 900, 850, 830, 840, 900, 990, 1110, 1230)
+"""Winter needs more light and heat than summer."""
+
+_SUN_PERMILLE = tuple(max(0, 1000 - (abs(2 * slot - 47) * 1000) // 26) for slot in range(_DAY_HALF_HOURS))
+"""A roof in Britain over the day, noon at its highest."""
+_SUN_MONTH_PERMILLE = (180, 300, 480, 680, 820, 900, 880, 780, 600, 400, 230, 150)
+
+
+class Energies(NamedTuple):
+    """Thousandths of Wh and varh."""
+
+    active_import: int = 0
+    reactive_import: int = 0
+    active_export: int = 0
+    reactive_export: int = 0
+
+    def plus(self, other: Energies) -> Energies:
+        return Energies(
+            self.active_import + other.active_import,
+            self.reactive_import + other.reactive_import,
+            self.active_export + other.active_export,
+            self.reactive_export + other.reactive_export,
+        )
+
+    def minus(self, other: Energies) -> Energies:
+        return Energies(
+            self.active_import - other.active_import,
+            self.reactive_import - other.reactive_import,
+            self.active_export - other.active_export,
+            self.reactive_export - other.reactive_export,
+        )
+
+    def share(self, part: int, whole: int) -> Energies:
+        return Energies(
+            self.active_import * part // whole,
+            self.reactive_import * part // whole,
+            self.active_export * part // whole,
+            self.reactive_export * part // whole,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LoadProfile:
+    """One household. `seed`: 16 octets or more; `generation_peak_w`: its solar panels, 0 for none."""
+
+    seed: bytes
+    generation_peak_w: int = 0
+
+    def day(self, number: int) -> tuple[Energies, ...]:
+        """The energies of the 48 half hours of day `number`, counted from 2000-01-01, in UTC."""
+        day = _EPOCH_DAY + timedelta(days=number)
+        shape = _WEEKEND_W if day.weekday() >= 5 else _WORKDAY_W
+        size = 700 + int.from_bytes(self._chance(b"size", 0, 2), "big") % 701
+        season = _MONTH_PERMILLE[day.month - 1]
+        sky = 250 + int.from_bytes(self._chance(b"sky", number, 2), "big") % 751
+        peak_w = self.generation_peak_w * _SUN_MONTH_PERMILLE[day.month - 1] // 1000 * sky // 1000
+        chance = self._chance(b"day", number, 5 * _DAY_HALF_HOURS)
+        energies: list[Energies] = []
+        for slot in range(_DAY_HALF_HOURS):
+            level, event, extra, phase, cloud = chance[5 * slot : 5 * slot + 5]
+            power_w = shape[slot] * season // 1000 * size // 1000 * (700 + level * 600 // 255) // 1000
+            if event < 18 and slot >= 12:
+                power_w += 900 + extra * 6  # an oven, a shower, a kettle
+            if peak_w:
+                power_w -= peak_w * _SUN_PERMILLE[slot] // 1000 * (800 + cloud * 200 // 255) // 1000
+            drawn, fed = max(power_w, 0), max(-power_w, 0)
+            # Half an hour of one watt is 500 thousandths of a watt hour.
+            energies.append(
+                Energies(drawn * 500, drawn * (120 + phase) // 2, fed * 500, fed * (120 + phase) // 8)
+            )
+        return tuple(energies)
+
+    def _chance(self, purpose: bytes, number: int, count: int) -> bytes:
+        return shake_128(self.seed + purpose + number.to_bytes(8, "big", signed=True)).digest(count)
+
+
+_EPOCH_DAY = EPOCH_2000.astimezone(UTC).date()
+_DAYS_KEPT = 8
+
+
+class Consumption:
+    """Cumulative energies of a household since the day of `origin_us`, as if its supply were never off.
+
+    Times are microseconds since 2000-01-01. Days are added up once, in order, as far as somebody has asked.
+    """
+
+    def __init__(self, profile: LoadProfile, origin_us: int) -> None:
+        self._profile = profile
+        self._first = origin_us // _DAY_US
+        self._sums: list[Energies] = [Energies()]
+        self._days: OrderedDict[int, list[Energies]] = OrderedDict()
+
+    def at(self, moment_us: int) -> Energies:
+        """Monotonic, and additive to the last thousandth: at(b) - at(a) + at(c) - at(b) == at(c) - at(a)."""
+        day, rest_us = divmod(moment_us, _DAY_US)
+        place = day - self._first
+        if place < 0:
+            return Energies()
+        while len(self._sums) <= place:
+            self._sums.append(self._sums[-1].plus(self._day(self._first + len(self._sums) - 1)[-1]))
+        slot, part_us = divmod(rest_us, HALF_HOUR_US)
+        within = self._day(day)
+        return self._sums[place].plus(
+            within[slot].plus(within[slot + 1].minus(within[slot]).share(part_us, HALF_HOUR_US))
+        )
+
+    def between(self, first_us: int, last_us: int) -> Energies:
+        return self.at(last_us).minus(self.at(first_us))
+
+    def _day(self, number: int) -> list[Energies]:
+        """The cumulative energies at the 49 borders of the half hours of a day."""
+        known = self._days.get(number)
+        if known is None:
+            known = [Energies()]
+            for part in self._profile.day(number):
+                known.append(known[-1].plus(part))
+            self._days[number] = known
+            if len(self._days) > _DAYS_KEPT:
+                self._days.popitem(last=False)
+        return known
