@@ -1,0 +1,41 @@
+"""What the mock DCC insists on and how long it waits: switches and time limits, because sources leave them
+open.
+
+All time limits are choices of this laboratory, in laboratory seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from smetslab.duis.document import DEFAULT_SCHEMA_VERSION
+from smetslab.duis.limits import MAX_DOCUMENT_BYTES
+from smetslab.ids import Eui64
+
+DCC_IDENTITY: Final = Eui64(bytes.fromhex("90B3D51F30000002"))
+"""The access control broker of the published test hierarchy, and the target of requests to the DCC itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DccRules:
+    """How strict this DCC is. A check that is off lets everything pass; the order of the others stays.
+
+    `verify_users`: the signature on a signed pre-command, and that it is the command that was asked for.
+    `verify_devices`: the signature or, where it is addressed to the broker, the MAC of responses and
+    alerts. `response_timeout_s` runs from the moment the WAN took the command, `delivery_timeout_s` is
+    how long the WAN may refuse it, `retry_interval_s` how often it is asked.
+    """
+
+    check_roles: bool = True
+    check_responsibility: bool = True
+    check_status: bool = True
+    check_counters: bool = True
+    check_local_commands: bool = True
+    verify_users: bool = True
+    verify_devices: bool = True
+    response_timeout_s: float = 300.0
+    delivery_timeout_s: float = 300.0
+    retry_interval_s: float = 10.0
+    schema_version: str = DEFAULT_SCHEMA_VERSION
+    document_limit: int = MAX_DOCUMENT_BYTES

@@ -1,0 +1,20 @@
+"""Service Reference Variants as data: what the body of a request holds, and how it maps to use cases.
+
+One row per variant, both directions from the same row. The rows know XML names and parameter names; they
+do not know who may ask, which device is which, or how a message is protected.
+"""
+
+from smetslab.duis.srv.engine import from_parameters, read_body, to_parameters, write_body
+from smetslab.duis.srv.model import ServiceRequest, UseCaseMapping
+from smetslab.duis.srv.registry import SERVICE_REQUESTS, find
+
+__all__ = [
+    "SERVICE_REQUESTS",
+    "ServiceRequest",
+    "UseCaseMapping",
+    "find",
+    "from_parameters",
+    "read_body",
+    "to_parameters",
+    "write_body",
+]

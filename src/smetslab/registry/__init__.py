@@ -1,0 +1,18 @@
+"""What is known about devices and users: the Smart Metering Inventory and the directory of service users.
+
+Facts and rules about them only; it knows no documents, no messages and no wires.
+"""
+
+from smetslab.duis.codes import UserRole
+from smetslab.registry.inventory import DeviceStatus, Inventory, InventoryDevice, Responsibility
+from smetslab.registry.users import User, UserDirectory
+
+__all__ = [
+    "DeviceStatus",
+    "Inventory",
+    "InventoryDevice",
+    "Responsibility",
+    "User",
+    "UserDirectory",
+    "UserRole",
+]
