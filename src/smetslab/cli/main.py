@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 import smetslab
-from smetslab.cli import output
+from smetslab.cli import evidence, gbcs, output, pki, rtds, run, suites
 from smetslab.errors import LocalProtocolError, SmetsLabError, UsageError
 
 app = typer.Typer(
@@ -28,6 +28,12 @@ app = typer.Typer(
 
 # The one list of commands. A noun is a module with an `app` of verbs: app.add_typer(gbcs.app, name="gbcs").
 # A verb of its own is a module with a function: app.command("run")(run.run).
+app.add_typer(gbcs.app, name="gbcs")
+app.add_typer(rtds.app, name="rtds")
+app.add_typer(pki.app, name="pki")
+app.add_typer(evidence.app, name="evidence")
+app.command("run")(run.run)
+app.command("suites")(suites.suites)
 
 
 def _show_version(wanted: bool) -> None:

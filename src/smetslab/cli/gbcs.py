@@ -1,0 +1,134 @@
+"""`smetslab gbcs`: GBCS messages."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from smetslab.cli import output
+from smetslab.errors import GbcsDecodeError, UsageError
+from smetslab.gbcs.describe import Node, SecretFor, describe
+from smetslab.gbcs.message import decode_message
+from smetslab.gbcs.notation import MAX_TEXT_BYTES, message_octets
+from smetslab.gbcs.report import ChecksView, decode_schema, report
+from smetslab.pki import load_keystore
+from smetslab.rtds import MessageKeys
+
+app = typer.Typer(help="GBCS messages.", no_args_is_help=True)
+
+_OCTETS_BESIDE = 16
+_OCTETS_A_LINE = 32
+_HINT = "give hex digits, a file of hex digits, base64 or binary, or - for standard input"
+
+
+@app.callback()
+def _noun() -> None:
+    pass
+
+
+@app.command()
+def decode(
+    message: Annotated[
+        str,
+        typer.Argument(metavar="[HEX|FILE|-]", help="Hex digits or base64, a file, or - for standard input."),
+    ] = "-",
+    *,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            "--keys",
+            metavar="KEYSTORE",
+            help="keystore.json or folder of PEM files: check MAC and signature, decrypt.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the schema of the JSON instead.")] = False,
+) -> None:
+    """Show one message as a readable tree: names, offsets, octets, meaning.
+
+    Exit code 2 when it is no message or its content is not what its use case declares; what could be read is
+    shown all the same.
+    """
+    if schema:
+        output.print_json(decode_schema())
+        return
+    data = message_octets(_given(message))
+    checks, secret_for = (None, None) if keys is None else _check(data, MessageKeys(load_keystore(keys)))
+    root = describe(data, secret_for=secret_for)
+    if as_json:
+        output.print_json(report(data, secret_for=secret_for, checks=checks).model_dump(mode="json"))
+    else:
+        _show(root, checks)
+    if root.error is not None:
+        output.error(str(root.error))
+        raise typer.Exit(output.EXIT_USAGE)
+
+
+def _given(message: str) -> bytes:
+    """What the person pointed at, within bounds."""
+    if message == "-":
+        if sys.stdin.isatty():
+            raise UsageError("nothing to decode", hint=_HINT)
+        return sys.stdin.buffer.read(MAX_TEXT_BYTES + 1)
+    path = Path(message)
+    try:
+        is_file = path.is_file()
+    except (OSError, ValueError):  # a long hex text is no possible name of a file
+        is_file = False
+    if is_file:
+        with path.open("rb") as stream:
+            return stream.read(MAX_TEXT_BYTES + 1)
+    try:
+        message_octets(message.encode())
+    except GbcsDecodeError as error:
+        raise UsageError(f"{_shortened(message)} is no file and no message: {error}", hint=_HINT) from error
+    return message.encode()
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _check(data: bytes, keys: MessageKeys) -> tuple[ChecksView | None, SecretFor | None]:
+    """What the keys say of the message, if it is one, and how they open what is protected in it."""
+    try:
+        message = decode_message(data)
+    except GbcsDecodeError:
+        return None, None
+    checks = ChecksView(mac=keys.check_mac(message), signature=keys.check_signature(message))
+    return checks, lambda device, party: keys.opening_secret(message)
+
+
+def _show(root: Node, checks: ChecksView | None) -> None:
+    output.line(f"{root.name}: {root.text}", style="bold")
+    if checks is not None:
+        output.line(f"MAC {checks.mac}, signature {checks.signature}")
+    for node, depth in _below(root, 0):
+        line = Text(f"{node.offset:>6}  ", style="dim")
+        line.append("  " * depth)
+        line.append(node.name, style="italic" if node.derived else "cyan")
+        if node.text:
+            line.append(f": {node.text}", style="default")
+        rows = [] if any(not child.derived for child in node.children) else list(_rows(node.raw))
+        if node.length <= _OCTETS_BESIDE:
+            line.append("".join(f"  [{row}]" for row in rows), style="dim")
+            rows = []
+        output.console.print(line, soft_wrap=True)
+        for row in rows:
+            output.line(f"{'':>6}  {'  ' * depth}  {row}", style="dim")
+
+
+def _below(node: Node, depth: int) -> Iterator[tuple[Node, int]]:
+    for child in node.children:
+        yield child, depth
+        yield from _below(child, depth + 1)
+
+
+def _rows(raw: bytes) -> Iterator[str]:
+    for start in range(0, len(raw), _OCTETS_A_LINE):
+        yield raw[start : start + _OCTETS_A_LINE].hex(" ").upper()

@@ -1,0 +1,129 @@
+"""`smetslab rtds`: the Reference Test Data Set."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from smetslab.cli import output
+from smetslab.errors import UsageError
+from smetslab.rtds import CheckReport, MessageRow, Summary, check_folder, report_schema
+
+app = typer.Typer(help="The Reference Test Data Set.", no_args_is_help=True)
+
+
+@app.callback()
+def _noun() -> None:
+    pass
+
+
+@app.command()
+def check(
+    *,
+    rtds: Annotated[
+        Path | None,
+        typer.Option(
+            "--rtds", metavar="DIR", help="Where *.HEX messages and their key store are, at any depth."
+        ),
+    ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            "--keys", metavar="KEYSTORE", help="Use this keystore.json or folder of PEM files instead."
+        ),
+    ] = None,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write a row per message there; - prints it."),
+    ] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the schema of the JSON instead.")] = False,
+) -> None:
+    """Decode, re-encode, verify and decrypt every message. Exit code 1 when one fails."""
+    if schema:
+        output.print_json(report_schema())
+        return
+    if rtds is None:
+        raise UsageError("no folder given", hint="smetslab rtds check --rtds DIR")
+    report = check_folder(rtds, keystore=keys)
+    if json_file == Path("-"):
+        output.print_json(report.model_dump(mode="json"))
+    else:
+        if json_file is not None:
+            _write(json_file, report)
+        _show(report)
+    if report.keystore.certificates == 0:
+        output.error(
+            "no certificates were found, so no MAC and no signature was checked", hint="--keys KEYSTORE"
+        )
+    if not report.passed:
+        raise typer.Exit(output.EXIT_FAIL)
+
+
+def _write(file: Path, report: CheckReport) -> None:
+    text = json.dumps(report.model_dump(mode="json"), indent=2)
+    try:
+        file.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}") from error
+
+
+def _show(report: CheckReport) -> None:
+    for row in report.messages:
+        if row.failed:
+            output.line(f"FAILED {row.file}: {_reason(row)}", style="red")
+    output.console.print(_table(report.summary))
+    keystore = report.keystore
+    output.line(
+        f"keys: {keystore.certificates} certificates, {keystore.private_keys} private keys"
+        + (f" from {', '.join(keystore.folders)}" if keystore.folders else "")
+    )
+    for item in keystore.skipped:
+        output.line(f"  not loaded: {item.name}: {item.reason}", style="dim")
+    if report.passed:
+        output.line(f"all {report.summary.messages} messages hold", style="green")
+    else:
+        output.line(
+            f"{report.summary.failures} of {report.summary.messages} messages failed", style="bold red"
+        )
+    sys.stdout.flush()
+
+
+def _reason(row: MessageRow) -> str:
+    reasons = [] if row.error is None else [row.error]
+    if row.mac == "failed":
+        reasons.append("MAC does not match")
+    if row.signature == "failed":
+        reasons.append("signature does not match")
+    if row.decoded and not row.reencoded_identical and row.error is None:
+        reasons.append("written again it has other octets")
+    return "; ".join(reasons)
+
+
+def _table(summary: Summary) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column(style="dim")
+    kinds = (
+        f"{summary.commands} commands, {summary.pre_commands} pre-commands, "
+        f"{summary.responses} responses, {summary.alerts} alerts"
+    )
+    rows = [
+        ("messages", summary.messages, kinds),
+        ("decoded", summary.decoded, f"{summary.opaque} with content of a kind that stays opaque"),
+        ("named parameters", summary.named, "of declared use cases"),
+        ("written again identically", summary.reencoded_identical, ""),
+    ]
+    for name, counts in (("MACs verified", summary.mac), ("signatures verified", summary.signature)):
+        rest = f"{counts.failed} failed, {counts.uncheckable} without a key, {counts.absent} absent"
+        rows.append((name, counts.verified, rest))
+    rows.append(("decrypted", summary.decrypted, f"{summary.sealed} without a key"))
+    for name, count, rest in rows:
+        table.add_row(name, str(count), Text(rest))
+    return table

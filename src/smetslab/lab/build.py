@@ -1,0 +1,297 @@
+"""A laboratory that runs: a `LabConfig` becomes a DCC, its users, and premises with their devices.
+
+Composes, and does nothing else: every part comes from its own package and gets its clock, trace, seed,
+store and keys from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from types import MappingProxyType, TracebackType
+from typing import Final, Self
+
+from smetslab.clock import LoopClock
+from smetslab.crypto import SharedSecrets
+from smetslab.dcc import DCC_IDENTITY, DccRules, MockDcc
+from smetslab.dcc.service_user import ServiceUser
+from smetslab.devices.chf import CommunicationsHub
+from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
+from smetslab.devices.esme import Esme, known_state
+from smetslab.devices.profile import DeviceProfile
+from smetslab.devices.quirks import known_quirks
+from smetslab.errors import UsageError
+from smetslab.gbcs.codes import CellUsage, DeviceType, KeyUsage, RemotePartyRole
+from smetslab.han import DirectMedium
+from smetslab.ids import Eui64
+from smetslab.lab.config import DeviceConfig, HubConfig, LabConfig, PartyConfig, PremisesConfig
+from smetslab.pki import Authority, KeyRing, Party, load_keystore
+from smetslab.registry import Inventory, InventoryDevice, Responsibility, User, UserDirectory, UserRole
+from smetslab.rng import RootSeed
+from smetslab.store import Store
+from smetslab.trace import Trace
+from smetslab.wan import InProcessWan
+
+_SIGN = (KeyUsage.DIGITAL_SIGNATURE, CellUsage.MANAGEMENT)
+_AGREE = (KeyUsage.KEY_AGREEMENT, CellUsage.MANAGEMENT)
+_TOP_UP = (KeyUsage.KEY_AGREEMENT, CellUsage.PREPAYMENT_TOP_UP)
+
+CREDENTIALS: Final[Mapping[RemotePartyRole, tuple[tuple[KeyUsage, CellUsage], ...]]] = MappingProxyType(
+    {
+        RemotePartyRole.RECOVERY: (_SIGN,),
+        RemotePartyRole.SUPPLIER: (_SIGN, _AGREE, _TOP_UP),
+        RemotePartyRole.NETWORK_OPERATOR: (_SIGN, _AGREE),
+        RemotePartyRole.ACCESS_CONTROL_BROKER: (_SIGN, _AGREE),
+        RemotePartyRole.TRANSITIONAL_COS: (_SIGN, _AGREE),
+        RemotePartyRole.WAN_PROVIDER: (_SIGN,),
+        RemotePartyRole.LOAD_CONTROLLER: (_SIGN, _AGREE),
+    }
+)
+"""Which keys a remote party of each role has. Spec: GBCS 12 (organisation certificates)."""
+
+USER_ROLES: Final[Mapping[RemotePartyRole, tuple[UserRole, ...]]] = MappingProxyType(
+    {
+        RemotePartyRole.SUPPLIER: (UserRole.IMPORT_SUPPLIER, UserRole.EXPORT_SUPPLIER, UserRole.GAS_SUPPLIER),
+        RemotePartyRole.NETWORK_OPERATOR: (UserRole.ELECTRICITY_DISTRIBUTOR, UserRole.GAS_TRANSPORTER),
+        RemotePartyRole.LOAD_CONTROLLER: (UserRole.OTHER_USER,),
+    }
+)
+"""As what a remote party may use the DCC; parties of other roles are no service users."""
+
+METERING_ROLES: Final = {
+    RemotePartyRole.SUPPLIER: UserRole.IMPORT_SUPPLIER,
+    RemotePartyRole.NETWORK_OPERATOR: UserRole.ELECTRICITY_DISTRIBUTOR,
+}
+"""Who is responsible for an electricity meter, and as what."""
+
+
+def lab_keystore(config: LabConfig) -> KeyRing:
+    """Every key of a lab: those of its parties, of its devices and of the authorities above them.
+
+    Made from the lab's seed, or with the parties' keys from the key store that the lab file names. Raises
+    UsageError when that cannot be read.
+    """
+    authority = Authority(RootSeed(config.seed).child("pki"))
+    devices = [eui64 for premises in config.premises for eui64 in _members(premises)]
+    own = KeyRing(
+        entry
+        for eui64 in devices
+        for entry in (
+            authority.device(eui64, KeyUsage.DIGITAL_SIGNATURE),
+            authority.device(eui64, KeyUsage.KEY_AGREEMENT),
+        )
+    )
+    path = config.keystore_path
+    if path is not None:
+        return load_keystore(path).merged(own)
+    parties = [
+        entry
+        for party in config.parties
+        for entry in authority.party(
+            Party(name=party.name, entity_id=party.eui64, role=party.role, uses=CREDENTIALS[party.role])
+        )
+    ]
+    return KeyRing([*authority.authorities(), *parties]).merged(own)
+
+
+def lab_profile(config: LabConfig, device: HubConfig | DeviceConfig) -> DeviceProfile:
+    """The profile of a device with the lab file's changes; UsageError when it names what nobody knows."""
+    return config.profile_of(device, known_quirks=known_quirks(), known_state=known_state())
+
+
+def lab_files(config: LabConfig) -> dict[str, bytes]:
+    """The files a lab is made from, by the name they have in an evidence pack."""
+    files = {"lab.toml": config.source_text}
+    for premises in config.premises:
+        members: list[HubConfig | DeviceConfig] = [premises.hub, *premises.devices]
+        for device in members:
+            profile = lab_profile(config, device)
+            files[f"profiles/{profile.name}.json"] = (profile.model_dump_json(indent=2) + "\n").encode()
+    return files
+
+
+def _members(premises: PremisesConfig) -> tuple[Eui64, ...]:
+    return (premises.hub.eui64, *(device.eui64 for device in premises.devices))
+
+
+class Lab:
+    """A running laboratory; an async context manager on whatever loop runs: virtual time or real.
+
+    `hubs` and `devices` are found by EUI-64, `users` by the name of their party in the lab file. `parties`
+    are the names that the trace uses, from the service users to the devices, with what people call them.
+    """
+
+    def __init__(
+        self, config: LabConfig, *, seed: RootSeed | None = None, keystore: KeyRing | None = None
+    ) -> None:
+        """Cheap. `keystore`: that of `lab_keystore(config)`, for who builds many labs of one
+        configuration."""
+        self.config = config
+        self.seed = RootSeed(config.seed) if seed is None else seed
+        self.keystore = lab_keystore(config) if keystore is None else keystore
+        self.secrets = SharedSecrets()
+        self.hubs: dict[Eui64, CommunicationsHub] = {}
+        self.devices: dict[Eui64, Esme] = {}
+        self.users: dict[str, ServiceUser] = {}
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        config = self.config
+        async with AsyncExitStack() as stack:
+            self.clock = LoopClock(config.epoch, config.time.scale)
+            self.trace = Trace(self.clock)
+            self.store = stack.enter_context(Store(config.store.url))
+            self.wan = await stack.enter_async_context(
+                InProcessWan(
+                    self.clock,
+                    self.trace,
+                    self.seed.child("wan"),
+                    latency_s=config.wan.latency_s,
+                    jitter_s=config.wan.jitter_s,
+                    loss_probability=config.wan.loss_probability,
+                    duplicate_probability=config.wan.duplicate_probability,
+                )
+            )
+            self.inventory = Inventory(self.store.nvm("registry"))
+            self.dcc = await stack.enter_async_context(self._dcc())
+            for premises in config.premises:
+                await self._bring_up(premises, stack)
+            for party in config.parties:
+                if party.role in USER_ROLES:
+                    self.users[party.name] = ServiceUser(party.eui64, keystore=self.keystore, dcc=self.dcc)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    @property
+    def parties(self) -> Mapping[str, str]:
+        users = {str(p.eui64): p.name for p in self.config.parties if p.role in USER_ROLES}
+        broker = self.config.party(RemotePartyRole.ACCESS_CONTROL_BROKER)
+        lanes = {**users, "dcc": "DCC", **({} if broker is None else {str(broker.eui64): "broker"})}
+        for premises in self.config.premises:
+            lanes[str(premises.hub.eui64)] = f"{premises.name} hub"
+            lanes.update({str(d.eui64): f"{premises.name} {d.name}" for d in premises.devices})
+        return lanes
+
+    def secret(self, party: Eui64, device: Eui64) -> bytes:
+        """The shared secret of a remote party and a device. Raises CertificateError when a key is missing."""
+        private = self.keystore.private_key(party, KeyUsage.KEY_AGREEMENT)
+        public = self.keystore.find(device, KeyUsage.KEY_AGREEMENT).certificate.public_key
+        return self.secrets.get(private, public)
+
+    def _dcc(self) -> MockDcc:
+        broker = self.config.party(RemotePartyRole.ACCESS_CONTROL_BROKER)
+        return MockDcc(
+            keystore=self.keystore,
+            wan=self.wan,
+            clock=self.clock,
+            trace=self.trace,
+            nvm=self.store.nvm("dcc"),
+            inventory=self.inventory,
+            users=UserDirectory(
+                User(party=party.eui64, roles=USER_ROLES[party.role])
+                for party in self.config.parties
+                if party.role in USER_ROLES
+            ),
+            rules=DccRules(),
+            identity=DCC_IDENTITY if broker is None else broker.eui64,
+        )
+
+    async def _bring_up(self, premises: PremisesConfig, stack: AsyncExitStack) -> None:
+        config, hub_id = self.config, premises.hub.eui64
+        seed = self.seed.child(f"premises.{premises.name}")
+        medium = DirectMedium(
+            self.clock,
+            self.trace,
+            seed.child("han"),
+            latency_s=config.han.latency_s,
+            jitter_s=config.han.jitter_s,
+            loss_probability=config.han.loss_probability,
+        )
+        hub_profile = lab_profile(config, premises.hub)
+        anchors = TrustAnchorStore.for_device(DeviceType.CHF, self.keystore, self._parties(None))
+        hub = CommunicationsHub(
+            profile=hub_profile,
+            eui64=hub_id,
+            keys=DeviceKeys.from_keystore(self.keystore, hub_id),
+            trust_anchors=anchors,
+            nvm=self.store.nvm(str(hub_id)),
+            han=medium.link(hub_id),
+            wan=self.wan,
+            clock=self.clock,
+            trace=self.trace,
+            rng=seed.child("hub"),
+        )
+        self._enlist(hub_id, hub_id, hub_profile, anchors, None)
+        self.hubs[hub_id] = await stack.enter_async_context(hub)
+        for device in premises.devices:
+            profile = lab_profile(config, device)
+            if profile.device_type is not DeviceType.ESME:
+                raise UsageError(
+                    f"device {device.name}: no virtual {profile.device_type.name} yet",
+                    hint="a premises can have a hub and ESMEs",
+                )
+            anchors = TrustAnchorStore.for_device(DeviceType.ESME, self.keystore, self._parties(device))
+            self.devices[device.eui64] = await stack.enter_async_context(
+                Esme(
+                    profile=profile,
+                    eui64=device.eui64,
+                    keys=DeviceKeys.from_keystore(self.keystore, device.eui64),
+                    trust_anchors=anchors,
+                    nvm=self.store.nvm(str(device.eui64)),
+                    han=medium.link(device.eui64),
+                    hub=hub_id,
+                    clock=self.clock,
+                    trace=self.trace,
+                    rng=self._device_seed(seed, device),
+                    hub_time=hub.hub_time,
+                )
+            )
+            self._enlist(device.eui64, hub_id, profile, anchors, device)
+            hub.device_log.add(device.eui64, DeviceType.ESME)
+
+    def _device_seed(self, seed: RootSeed, device: DeviceConfig) -> RootSeed:
+        """A device's own seed; a `load_seed` in the lab file fixes it whatever the run's seed is."""
+        own = seed if device.load_seed is None else RootSeed(device.load_seed)
+        return own.child(f"device.{device.eui64}")
+
+    def _parties(self, device: DeviceConfig | None) -> dict[RemotePartyRole, Eui64]:
+        """The party of each role as a device sees it: the first of the role, and its own supplier."""
+        chosen: dict[RemotePartyRole, PartyConfig] = {}
+        for party in self.config.parties:
+            chosen.setdefault(party.role, party)
+            if device is not None and party.name == device.supplier:
+                chosen[party.role] = party
+        return {role: party.eui64 for role, party in chosen.items()}
+
+    def _enlist(
+        self,
+        eui64: Eui64,
+        hub: Eui64,
+        profile: DeviceProfile,
+        anchors: TrustAnchorStore,
+        device: DeviceConfig | None,
+    ) -> None:
+        """Put a device into the Smart Metering Inventory, as commissioned; a `device` of None is a hub."""
+        parties = self._parties(device)
+        duties = {} if device is None else METERING_ROLES
+        self.inventory.add(
+            InventoryDevice(
+                device_id=eui64,
+                device_type=profile.device_type,
+                hub=hub,
+                gbcs_version=profile.gbcs_version,
+                responsible=tuple(
+                    Responsibility(role=duty, party=parties[role])
+                    for role, duty in duties.items()
+                    if role in parties
+                ),
+                known_parties=tuple(
+                    party for party in parties.values() if anchors.role_of(party) is not None
+                ),
+            )
+        )

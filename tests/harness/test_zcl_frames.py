@@ -1,0 +1,54 @@
+"""ZCL frames as trees: expected values by hand from the frame format."""
+
+from __future__ import annotations
+
+import pytest
+
+from smetslab.errors import ZclDecodeError
+from smetslab.harness.decoding import Node
+from smetslab.harness.zcl_frames import describe_zcl
+
+TUNNELLING = {"cluster": 0x0704}
+
+
+def rows(node: Node | None) -> list[tuple[int, str, str, str]]:
+    assert node is not None
+    return [(child.offset, child.name, child.raw.hex(), child.text) for child in node.children]
+
+
+def test_a_declared_command_is_shown_field_by_field() -> None:
+    node = describe_zcl(bytes.fromhex("11 2A 02 3412 DF0102"), TUNNELLING)
+    assert node is not None
+    assert (node.name, node.text) == ("Tunnelling", "transfer data to server")
+    assert rows(node) == [
+        (0, "frame control", "11", "cluster specific, client to server"),
+        (1, "sequence", "2a", "42"),
+        (2, "command", "02", "0x02"),
+        (3, "tunnel id", "3412", "4660"),
+        (5, "data", "df0102", "3 octets"),
+    ]
+    assert b"".join(child.raw for child in node.children) == node.raw
+
+
+def test_octets_behind_the_last_field_are_shown() -> None:
+    [*_, last] = rows(describe_zcl(bytes.fromhex("01 2A 01 3412 FFFF"), TUNNELLING))
+    assert last == (5, "trailing octets", "ffff", "2 octets")
+
+
+def test_what_is_not_declared_keeps_its_octets() -> None:
+    node = describe_zcl(bytes.fromhex("04 3412 01 0B 0500"), {"cluster": 0x0999})
+    assert node is not None
+    assert (node.name, node.text) == ("cluster 0x0999", "general command 0x0B")
+    assert rows(node) == [
+        (0, "frame control", "04", "general, client to server"),
+        (1, "manufacturer code", "3412", "0x1234"),
+        (3, "sequence", "01", "1"),
+        (4, "command", "0b", "0x0B"),
+        (5, "payload", "0500", "2 octets"),
+    ]
+
+
+def test_bytes_that_are_no_frame_and_observations_without_a_cluster() -> None:
+    with pytest.raises(ZclDecodeError):
+        describe_zcl(b"\x01", TUNNELLING)
+    assert describe_zcl(b"\x01\x02\x03", {}) is None
