@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 import smetslab
-from smetslab.cli import evidence, gbcs, output, pki, rtds, run, suites
+from smetslab.cli import duis, evidence, gbcs, output, pki, rtds, run, suites
 from smetslab.errors import LocalProtocolError, SmetsLabError, UsageError
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app = typer.Typer(
 # A verb of its own is a module with a function: app.command("run")(run.run).
 app.add_typer(gbcs.app, name="gbcs")
 app.add_typer(rtds.app, name="rtds")
+app.add_typer(duis.app, name="duis")
 app.add_typer(pki.app, name="pki")
 app.add_typer(evidence.app, name="evidence")
 app.command("run")(run.run)

@@ -39,6 +39,8 @@ class RunProgress(AbstractContextManager["RunProgress"]):
             TextColumn("{task.fields[counts]}"),
             console=console,
             transient=True,
+            # Every case refreshes it; a thread that does would outlive the bar by a moment.
+            auto_refresh=False,
             disable=not self._live,
         )
         self._task: TaskID | None = None
@@ -73,6 +75,7 @@ class RunProgress(AbstractContextManager["RunProgress"]):
         if self._task is not None:
             counts = ", ".join(f"{number} {name}" for name, number in self._counts.items())
             self._bar.update(self._task, description=description, completed=completed, counts=counts)
+            self._bar.refresh()
 
     def _finished(self, case: str, word: str, reason: str, title: str) -> None:
         self._done += 1

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from smetslab.clock import Clock, timeout
 from smetslab.dcc.acb import AccessControlBroker
+from smetslab.dcc.blocks import BlockWan
 from smetslab.dcc.correlate import Ledger, Pending, Question
 from smetslab.dcc.intake import Accepted, Answered, Cancelled, Intake, Outcome, Refused
 from smetslab.dcc.life_cycle import STATUS_AFTER
@@ -92,11 +93,11 @@ class MockDcc:
         self.rules = DccRules() if rules is None else rules
         self.broker = AccessControlBroker(identity, keystore)
         self.inventory = inventory
-        self._wan = wan
         self._clock = clock
         self._trace = trace
         self._validator = validator
         self._ledger = Ledger(nvm)
+        self._wan = BlockWan(wan, clock, trace, lambda: f"block-{self._ledger.next_number()}")
         self._intake = Intake(self.broker, inventory, users, self._ledger, self.rules)
         self._responder = Responder(self.rules.schema_version)
         self._group: asyncio.TaskGroup | None = None
@@ -112,6 +113,7 @@ class MockDcc:
             raise LocalProtocolError("the DCC is running already")
         self._group = asyncio.TaskGroup()
         await self._group.__aenter__()
+        await self._wan.__aenter__()
         for entry in self._ledger.pending():
             self._carry_on(entry)
         self._detach = self._wan.attach_head(self._receive)
@@ -135,6 +137,7 @@ class MockDcc:
                 waiter.set_exception(LocalProtocolError("the DCC stopped while a request was under way"))
         self._finals.clear()
         await group.__aexit__(None, None, None)
+        await self._wan.__aexit__(None, None, None)
 
     # Doors --------------------------------------------------------------------------------------------------
 
@@ -321,7 +324,7 @@ class MockDcc:
         give_up_at = self._clock.time() + self.rules.delivery_timeout_s
         while True:
             try:
-                await self._wan.to_hub(message)
+                await self._wan.to_hub(message, entry.device)
             except WanError as error:
                 if not error.transient or self._clock.time() >= give_up_at:
                     raise
@@ -520,7 +523,7 @@ class MockDcc:
         if device is None:
             raise LocalProtocolError(f"device {target} is not in the inventory")
         identity = f"raw-{self._ledger.next_number()}"
-        await self._wan.to_hub(WanMessage(identity, device.hub, data))
+        await self._wan.to_hub(WanMessage(identity, device.hub, data), target)
         self._trace.record("gbcs", "CommandSent", source=HEAD, target=str(target), data=data, raw=True)
 
     async def exchange_raw(self, data: bytes, target: Eui64, timeout_s: float) -> Message | None:

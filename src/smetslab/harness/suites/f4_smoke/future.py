@@ -265,4 +265,4 @@ def _alerts(bench: SmokeBench, since: int) -> list[Observation]:
 
 
 def _arrived(bench: SmokeBench, since: int) -> list[Observation]:
-    return bench.trace.find(layer="dcc", event="AlertReceived", since=since)
+    return bench.trace.find(layer="gbcs", event="AlertReceived", since=since)
