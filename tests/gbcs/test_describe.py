@@ -283,6 +283,16 @@ def test_compact_array_is_shown_with_its_description() -> None:
     ]
 
 
+def test_member_without_octets_is_shown_where_it_would_stand() -> None:
+    element = axdr.structure(axdr.unsigned(1), axdr.structure(), axdr.unsigned(2))
+    log = axdr.compact_array(axdr.describe_type(element), (element,))
+    response = AccessResponse(0x200003E8, (log,), (AccessResult(Choice.GET, 0),)).encode()
+    root = describe(encode_message(message(UNDECLARED, Cra.RESPONSE, response)))
+    assert_covers(root)
+    first, empty, last = at(root, "content", "data list", "[0]", "[0]").children
+    assert (empty.length, empty.offset, last.offset) == (0, first.offset + 1, first.offset + 1)
+
+
 def test_results_are_shown_in_words_or_numbers() -> None:
     results = (AccessResult(Choice.GET, 0), AccessResult(Choice.SET, 250), AccessResult(Choice.ACTION, 99))
     response = AccessResponse(0x000003E8, (axdr.null(),) * 3, results).encode()
@@ -399,6 +409,17 @@ def test_value_of_another_type_is_marked_where_it_stands() -> None:
     root = describe(octets(message(FIRMWARE.code, Cra.RESPONSE, answer)))
     assert at(root, "content", "data list", "firmware_version").text == "1 (enum), expected octet-string"
     assert root.error is not None
+
+
+def test_packed_octets_of_another_type_are_marked() -> None:
+    stamp = axdr.octet_string(bytes.fromhex("07EA0101FF000000008000FF"))
+    for value in (axdr.visible_string("x" * 19), axdr.octet_string(bytes(18))):
+        body = axdr.structure(axdr.long_unsigned(0x8F66), stamp, value)
+        alert = message(USE_CASES["FDEI-DLMS"].code, Cra.ALERT, DataNotification(0x200003E8, body).encode())
+        root = describe(encode_message(alert))
+        assert root.error is not None
+        assert at(root, "content", "alert", "instruction").text.endswith("expected octet-string of 19")
+        assert_covers(root)
 
 
 def test_kinds_and_titles() -> None:

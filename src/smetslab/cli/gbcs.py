@@ -51,8 +51,7 @@ def decode(
 ) -> None:
     """Show one message as a readable tree: names, offsets, octets, meaning.
 
-    Exit code 2 when it is no message or its content is not what its use case declares; what could be read is
-    shown all the same.
+    Exit code 2 when it is no message, or not what its use case declares; what can be read is shown.
     """
     if schema:
         output.print_json(decode_schema())

@@ -56,6 +56,16 @@ class OtherInformation:
     supplementary_originator_counter: int | None = None
     key_agreement_certificate: bytes | None = None
 
+    @property
+    def length(self) -> int:
+        """How many octets `encode` gives."""
+        fixed = (
+            self.supplementary_remote_party_id,
+            self.supplementary_remote_party_counter,
+            self.supplementary_originator_counter,
+        )
+        return 2 + 8 * sum([part is not None for part in fixed]) + len(self.key_agreement_certificate or b"")
+
     def encode(self) -> bytes:
         """Raises GbcsEncodeError when the parts present make no variant."""
         out = _unsigned(self.message_code, 2, "message code")
@@ -312,13 +322,19 @@ def encode_message(message: Message) -> bytes:
 
 def content_offset(message: Message) -> int:
     """Where the content of `message` starts in its octets; errors in the content are counted from there."""
-    other_information = len(message.other_information.encode())
-    offset = 29 + (1 if message.date_time is None else 1 + DATE_TIME_BYTES)
-    offset += len(ber_length(other_information)) + other_information + len(ber_length(len(message.content)))
+    other_information = message.other_information.length
+    date_time = 0 if message.date_time is None else DATE_TIME_BYTES
+    content = len(message.content)
+    offset = 30 + date_time + _length_octets(other_information) + other_information + _length_octets(content)
     if message.message_mac is None:
         return offset
-    inner = offset + len(message.content) + 1 + len(message.signature or b"")
-    return offset + 12 + len(ber_length(len(SECURITY_HEADER) + inner + TAG_BYTES))
+    service = len(SECURITY_HEADER) + offset + content + 1 + len(message.signature or b"") + TAG_BYTES
+    return 1 + len(_EMPTY_CIPHERING_FIELDS) + _length_octets(service) + len(SECURITY_HEADER) + offset
+
+
+def _length_octets(value: int) -> int:
+    """How many octets the length `value` is written with."""
+    return 1 if value < 0x80 else 1 + (value.bit_length() + 7) // 8
 
 
 def signed_part(message: Message) -> bytes:

@@ -70,9 +70,9 @@ class Cursor:
         return Node(name, start, self.data[start : self.position], text)
 
     def group(self, name: str, children: Iterable[Node], text: str = "") -> Node:
-        """A node around `children`, at least one, made while they are taken or just before."""
+        """A node around `children`, made while they are taken or just before; without any it is empty."""
         inside = tuple(children)
-        start = inside[0].offset
+        start = inside[0].offset if inside else self.position
         return Node(name, start, self.data[start : self.position], text, inside)
 
 

@@ -269,7 +269,7 @@ class _Writer:
         if isinstance(value, Octets) and described is None:
             if isinstance(naming, Sealed):
                 return self._cursor.group(name, self._sealed(value.value, naming, size), "protected octets")
-            if isinstance(naming, Packed) and naming.length == len(value.value):
+            if isinstance(naming, Packed) and _is_packed(value, naming):
                 return self._cursor.group(name, self._packed(value, naming, size), kind_of(value))
         return self._cursor.leaf(name, size, value_text(value, naming))
 
@@ -369,6 +369,10 @@ def _member_names(value: Sequence, naming: Naming) -> list[tuple[str, Naming]]:
             names[place] = ("protection_parameters", PROTECTION_PARAMETERS)
             names[place + 1] = ("protected", Sealed(None))
     return names
+
+
+def _is_packed(value: Octets, naming: Packed) -> bool:
+    return value.tag is Tag.OCTET_STRING and len(value.value) == naming.length
 
 
 def value_text(value: Data, naming: Naming = None) -> str:
