@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -150,7 +150,8 @@ class Premises:
         root = RootSeed(seed)
         self.wan = InProcessWan(clock, self.trace, root, **(wan_options or {}))
         self.medium = DirectMedium(clock, self.trace, root, **(han_options or {}))
-        self.arrived: asyncio.Queue[Message] = asyncio.Queue()
+        self.arrived: asyncio.Queue[Message | bytes] = asyncio.Queue()
+        """Messages, and blocks to send back."""
         self.messages: list[Message] = []
         self._seen = Seen()
         self._transfer = BlockTransfer()
@@ -200,7 +201,8 @@ class Premises:
         if not self._seen.first(message.identity):
             return
         received = self._transfer.receive(message.payload, self.clock.time())
-        self._replies = [*getattr(self, "_replies", []), *received.replies]
+        for reply in received.replies:
+            self.arrived.put_nowait(reply)
         if received.message is not None:
             decoded = decode_message(received.message)
             self.messages.append(decoded)
@@ -215,12 +217,11 @@ class Premises:
         try:
             async with timeout(self.clock, timeout_s):
                 while True:
-                    message = await self.arrived.get()
-                    for reply in getattr(self, "_replies", []):
-                        await self.send(reply)
-                    self._replies = []
-                    if message.cra is Cra.RESPONSE and message.originator_counter == counter:
-                        return message
+                    arrived = await self.arrived.get()
+                    if isinstance(arrived, bytes):
+                        await self.send(arrived)
+                    elif arrived.cra is Cra.RESPONSE and arrived.originator_counter == counter:
+                        return arrived
         except TimeoutError:
             return None
 
@@ -263,6 +264,8 @@ class Bench:
     off_since: datetime | None = None
 
     def __post_init__(self) -> None:
+        self.alerts: list[Outgoing] = []
+        self.left: list[bytes] = []
         self.trace = Trace(self.clock)  # type: ignore[arg-type]
         self.power_on()
 
@@ -312,9 +315,12 @@ class Bench:
         return self.take()
 
     def take(self) -> list[Outgoing]:
-        """What stands in the outbox; it is gone then."""
+        """What stands in the outbox; it is gone then. Alerts stay in `alerts` as well."""
         sent = list(self.place.outbox)
         for message in sent:
+            self.left.append(message.data)
+            if message.event == "AlertSent":
+                self.alerts.append(message)
             self.place.sent(message)
         return sent
 
@@ -330,7 +336,9 @@ class Bench:
 
 
 def profile_of(
-    state: dict[str, int | bool | str] | None = None, quirks: tuple[str, ...] = (), **identity: str
+    state: dict[str, int | bool | str] | None = None,
+    quirks: tuple[str, ...] = (),
+    conformance: dict[str, str] | None = None,
 ) -> DeviceProfile:
     return DeviceProfile.model_validate(
         {
@@ -347,8 +355,8 @@ def profile_of(
                 "model_type": "0000000000000000",
                 "hardware_version": "0001",
                 "firmware_version": "0123ABCD",
-                **identity,
             },
+            "conformance": {"use_cases": conformance or {}},
             "state": state or {},
             "quirks": tuple({"name": name, "reason": "test"} for name in quirks),
         }
@@ -403,8 +411,10 @@ def make_bench(head: HeadEnd, store: Store) -> MakeBench:
         quirks: tuple[str, ...] = (),
         owner: str = "esme",
         at: datetime = NOW,
+        nvm: Nvm | None = None,
     ) -> Bench:
-        return Bench(head, store.nvm(owner), profile_of(state, quirks), FixedClock(at))
+        memory = store.nvm(owner) if nvm is None else nvm
+        return Bench(head, memory, profile_of(state, quirks), FixedClock(at))
 
     return make
 
@@ -420,15 +430,21 @@ def make_profile() -> Callable[..., DeviceProfile]:
 
 
 @pytest.fixture
-def make_premises(head: HeadEnd, store: Store) -> Callable[..., Premises]:
+def make_premises(head: HeadEnd) -> Iterator[Callable[..., Premises]]:
     """Makes premises inside a virtual loop: `make_premises(clock, state={...}, quirks=(...))`."""
+    with ExitStack() as stores:
 
-    def make(
-        clock: LoopClock,
-        state: dict[str, int | bool | str] | None = None,
-        quirks: tuple[str, ...] = (),
-        **options: object,
-    ) -> Premises:
-        return Premises(clock, head, store, profile_of(state, quirks), **options)  # type: ignore[arg-type]
+        def make(
+            clock: LoopClock,
+            state: dict[str, int | bool | str] | None = None,
+            quirks: tuple[str, ...] = (),
+            *,
+            store: Store | None = None,
+            conformance: dict[str, str] | None = None,
+            **options: object,
+        ) -> Premises:
+            memory = stores.enter_context(Store()) if store is None else store
+            profile = profile_of(state, quirks, conformance=conformance)
+            return Premises(clock, head, memory, profile, **options)  # type: ignore[arg-type]
 
-    return make
+        yield make

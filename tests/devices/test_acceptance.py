@@ -164,7 +164,9 @@ def test_every_reason_has_a_row() -> None:
 
 def test_nothing_before_authentication_is_answered() -> None:
     """No step up to the fourth may lead to anything that reaches the sender."""
-    silent = {reason for reason, consequence in CONSEQUENCES.items() if consequence.step <= Step.AUTHENTICATION}
+    silent = {
+        reason for reason, consequence in CONSEQUENCES.items() if consequence.step <= Step.AUTHENTICATION
+    }
     for reason in silent:
         assert not Refused(reason=reason).authentic
     for reason in set(CONSEQUENCES) - silent:

@@ -1,4 +1,5 @@
-"""Step 7: whose payload is not the use case's is refused whole, with a result that says which item and why."""
+"""Step 7: whose payload is not the use case's is refused whole, with a result that says which item and
+why."""
 
 from __future__ import annotations
 

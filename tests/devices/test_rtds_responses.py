@@ -1,7 +1,7 @@
 """The published commands, given to a meter in the published state: are the published responses what it says?
 
-The response's content and date-time are compared octet for octet. Protection is not: the published devices' private
-keys are not published, so the commands are run past authentication, which other tests cover.
+The response's content and date-time are compared octet for octet. Protection is not: the published devices'
+private keys are not published, so the commands are run past authentication, which other tests cover.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ Spec: GBCS 9.1, use case ECS70; SMETS 5.6.3.32.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 
 from smetslab.devices.limits import CLOCK_TOLERANCE
@@ -20,6 +20,7 @@ from smetslab.store import Nvm
 
 _KEY = "clock"
 _MICROSECOND = timedelta(microseconds=1)
+_LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 
 
 class ClockStatus(IntEnum):
@@ -62,8 +63,11 @@ class DeviceClock:
         return now + self._offset
 
     def moment(self, time: datetime) -> datetime:
-        """When the device's clock will show `time`, as it runs now."""
-        return time - self._offset
+        """When the device's clock will show `time`, as it runs now; at the latest at the end of all dates."""
+        try:
+            return time - self._offset
+        except OverflowError:
+            return _LAST_MOMENT
 
     def set_from_hub(self, work: Work, hub_time: datetime | None, first: datetime, last: datetime) -> bool:
         """Take the hub's time when it lies in the interval; otherwise doubt the own one. Spec: GBCS 9.1."""

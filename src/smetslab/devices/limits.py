@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-HALF_HOUR = timedelta(minutes=30)
-
 PROFILE_LOG_ENTRIES = 19_056
 """Half hours of active import that an ESME keeps: 397 days. Spec: SMETS 5.7.5 (Profile Data Log)."""
 

@@ -18,7 +18,7 @@ from smetslab.gbcs.security import with_mac, with_signature
 from smetslab.gbcs.usecases import engine
 from smetslab.gbcs.usecases.model import Protection, UseCase
 from smetslab.gbcs.values import Parameters, date_time_octets
-from smetslab.ids import Eui64
+from smetslab.ids import MAX_COUNTER, Eui64
 from smetslab.pki import parse_certificate
 
 
@@ -49,7 +49,9 @@ class Scribe:
         device's own counter in its place. Spec: GBCS 7.2.7.
         """
         asked = command.other_information
-        counter = command.originator_counter + (1 if self._quirks.wrong_response_counter else 0)
+        counter = command.originator_counter
+        if self._quirks.wrong_response_counter:
+            counter = (counter + 1) & MAX_COUNTER
         return Message(
             cra=Cra.RESPONSE,
             originator_counter=counter,

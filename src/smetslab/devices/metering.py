@@ -162,28 +162,21 @@ class EnergyMeter:
         low = oldest if first is None else max(oldest, -(-microseconds(first) // HALF_HOUR_US))
         high = None if last is None else microseconds(last) // HALF_HOUR_US
         newest = oldest - 1
-        before: Segment | None = None
+        newest_us = 0
         for start_us, end_us, segment in self.pieces(self._segments[0].start_us, now_us):
-            if segment.clock_runs:
-                begin = max((start_us + segment.offset_us) // HALF_HOUR_US + 1, low, newest + 1)
-                end = (end_us + segment.offset_us) // HALF_HOUR_US
-                for number in range(begin, (end if high is None else min(end, high)) + 1):
-                    yield number * HALF_HOUR_US // SECOND_US, self._half_hour(number, segment, before)
-                newest = max(newest, end)
-            before = segment
-
-    def _half_hour(self, number: int, segment: Segment, before: Segment | None) -> Energies:
-        """What flowed in the half hour that ends as `number`, which ends in `segment`.
-
-        After a setting of the clock it begins no earlier than the last one before that ended, so that no
-        energy is in two half hours.
-        """
-        end_us = number * HALF_HOUR_US - segment.offset_us
-        begin_us = end_us - HALF_HOUR_US
-        if before is not None and before.clock_runs and before.offset_us != segment.offset_us:
-            last = (segment.start_us + before.offset_us) // HALF_HOUR_US
-            begin_us = max(begin_us, last * HALF_HOUR_US - before.offset_us)
-        return whole(self._reading(end_us)).minus(whole(self._reading(begin_us)))
+            offset_us = segment.offset_us
+            begin = max((start_us + offset_us) // HALF_HOUR_US + 1, newest + 1)
+            end = (end_us + offset_us) // HALF_HOUR_US
+            if not segment.clock_runs or end < begin:
+                continue
+            for number in range(max(begin, low), (end if high is None else min(end, high)) + 1):
+                border_us = number * HALF_HOUR_US - offset_us
+                # After a setting of the clock a half hour begins no earlier than the one before it ended.
+                since_us = border_us - HALF_HOUR_US
+                since_us = max(since_us, newest_us) if number == begin else since_us
+                energies = whole(self._reading(border_us)).minus(whole(self._reading(since_us)))
+                yield number * HALF_HOUR_US // SECOND_US, energies
+            newest, newest_us = end, end * HALF_HOUR_US - offset_us
 
 
 def whole(reading: Energies) -> Energies:

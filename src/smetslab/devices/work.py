@@ -69,7 +69,8 @@ class Workplace:
             yield work
         for event, data, detail in work.notes:
             self.note(event, data=data, target="", **detail)
-        self.outbox += work.outgoing
+        # The answer to a command leaves before the alerts that it has caused.
+        self.outbox += sorted(work.outgoing, key=lambda message: message.memory_key is not None)
 
     def note(self, event: str, *, data: bytes = b"", target: str = "", **detail: Detail) -> None:
         """Record something that has no effect in memory."""

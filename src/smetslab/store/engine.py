@@ -93,6 +93,17 @@ class Store:
         with self._plain_errors(), self._open().connect() as connection:
             return sorted(connection.execute(select(OWNER.c.owner)).scalars())
 
+    def forget(self, prefix: str) -> None:
+        """Remove the owners whose names begin with `prefix`, as if they had never committed anything.
+
+        Only before their memories are used: LocalProtocolError afterwards.
+        """
+        if any(owner.startswith(prefix) for owner in self._nvms):
+            raise LocalProtocolError(f"memory of an owner whose name begins with {prefix!r} is in use")
+        with self._plain_errors(), self._open().begin() as connection:
+            for table in (NVM, OWNER):
+                connection.execute(delete(table).where(table.c.owner.startswith(prefix, autoescape=True)))
+
     def load(self, owner: str) -> tuple[int, dict[str, bytes]]:
         """Generation and items of one owner; `Nvm` calls this once and after a failed commit."""
         with self._plain_errors(), self._open().connect() as connection:
@@ -138,6 +149,10 @@ class Store:
         if self._in_memory():
             # One connection for everybody: a second one would see another, empty memory.
             options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
+        elif self._url.get_backend_name() != "sqlite":
+            # A server may have restarted since the last transaction: ask before one is begun on a dead
+            # connection.
+            options = {"pool_pre_ping": True}
         try:
             engine = create_engine(self._url, **options)
         except (ModuleNotFoundError, NoSuchModuleError) as error:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    func,
     inspect,
     select,
 )
@@ -53,11 +54,25 @@ MIGRATIONS: Sequence[Callable[[Connection], None]] = (_create_first_version,)
 
 SCHEMA_VERSION = len(MIGRATIONS)
 
+_MIGRATION_LOCK = 0x534D_4554
+"""The number under which PostgreSQL knows the lock on changes of the schema; any constant does."""
+
 
 def migrate(connection: Connection) -> None:
     """Bring the database to `SCHEMA_VERSION`; refuse one that a newer smetslab has written, or that is not
-    ours.
+    ours. Of several processes that open a new database at once one does it, and the others wait.
     """
+    if _version(connection) == SCHEMA_VERSION:
+        return
+    _exclude_others(connection)
+    for step in MIGRATIONS[_version(connection) :]:
+        step(connection)
+    connection.execute(SCHEMA_VERSION_TABLE.delete())
+    connection.execute(SCHEMA_VERSION_TABLE.insert().values(version=SCHEMA_VERSION))
+
+
+def _version(connection: Connection) -> int:
+    """The version of the database, 0 when it is empty. Raises StoreError when it is not for us to touch."""
     names = inspect(connection).get_table_names()
     version = 0
     if SCHEMA_VERSION_TABLE.name in names:
@@ -69,9 +84,14 @@ def migrate(connection: Connection) -> None:
             f"the database has schema version {version}, this smetslab knows {SCHEMA_VERSION}: "
             "use a newer smetslab"
         )
-    if version == SCHEMA_VERSION:
-        return
-    for step in MIGRATIONS[version:]:
-        step(connection)
-    connection.execute(SCHEMA_VERSION_TABLE.delete())
-    connection.execute(SCHEMA_VERSION_TABLE.insert().values(version=SCHEMA_VERSION))
+    return version
+
+
+def _exclude_others(connection: Connection) -> None:
+    """Wait until nobody else changes the schema, and let nobody else before this transaction ends."""
+    match connection.dialect.name:
+        case "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+        case "sqlite":
+            # The driver begins a transaction at the first change only, which is too late.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -169,11 +169,15 @@ class Table:
         fault: int | None = None,
         secret: bytes | None = SECRET,
     ) -> AccessResponse:
-        command, response = header(Cra.COMMAND), header(Cra.RESPONSE)
         with self.nvm.transaction() as tx:
-            call = Call(work=Work(tx, NOW), role=role, command=command, response=response, secret=secret)
-            answer, _ = self.server.run(request, call, fault)
+            answer, _ = self.server.run(request, call_of(Work(tx, NOW), role=role, secret=secret), fault)
         return answer
+
+
+def call_of(work: Work, *, role: RemotePartyRole = SUPPLIER, secret: bytes | None = SECRET) -> Call:
+    return Call(
+        work=work, role=role, command=header(Cra.COMMAND), response=header(Cra.RESPONSE), secret=secret
+    )
 
 
 def header(cra: Cra) -> Message:
@@ -272,20 +276,11 @@ def test_a_hardware_fault_ends_the_list_at_its_item(table: Table) -> None:
 def test_what_was_set_survives_and_what_was_not_committed_does_not(nvm: Nvm) -> None:
     Table(nvm).run(set_(1, SETTABLE, 2, axdr.unsigned(9)))
     assert Table(nvm).server.value("settable") == 9
-    call = Call(
-        work=None,  # type: ignore[arg-type]
-        role=SUPPLIER,
-        command=header(Cra.COMMAND),
-        response=header(Cra.RESPONSE),
-        secret=None,
-    )
     table = Table(nvm)
-    request = AccessRequest(
-        1, (Specification(Choice.SET, 1, Obis.parse(SETTABLE), 2),), (axdr.unsigned(3),)
-    )
+    specification = Specification(Choice.SET, 1, Obis.parse(SETTABLE), 2)
+    request = AccessRequest(1, (specification,), (axdr.unsigned(3),))
     with pytest.raises(PowerCut), nvm.transaction() as tx:
-        object.__setattr__(call, "work", Work(tx, NOW))
-        table.server.run(request, call)
+        table.server.run(request, call_of(Work(tx, NOW)))
         raise PowerCut
     assert Table(nvm).server.value("settable") == 9
 

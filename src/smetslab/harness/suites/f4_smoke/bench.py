@@ -338,8 +338,10 @@ class SmokeBench:
 
 @asynccontextmanager
 async def smoke_bench(config: LabConfig, keystore: KeyRing, seed: RootSeed) -> AsyncIterator[SmokeBench]:
-    """A bench that stands, for one case."""
-    async with Lab(config, seed=seed, keystore=keystore) as lab:
+    """A bench that stands, for one case: new devices that remember nothing, whatever store the lab file
+    names.
+    """
+    async with Lab(config, seed=seed, keystore=keystore, memory=f"case-{seed.value:x}") as lab:
         yield SmokeBench(lab)
 
 

@@ -1,0 +1,107 @@
+"""What a hub remembers: its device log, and messages that wait for the WAN."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from smetslab.devices.hub_relay import HubDeviceLog, UpwardBuffer
+from smetslab.devices.limits import HUB_BUFFER_MESSAGES
+from smetslab.gbcs.codes import DeviceType
+from smetslab.ids import Eui64
+from smetslab.store import Nvm, Store
+
+HUB = Eui64.parse("00DB1234567890A2")
+ESME = Eui64.parse("00DB1234567890A0")
+PPMID = Eui64.parse("00DB1234567890A4")
+
+
+@pytest.fixture
+def nvm() -> Iterator[Nvm]:
+    with Store() as store:
+        yield store.nvm("hub")
+
+
+@pytest.fixture
+def alert(make_bench: Any) -> bytes:
+    bench = make_bench()
+    (sent,) = bench.send(bench.head.command("ECS45")[:-1] + b"\x00")
+    data: bytes = sent.data
+    return data
+
+
+def payloads(buffer: UpwardBuffer) -> list[bytes]:
+    found = []
+    while (waiting := buffer.first()) is not None:
+        found.append(waiting.message.payload)
+        buffer.done(waiting)
+    return found
+
+
+def test_the_log_is_kept_and_tells_of_changes_once(nvm: Nvm) -> None:
+    changes: list[tuple[Eui64, bool]] = []
+    log = HubDeviceLog(nvm, lambda device, added: changes.append((device, added)))
+    log.add(ESME, DeviceType.ESME)
+    log.add(ESME, DeviceType.ESME)
+    log.add(PPMID, DeviceType.PPMID)
+    log.remove(PPMID)
+    log.remove(PPMID)
+    assert changes == [(ESME, True), (PPMID, True), (PPMID, False)]
+    assert HubDeviceLog(nvm, lambda *_: None).devices() == {ESME: DeviceType.ESME}
+
+
+def test_messages_leave_in_order_with_identities_of_their_own(nvm: Nvm) -> None:
+    buffer = UpwardBuffer(HUB, nvm)
+    for payload in (b"one", b"two", b"two"):
+        assert buffer.add(payload) == ()
+    first, *_ = [buffer.first()]
+    assert first is not None
+    assert payloads(buffer) == [b"one", b"two", b"two"]
+    buffer.add(b"three")
+    again = buffer.first()
+    assert again is not None
+    assert again.message.identity != first.message.identity
+
+
+def test_alerts_survive_a_power_cut_with_their_identity(nvm: Nvm, alert: bytes) -> None:
+    buffer = UpwardBuffer(HUB, nvm)
+    buffer.add(b"a response")
+    buffer.add(alert)
+    identity = buffer._waiting[1].message.identity
+    after = UpwardBuffer(HUB, nvm)
+    waiting = after.first()
+    assert waiting is not None
+    assert (waiting.message.identity, waiting.message.payload) == (identity, alert)
+    after.done(waiting)
+    assert len(UpwardBuffer(HUB, nvm)) == 0
+
+
+def test_identities_differ_after_a_power_cut(nvm: Nvm) -> None:
+    identities = set()
+    for _ in range(3):
+        buffer = UpwardBuffer(HUB, nvm)
+        buffer.add(b"x")
+        waiting = buffer.first()
+        assert waiting is not None
+        identities.add(waiting.message.identity)
+    assert len(identities) == 3
+
+
+def test_when_it_is_full_what_is_no_alert_gives_way_first(nvm: Nvm, alert: bytes) -> None:
+    buffer = UpwardBuffer(HUB, nvm)
+    buffer.add(alert)
+    for number in range(HUB_BUFFER_MESSAGES - 1):
+        assert buffer.add(number.to_bytes(2, "big")) == ()
+    (dropped,) = buffer.add(b"the last")
+    assert dropped.message.payload == bytes(2)
+    assert payloads(buffer)[0] == alert
+
+
+def test_too_many_octets_are_too_much(nvm: Nvm) -> None:
+    buffer = UpwardBuffer(HUB, nvm)
+    buffer.add(bytes(200_000))
+    (dropped,) = buffer.add(bytes(100_000))
+    assert len(dropped.message.payload) == 200_000
+    assert len(buffer) == 1
