@@ -26,9 +26,17 @@ from smetslab.han import DirectMedium
 from smetslab.ids import Eui64
 from smetslab.lab.config import DeviceConfig, HubConfig, LabConfig, PartyConfig, PremisesConfig
 from smetslab.pki import Authority, KeyRing, Party, load_keystore
-from smetslab.registry import Inventory, InventoryDevice, Responsibility, User, UserDirectory, UserRole
+from smetslab.registry import (
+    DeviceStatus,
+    Inventory,
+    InventoryDevice,
+    Responsibility,
+    User,
+    UserDirectory,
+    UserRole,
+)
 from smetslab.rng import RootSeed
-from smetslab.store import Store
+from smetslab.store import Nvm, Store
 from smetslab.trace import Trace
 from smetslab.wan import InProcessWan
 
@@ -122,10 +130,17 @@ class Lab:
     """
 
     def __init__(
-        self, config: LabConfig, *, seed: RootSeed | None = None, keystore: KeyRing | None = None
+        self,
+        config: LabConfig,
+        *,
+        seed: RootSeed | None = None,
+        keystore: KeyRing | None = None,
+        memory: str = "",
     ) -> None:
         """Cheap. `keystore`: that of `lab_keystore(config)`, for who builds many labs of one
-        configuration."""
+        configuration; `memory`: the name of a part of the store that is this lab's own and empty when it
+        begins, without which the lab goes on with what an earlier one left there.
+        """
         self.config = config
         self.seed = RootSeed(config.seed) if seed is None else seed
         self.keystore = lab_keystore(config) if keystore is None else keystore
@@ -133,6 +148,7 @@ class Lab:
         self.hubs: dict[Eui64, CommunicationsHub] = {}
         self.devices: dict[Eui64, Esme] = {}
         self.users: dict[str, ServiceUser] = {}
+        self._memory = f"{memory}/" if memory else ""
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -141,6 +157,8 @@ class Lab:
             self.clock = LoopClock(config.epoch, config.time.scale)
             self.trace = Trace(self.clock)
             self.store = stack.enter_context(Store(config.store.url))
+            if self._memory:
+                self.store.forget(self._memory)
             self.wan = await stack.enter_async_context(
                 InProcessWan(
                     self.clock,
@@ -152,10 +170,13 @@ class Lab:
                     duplicate_probability=config.wan.duplicate_probability,
                 )
             )
-            self.inventory = Inventory(self.store.nvm("registry"))
-            self.dcc = await stack.enter_async_context(self._dcc())
+            self.inventory = Inventory(self._nvm("registry"))
+            self.dcc = self._dcc()
             for premises in config.premises:
                 await self._bring_up(premises, stack)
+            # Last: it goes on at once with what it acknowledged in an earlier run, and then every hub must
+            # be on the WAN.
+            await stack.enter_async_context(self.dcc)
             for party in config.parties:
                 if party.role in USER_ROLES:
                     self.users[party.name] = ServiceUser(party.eui64, keystore=self.keystore, dcc=self.dcc)
@@ -183,6 +204,9 @@ class Lab:
         public = self.keystore.find(device, KeyUsage.KEY_AGREEMENT).certificate.public_key
         return self.secrets.get(private, public)
 
+    def _nvm(self, owner: str) -> Nvm:
+        return self.store.nvm(self._memory + owner)
+
     def _dcc(self) -> MockDcc:
         broker = self.config.party(RemotePartyRole.ACCESS_CONTROL_BROKER)
         return MockDcc(
@@ -190,7 +214,7 @@ class Lab:
             wan=self.wan,
             clock=self.clock,
             trace=self.trace,
-            nvm=self.store.nvm("dcc"),
+            nvm=self._nvm("dcc"),
             inventory=self.inventory,
             users=UserDirectory(
                 User(party=party.eui64, roles=USER_ROLES[party.role])
@@ -219,7 +243,7 @@ class Lab:
             eui64=hub_id,
             keys=DeviceKeys.from_keystore(self.keystore, hub_id),
             trust_anchors=anchors,
-            nvm=self.store.nvm(str(hub_id)),
+            nvm=self._nvm(str(hub_id)),
             han=medium.link(hub_id),
             wan=self.wan,
             clock=self.clock,
@@ -242,7 +266,7 @@ class Lab:
                     eui64=device.eui64,
                     keys=DeviceKeys.from_keystore(self.keystore, device.eui64),
                     trust_anchors=anchors,
-                    nvm=self.store.nvm(str(device.eui64)),
+                    nvm=self._nvm(str(device.eui64)),
                     han=medium.link(device.eui64),
                     hub=hub_id,
                     clock=self.clock,
@@ -276,22 +300,28 @@ class Lab:
         anchors: TrustAnchorStore,
         device: DeviceConfig | None,
     ) -> None:
-        """Put a device into the Smart Metering Inventory, as commissioned; a `device` of None is a hub."""
+        """Put a device into the Smart Metering Inventory, as commissioned; a `device` of None is a hub.
+
+        A store that outlives the process knows the device already: its status stays, the rest is the lab
+        file's.
+        """
         parties = self._parties(device)
         duties = {} if device is None else METERING_ROLES
-        self.inventory.add(
-            InventoryDevice(
-                device_id=eui64,
-                device_type=profile.device_type,
-                hub=hub,
-                gbcs_version=profile.gbcs_version,
-                responsible=tuple(
-                    Responsibility(role=duty, party=parties[role])
-                    for role, duty in duties.items()
-                    if role in parties
-                ),
-                known_parties=tuple(
-                    party for party in parties.values() if anchors.role_of(party) is not None
-                ),
-            )
+        known = self.inventory.find(eui64)
+        entry = InventoryDevice(
+            device_id=eui64,
+            device_type=profile.device_type,
+            hub=hub,
+            status=DeviceStatus.COMMISSIONED if known is None else known.status,
+            gbcs_version=profile.gbcs_version,
+            responsible=tuple(
+                Responsibility(role=duty, party=parties[role])
+                for role, duty in duties.items()
+                if role in parties
+            ),
+            known_parties=tuple(party for party in parties.values() if anchors.role_of(party) is not None),
         )
+        if known is None:
+            self.inventory.add(entry)
+        else:
+            self.inventory.update(entry)
