@@ -149,3 +149,9 @@ def test_expectations_read_as_words() -> None:
     assert expectation("within", [1, 2]) == "1 to 2"
     assert expectation("one_of", ["a", "b"]) == 'one of ["a", "b"]'
     assert [display(value) for value in (None, True, "", {"a": 1})] == ["nothing", "yes", '""', '{"a": 1}']
+
+
+def test_members_stand_in_the_order_in_which_they_are_read_again() -> None:
+    recorded = to_plain({"b": Pair(left=b"\x01", right={"z": 1, "a": 2}), "a": 1})
+    assert display(recorded) == display(json.loads(canonical_json(recorded)))
+    assert display(recorded) == '{"a": 1, "b": {"left": "01", "right": {"a": 2, "z": 1}}}'

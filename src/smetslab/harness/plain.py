@@ -49,7 +49,9 @@ def parse_utc(text: str) -> datetime:
 def to_plain(value: object, depth: int = 0) -> Plain:
     """`value` as JSON holds it: bytes in upper-case hex, times as UTC text, enumerations by name.
 
-    TypeError for what has no such form, so that nothing is recorded as a meaningless representation.
+    Members stand in the order of their names, as in the evidence, so that a value reads the same whether it
+    was just recorded or is read again. TypeError for what has no such form, so that nothing is recorded as
+    a meaningless representation.
     """
     if depth > MAX_DEPTH:
         raise TypeError(f"a value nested deeper than {MAX_DEPTH} levels")
@@ -58,15 +60,21 @@ def to_plain(value: object, depth: int = 0) -> Plain:
             return form(value)
     match value:
         case Mapping():
-            return {_key(key): to_plain(item, depth + 1) for key, item in value.items()}
+            return _sorted({_key(key): to_plain(item, depth + 1) for key, item in value.items()})
         case list() | tuple():
             return [to_plain(item, depth + 1) for item in value]
         case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return {
-                field.name: to_plain(getattr(value, field.name), depth + 1)
-                for field in dataclasses.fields(value)
-            }
+            return _sorted(
+                {
+                    field.name: to_plain(getattr(value, field.name), depth + 1)
+                    for field in dataclasses.fields(value)
+                }
+            )
     raise TypeError(f"{type(value).__name__} has no plain form to record")
+
+
+def _sorted(members: dict[str, Plain]) -> Plain:
+    return dict(sorted(members.items()))
 
 
 def _number(value: float) -> float:

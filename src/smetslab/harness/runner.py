@@ -324,7 +324,7 @@ class _Stage:
                 source=observation.source,
                 target=observation.target,
                 data=observation.data.hex().upper(),
-                detail=dict(observation.detail),
+                detail=dict(sorted(observation.detail.items())),
                 meaning=meaning,
             )
         )

@@ -18,9 +18,10 @@ from smetslab.dcc.service_user import ServiceUser
 from smetslab.devices.chf import CommunicationsHub
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
 from smetslab.devices.esme import Esme, known_state
+from smetslab.devices.esme_settings import read_settings
 from smetslab.devices.profile import DeviceProfile
 from smetslab.devices.quirks import known_quirks
-from smetslab.errors import UsageError
+from smetslab.errors import CertificateError, UsageError
 from smetslab.gbcs.codes import CellUsage, DeviceType, KeyUsage, RemotePartyRole
 from smetslab.han import DirectMedium
 from smetslab.ids import Eui64
@@ -114,8 +115,35 @@ def lab_files(config: LabConfig) -> dict[str, bytes]:
         members: list[HubConfig | DeviceConfig] = [premises.hub, *premises.devices]
         for device in members:
             profile = lab_profile(config, device)
-            files[f"profiles/{profile.name}.json"] = (profile.model_dump_json(indent=2) + "\n").encode()
+            name = device.name if isinstance(device, DeviceConfig) else "hub"
+            text = profile.model_dump_json(indent=2) + "\n"
+            files[f"profiles/{premises.name}.{name}.json"] = text.encode()
     return files
+
+
+def check_lab(config: LabConfig, keystore: KeyRing) -> None:
+    """Raises UsageError when a lab could not be brought up: what is wrong with which device or party."""
+    for party in config.parties:
+        for usage, cell_usage in CREDENTIALS[party.role]:
+            try:
+                keystore.private_key(party.eui64, usage, cell_usage)
+            except CertificateError as error:
+                raise UsageError(
+                    f"party {party.name}: {error}", hint="give it a key in the key store"
+                ) from error
+    for premises in config.premises:
+        for device in premises.devices:
+            profile = lab_profile(config, device)
+            _must_be_virtual(device, profile)
+            read_settings(profile)
+
+
+def _must_be_virtual(device: DeviceConfig, profile: DeviceProfile) -> None:
+    if profile.device_type is not DeviceType.ESME:
+        raise UsageError(
+            f"device {device.name}: no virtual {profile.device_type.name} yet",
+            hint="a premises can have a hub and ESMEs",
+        )
 
 
 def _members(premises: PremisesConfig) -> tuple[Eui64, ...]:
@@ -254,11 +282,7 @@ class Lab:
         self.hubs[hub_id] = await stack.enter_async_context(hub)
         for device in premises.devices:
             profile = lab_profile(config, device)
-            if profile.device_type is not DeviceType.ESME:
-                raise UsageError(
-                    f"device {device.name}: no virtual {profile.device_type.name} yet",
-                    hint="a premises can have a hub and ESMEs",
-                )
+            _must_be_virtual(device, profile)
             anchors = TrustAnchorStore.for_device(DeviceType.ESME, self.keystore, self._parties(device))
             self.devices[device.eui64] = await stack.enter_async_context(
                 Esme(

@@ -29,7 +29,6 @@ PARTY_ROLES: Final[Mapping[str, RemotePartyRole]] = {
 _Seconds = Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)]
 _Probability = Annotated[float, Field(ge=0, lt=1)]
 _Name = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]*$", max_length=40)]
-_Mpan = Annotated[str, Field(pattern=r"^\d{13}$")]
 _HINT = "print the schema of lab files with `smetslab.lab.config.lab_schema()`"
 
 
@@ -67,8 +66,6 @@ class HanConfig(Declaration):
     latency_s: _Seconds = 0.02
     jitter_s: _Seconds = 0.01
     loss_probability: _Probability = 0.0
-    max_transfer_octets: Annotated[int, Field(ge=200, le=65535)] = 1500
-    """Longest message of a tunnel. 1500 is the rule (GBCS 10.2.2); more stands in for block transfer."""
 
 
 class ToleranceConfig(Declaration):
@@ -80,7 +77,7 @@ class ToleranceConfig(Declaration):
 
 
 class KeyConfig(Declaration):
-    """Whose keys the remote parties use. Devices always have keys of the lab's own authority."""
+    """Whose keys are used. What the key store does not hold for a device, the lab's own authority makes."""
 
     authority: Literal["own", "keystore"] = "own"
     keystore: str | None = None
@@ -116,11 +113,8 @@ class DeviceConfig(Declaration):
     name: _Name
     profile: Annotated[str, Field(min_length=1)]
     eui64: Eui64Text
-    mpan_import: _Mpan | None = None
-    mpan_secondary: _Mpan | None = None
-    mpan_export: _Mpan | None = None
     load_seed: Annotated[int, Field(ge=0)] | None = None
-    """Seed of the load profile; without one the lab's seed and the device's identifier decide."""
+    """Seed of the device's own chance, its load profile above all; by default the run's seed decides."""
     supplier: _Name | None = None
     """The party that is the device's supplier; without one the first of that role."""
     state: dict[str, StateValue] = Field(default_factory=dict)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -164,6 +166,33 @@ def test_a_place_that_cannot_be_written_is_a_usage_error(toy: ModuleType, tmp_pa
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot write evidence"):
         toy.write_pack(tmp_path / "file" / "pack", cases=("TOY-READ",))
+
+
+class _FullDisk(io.BytesIO):
+    def write(self, _data: object) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_full_disk_is_one_clear_error_and_leaves_nothing(toy: ModuleType, tmp_path: Path) -> None:
+    suite, setup = toy.suite("TOY-READ"), toy.setup()
+    contents = PackContents(suite=suite, cases=suite.cases, seed=7)
+    with (
+        pytest.raises(UsageError, match="cannot write evidence to .*: No space left on device"),
+        PackWriter(tmp_path / "pack", contents) as writer,
+    ):
+        assert writer._stream is not None
+        writer._stream.close()
+        writer._stream = _FullDisk()
+        run_suite(suite, setup, 7, listeners=[writer])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_in_nobodys_way(toy: ModuleType, tmp_path: Path) -> None:
+    left = tmp_path / f".pack.{os.getpid()}.partial"
+    left.mkdir()
+    (left / "evidence.jsonl").write_text("half a rec")
+    toy.write_pack(tmp_path / "pack", cases=("TOY-READ",))
+    assert [place.name for place in tmp_path.iterdir()] == ["pack"]
 
 
 def test_what_came_into_the_place_meanwhile_is_not_overwritten(toy: ModuleType, tmp_path: Path) -> None:

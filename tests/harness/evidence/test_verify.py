@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -12,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from smetslab.crypto import PrivateKey
+from smetslab.crypto import PrivateKey, sha256
 from smetslab.errors import CertificateError, UsageError
-from smetslab.harness.evidence.manifest import EVIDENCE, MANIFEST, REPORT_JSON, SIGNATURE
+from smetslab.harness.evidence.manifest import EVIDENCE, MANIFEST, REPORT_JSON, SIGNATURE, Manifest
 from smetslab.harness.evidence.sign import sign_manifest
 from smetslab.harness.evidence.verify import Verification, verify_pack
 from smetslab.pki.authority import Authority
@@ -274,6 +275,89 @@ def test_a_report_that_tells_another_story_is_found(
         "report.json: case TOY-COUNTER-equal is reported as pass, its records say fail",
         "report.json: says pass of the run, its records say fail",
     ]
+
+
+def resigned(pack: Path, toy: ModuleType, change: Callable[[Body], None] = lambda manifest: None) -> Path:
+    """The pack with a manifest that fits its files, changed and signed by the laboratory itself."""
+    manifest = json.loads((pack / MANIFEST).read_bytes())
+    for name, entry in manifest["files"].items():
+        content = (pack / name).read_bytes()
+        entry.update(sha256=sha256(content).hex(), octets=len(content))
+    change(manifest)
+    data = Manifest.from_bytes(json.dumps(manifest).encode()).to_bytes()
+    (pack / MANIFEST).write_bytes(data)
+    identity = toy.LABORATORY
+    (pack / SIGNATURE).write_bytes(sign_manifest(data, identity.private_key, identity.certificate))
+    return pack
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("report.html", b"toy", b"joy"),
+        ("junit.xml", b'failures="2"', b'failures="0"'),
+        ("report.json", b'"title": "Toy suite"', b'"title": "Joy suite"'),
+    ],
+)
+def test_a_signed_report_is_made_again_from_the_records(
+    pack: Path, toy: ModuleType, verify: Verify, name: str, old: bytes, new: bytes
+) -> None:
+    (pack / name).write_bytes((pack / name).read_bytes().replace(old, new, 1))
+    assert problems(verify(resigned(pack, toy))) == [f"{name}: says something else than the records"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda manifest: manifest.update(seed=8), "seed: says 8, the records say 7"),
+        (lambda manifest: manifest.update(not_run=0), "number of cases not run: says 0, the records say 1"),
+        (lambda manifest: manifest["suite"].update(version=9), "suite version: says 9, the records say 3"),
+        (lambda manifest: manifest.update(counts={"pass": 5}), "counts: says {'pass': 5}, the records say"),
+    ],
+)
+def test_a_signed_manifest_that_tells_of_another_run_is_found(
+    pack: Path, toy: ModuleType, verify: Verify, change: Callable[[Body], None], said: str
+) -> None:
+    [problem] = problems(verify(resigned(pack, toy, change)))
+    assert problem.startswith(f"manifest.json: {said}")
+
+
+def test_another_version_of_the_tool_does_not_have_to_write_the_same_pages(
+    pack: Path, toy: ModuleType, verify: Verify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pack / "report.html").write_bytes(b"<p>as it was written then</p>")
+    monkeypatch.setattr("smetslab.__version__", "9.9.9")
+    assert verify(resigned(pack, toy)).problems == ()
+
+
+# Archives ---------------------------------------------------------------------------------------------
+
+
+def archive(pack: Path, file: Path, folder: str, *more: tuple[str, bytes]) -> Path:
+    with zipfile.ZipFile(file, "w") as made:
+        for name, content in more:
+            made.writestr(name, content)
+        for place in sorted(pack.rglob("*")):
+            if place.is_file():
+                made.write(place, folder + place.relative_to(pack).as_posix())
+    return file
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize(
+    ("folder", "more", "said"),
+    [
+        ("pack/", "report.html", "../report.html: added: the manifest does not know it"),
+        ("a/pack/", "a/junit.xml", "../../a/junit.xml: added: the manifest does not know it"),
+        ("", "report.html", "report.html: added: the archive holds it more than once"),
+        ("", "../report.html", "../report.html: added: the manifest does not know it"),
+    ],
+)
+def test_what_an_archive_holds_besides_the_pack_is_named(
+    pack: Path, tmp_path: Path, verify: Verify, folder: str, more: str, said: str
+) -> None:
+    found = verify(archive(pack, tmp_path / "pack.zip", folder, (more, b"<p>all is well</p>")))
+    assert problems(found) == [said]
 
 
 # Not a pack -------------------------------------------------------------------------------------------

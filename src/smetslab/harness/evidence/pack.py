@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -113,7 +113,7 @@ class PackContents:
             selection=selection,
             equipment=self.equipment,
             capabilities={name: self.capabilities.declared.get(name) for name in names},
-            inputs=tuple(self.inputs),
+            inputs=tuple(sorted(self.inputs)),
             waivers=waivers,
         )
 
@@ -139,6 +139,8 @@ class PackWriter(AbstractContextManager["PackWriter"]):
     def __enter__(self) -> PackWriter:
         inputs = {Path(INPUTS, _inside(name)): content for name, content in self._contents.inputs.items()}
         try:
+            if self._partial.is_dir():
+                shutil.rmtree(self._partial)  # left by a process of this number that was killed
             self._partial.mkdir(parents=True)
             for name, content in inputs.items():
                 place = self._partial / name
@@ -154,7 +156,10 @@ class PackWriter(AbstractContextManager["PackWriter"]):
         """Add one record to the chain."""
         if self._stream is None:
             raise LocalProtocolError("a record outside the time of its evidence pack")
-        self._stream.write(self._chain.append(record.model_dump(mode="json")))
+        try:
+            self._stream.write(self._chain.append(record.model_dump(mode="json")))
+        except OSError as error:
+            raise self._unwritable(error) from error
         if isinstance(record, CaseEnded):
             self._checkpoints.append(
                 Checkpoint(case=record.case, sequence=self._chain.count - 1, hash=self._chain.root)
@@ -172,7 +177,10 @@ class PackWriter(AbstractContextManager["PackWriter"]):
         """Write the reports, the manifest and its signature, and give the pack its name."""
         if self._stream is None:
             raise LocalProtocolError("an evidence pack is finished once, inside its block")
-        self._stream.close()
+        try:
+            self._stream.close()
+        except OSError as error:
+            raise self._unwritable(error) from error
         self._stream = None
         header = self._contents.header()
         report = build_report(header, result.records)
@@ -210,7 +218,10 @@ class PackWriter(AbstractContextManager["PackWriter"]):
         return WrittenPack(path=self._destination, manifest=manifest, report=report)
 
     def _write(self, name: str, content: bytes) -> None:
-        (self._partial / name).write_bytes(content)
+        try:
+            (self._partial / name).write_bytes(content)
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def _name(self) -> None:
         """The rename that makes the pack visible. An empty folder may stand in its place, nothing else."""
@@ -227,7 +238,8 @@ class PackWriter(AbstractContextManager["PackWriter"]):
 
     def _discard(self) -> None:
         if self._stream is not None:
-            self._stream.close()
+            with suppress(OSError):  # on a full disk the last octets cannot be written, nor need they be
+                self._stream.close()
             self._stream = None
         if self._partial.is_dir():
             shutil.rmtree(self._partial)

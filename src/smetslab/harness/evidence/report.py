@@ -13,7 +13,14 @@ from typing import Final, Literal, cast
 from pydantic import BaseModel, ConfigDict
 
 from smetslab.harness.equipment import Equipment
-from smetslab.harness.evidence.manifest import SelectionEntry, SuiteReference, WaiverEntry, pretty_json
+from smetslab.harness.evidence.manifest import (
+    INPUTS,
+    Manifest,
+    SelectionEntry,
+    SuiteReference,
+    WaiverEntry,
+    pretty_json,
+)
 from smetslab.harness.obligations import OBLIGATIONS
 from smetslab.harness.plain import display, expectation
 from smetslab.harness.records import (
@@ -160,6 +167,24 @@ class RunHeader(_Part):
     capabilities: dict[str, bool | None]
     inputs: tuple[str, ...]
     waivers: tuple[WaiverEntry, ...]
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> RunHeader:
+        """The header of the run that `manifest` tells of."""
+        prefix = f"{INPUTS}/"
+        return cls(
+            run_id=manifest.run_id,
+            tool_version=manifest.tool.version,
+            suite=manifest.suite,
+            seed=manifest.seed,
+            selection=manifest.selection,
+            equipment=manifest.equipment,
+            capabilities=manifest.capabilities,
+            inputs=tuple(
+                sorted(name.removeprefix(prefix) for name in manifest.files if name.startswith(prefix))
+            ),
+            waivers=manifest.waivers,
+        )
 
 
 def by_case(records: Sequence[Record]) -> dict[str, list[tuple[int, Record]]]:

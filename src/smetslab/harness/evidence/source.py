@@ -18,7 +18,9 @@ MAX_FILE_BYTES: Final = 512 * 1024 * 1024
 class PackFiles(Protocol):
     """The files of a pack by their name with forward slashes."""
 
-    def names(self) -> list[str]: ...
+    def names(self) -> list[str]:
+        """Sorted. An archive may hold a name more than once."""
+        ...
 
     def read(self, name: str) -> bytes:
         """KeyError when there is no such file."""
@@ -54,9 +56,13 @@ class _Archive:
         self._prefix = shallowest.removesuffix(MANIFEST)
 
     def names(self) -> list[str]:
-        return sorted(
-            name.removeprefix(self._prefix) for name in self._archive.namelist() if not name.endswith("/")
-        )
+        return sorted(self._shown(name) for name in self._archive.namelist() if not name.endswith("/"))
+
+    def _shown(self, name: str) -> str:
+        """What stands beside the folder of the pack must not be taken for a file of the pack."""
+        if name.startswith(self._prefix):
+            return name.removeprefix(self._prefix)
+        return "../" * self._prefix.count("/") + name
 
     def read(self, name: str) -> bytes:
         info = self._archive.getinfo(self._prefix + name)

@@ -1,12 +1,14 @@
 """Checking an evidence pack offline, with nothing but the pack and the certificates one trusts.
 
-Six questions: did the signer sign this manifest; do I trust the signer; is every file there, unaltered and no
-other; does the chain of records hold; does each recorded message mean what the record says; does each verdict
-follow from its checks. Every problem names its place.
+Seven questions: did the signer sign this manifest; do I trust the signer; is every file there, unaltered and
+no other; does the chain of records hold; does each recorded message mean what the record says; does each
+verdict follow from its checks; do manifest and reports say what the records say. Every problem names its
+place. A `report.pdf` is not made again: it is what was signed, and no more is said of it.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +21,23 @@ from smetslab.crypto import sha256
 from smetslab.errors import CodecError
 from smetslab.harness.decoding import Decoders
 from smetslab.harness.evidence.chain import Break, Link, read_chain
-from smetslab.harness.evidence.manifest import EVIDENCE, MANIFEST, REPORT_JSON, SIGNATURE, Manifest
+from smetslab.harness.evidence.html import render_html
+from smetslab.harness.evidence.junit import render_junit
+from smetslab.harness.evidence.manifest import (
+    EVIDENCE,
+    JUNIT,
+    MANIFEST,
+    REPORT_HTML,
+    REPORT_JSON,
+    SIGNATURE,
+    Manifest,
+)
 from smetslab.harness.evidence.recheck import recheck
-from smetslab.harness.evidence.report import Report
+from smetslab.harness.evidence.report import Report, RunHeader, build_report
 from smetslab.harness.evidence.sign import DetachedSignature, fingerprint
 from smetslab.harness.evidence.source import PackFiles, open_pack
 from smetslab.harness.plain import canonical_json
-from smetslab.harness.records import RECORDS, Record
+from smetslab.harness.records import RECORDS, Record, RunEnded, RunStarted
 from smetslab.harness.verdict import Verdict, worst
 from smetslab.pki import Certificate
 
@@ -117,8 +129,12 @@ def _verify(path: Path, files: PackFiles, trusted: Sequence[Certificate], decode
             + (f"; {differing} messages are described differently" if differing else "")
         )
     summary = _content(files, REPORT_JSON)
-    if manifest is not None and summary is not None and complete:
-        problems += _check_summary(summary, manifest, findings.verdicts)
+    if manifest is not None and complete:
+        problems += _check_manifest(manifest, [record for _, record in records])
+        if summary is not None:
+            problems += _check_summary(summary, manifest, findings.verdicts)
+        if same_tool and not problems:
+            problems += _check_pages(files, manifest, [record for _, record in records], decoders)
     return Verification(
         path=path,
         manifest=manifest,
@@ -211,9 +227,11 @@ def _check_files(files: PackFiles, names: Sequence[str], manifest: Manifest) -> 
                 "" if len(content) == entry.octets else f" ({len(content)} octets instead of {entry.octets})"
             )
             yield Problem(place=name, what=f"altered{size}")
-    for name in names:
+    for name, times in Counter(names).items():
         if name not in manifest.files and name not in (MANIFEST, SIGNATURE):
             yield Problem(place=name, what="added: the manifest does not know it")
+        elif times > 1:
+            yield Problem(place=name, what="added: the archive holds it more than once")
 
 
 def _split(entries: Iterator[Link | Break]) -> tuple[list[Link], list[Break]]:
@@ -282,6 +300,47 @@ def _typed(links: Sequence[Link]) -> tuple[list[tuple[int, Record]], list[Proble
                 )
             )
     return records, problems
+
+
+def _check_manifest(manifest: Manifest, records: Sequence[Record]) -> Iterator[Problem]:
+    """What the manifest says of the run is what the first and the last record say."""
+    match records:
+        case [RunStarted() as start, *_, RunEnded() as end]:
+            pass
+        case _:
+            return  # named already
+    pairs = (
+        ("suite", manifest.suite.name, start.suite),
+        ("suite title", manifest.suite.title, start.suite_title),
+        ("suite version", manifest.suite.version, start.suite_version),
+        ("tool version", manifest.tool.version, start.tool_version),
+        ("seed", manifest.seed, start.seed),
+        ("counts", manifest.counts, end.counts),
+        ("number of cases not run", manifest.not_run, end.not_run),
+    )
+    for what, claimed, recorded in pairs:
+        if claimed != recorded:
+            yield Problem(place=MANIFEST, what=f"{what}: says {claimed}, the records say {recorded}")
+
+
+def _check_pages(
+    files: PackFiles, manifest: Manifest, records: Sequence[Record], decoders: Decoders
+) -> Iterator[Problem]:
+    """The reports, made again from the records: only the tool that wrote them writes the same octets."""
+    try:
+        report = build_report(RunHeader.of(manifest), records)
+        pages = {
+            REPORT_JSON: report.to_bytes(),
+            JUNIT: render_junit(report),
+            REPORT_HTML: render_html(report, records, decoders),
+        }
+    except (KeyError, ValueError) as error:
+        # An obligation that nobody knows, a time that is none: no run of this laboratory records such.
+        yield Problem(place=EVIDENCE, what=f"no report can be made of it: {error}")
+        return
+    for name, page in pages.items():
+        if _content(files, name) != page:
+            yield Problem(place=name, what="says something else than the records")
 
 
 def _check_summary(data: bytes, manifest: Manifest, verdicts: dict[str, str]) -> Iterator[Problem]:

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from smetslab.clock import Clock
 from smetslab.crypto import PrivateKey
 from smetslab.dcc.service_user import ServiceResponse, ServiceUser
-from smetslab.devices.esme import Esme
-from smetslab.errors import GbcsDecodeError, SecurityError
-from smetslab.gbcs.codes import CellUsage, Cra, KeyUsage
+from smetslab.errors import GbcsDecodeError, SecurityError, UsageError
+from smetslab.gbcs.codes import CellUsage, Cra, KeyUsage, RemotePartyRole
 from smetslab.gbcs.gbt import is_block
 from smetslab.gbcs.message import Message, OtherInformation, decode_message, encode_message
 from smetslab.gbcs.security import verify_mac, verify_signature, with_mac, with_signature
@@ -34,11 +33,6 @@ from smetslab.pki import KeyRing
 from smetslab.rng import RootSeed
 from smetslab.trace import Observation, Trace, where
 
-ANSWER_LIMIT_S = 30.0
-"""How long an answer may take. Section F names no time; this is the laboratory's setting for on-demand
-requests.
-"""
-
 SILENCE_S = 60.0
 """How long a case listens before it calls a device silent."""
 
@@ -46,18 +40,55 @@ FIRST_COUNTER = 1000
 UTRN_FIRST_COUNTER = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who plays what: the names of parties in the lab file."""
+
+    supplier: str
+    second_supplier: str
+    network_operator: str
+
+    @classmethod
+    def of(cls, config: LabConfig) -> Cast:
+        """The meter's supplier, another one, a network operator. Raises UsageError when one is missing."""
+        premises = config.premises[0]
+        if not premises.devices:
+            raise UsageError(f"premises {premises.name}: no device to test", hint="give it an ESME")
+
+        def party(role: RemotePartyRole, what: str, *, but: str = "", first: str | None = None) -> str:
+            names = [p.name for p in config.parties if p.role is role and p.name != but]
+            if first in names:
+                return str(first)
+            if not names:
+                raise UsageError(
+                    f"the suite needs {what}", hint=f"add a party of the role {role.name.lower()}"
+                )
+            return names[0]
+
+        supplier = party(RemotePartyRole.SUPPLIER, "a supplier", first=premises.devices[0].supplier)
+        return cls(
+            supplier=supplier,
+            second_supplier=party(
+                RemotePartyRole.SUPPLIER, "a second supplier, unknown to the meter", but=supplier
+            ),
+            network_operator=party(RemotePartyRole.NETWORK_OPERATOR, "a network operator"),
+        )
+
+
 class SmokeBench:
-    """What a case of the suite is given."""
+    """What a case of the suite is given. The first device of the first premises is the one under test."""
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         premises = lab.config.premises[0]
         self.hub = premises.hub.eui64
-        self.esme = next(d.eui64 for d in premises.devices if isinstance(lab.devices[d.eui64], Esme))
+        self.esme = premises.devices[0].eui64
         self.meter = lab.devices[self.esme]
-        self.supplier = lab.users["supplier"]
-        self.second_supplier = lab.users["second-supplier"]
-        self.network_operator = lab.users["network-operator"]
+        cast = Cast.of(lab.config)
+        self.supplier = lab.users[cast.supplier]
+        self.second_supplier = lab.users[cast.second_supplier]
+        self.network_operator = lab.users[cast.network_operator]
+        self.tolerances = lab.config.tolerances
         self._counter = FIRST_COUNTER
         self._utrn_counter = UTRN_FIRST_COUNTER
 
@@ -115,7 +146,7 @@ class SmokeBench:
         check(
             "the response arrives in time",
             (self.clock.now() - started).total_seconds(),
-            at_most=ANSWER_LIMIT_S,
+            at_most=self.tolerances.response_s,
             of=proof,
         )
         if response.message is not None:
@@ -257,10 +288,13 @@ class SmokeBench:
         secret = self.lab.secret(message.business_target_id, device)
         return "verified" if verify_mac(message, secret) else "MAC does not verify"
 
-    async def alert(self, code: str, *, since: int, limit_s: float = ANSWER_LIMIT_S) -> Observation:
-        """Wait for the next alert of the ESME with this code. Raises TimeoutError."""
+    async def alert(self, code: str, *, since: int, limit_s: float | None = None) -> Observation:
+        """Wait for the next alert of the ESME with this code, as long as the lab file allows. Raises
+        TimeoutError.
+        """
         found = where(layer="device", event="AlertSent", source=str(self.esme), code=code)
-        return await self.trace.wait_for(found, limit_s, since=since)
+        limit = self.tolerances.alert_s if limit_s is None else limit_s
+        return await self.trace.wait_for(found, limit, since=since)
 
     def check_alert(self, observation: Observation) -> Parameters:
         """Protection and structure of an alert."""

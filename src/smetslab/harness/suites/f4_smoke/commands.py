@@ -182,7 +182,8 @@ async def set_clock(bench: SmokeBench) -> None:
         response = await bench.request("8.1.1", {"CurrentDateTime": bench.now_text(), "TolerancePeriod": 60})
         reported = parse_time(response.parameters.get("device_time"))
         check("status", response.parameters.get("device_time_status"), equals="reliable", spec="GBCS 9.1")
-        check("the meter's time is right to 10 s", abs((reported - now).total_seconds()), at_most=10)
+        error_s = abs((reported - now).total_seconds())
+        check("the meter's time is right", error_s, at_most=bench.tolerances.clock_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

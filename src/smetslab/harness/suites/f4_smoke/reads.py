@@ -99,7 +99,10 @@ async def hub_firmware_version(bench: SmokeBench) -> None:
             return
         other = message.other_information
         check(
-            "the broker is the recipient", message.business_target_id, equals=bench.lab.dcc.broker.identity, of=proof
+            "the broker is the recipient",
+            message.business_target_id,
+            equals=bench.lab.dcc.broker.identity,
+            of=proof,
         )
         check(
             "the supplier is named as supplementary remote party",

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import reduce
 from itertools import chain
+from operator import and_
 from pathlib import Path
+from typing import Literal
 
+from smetslab.errors import UsageError
 from smetslab.gbcs.usecases import USE_CASES
 from smetslab.harness.case import AnyCase, Case
-from smetslab.harness.conditions import Capabilities
+from smetslab.harness.conditions import Capabilities, has
 from smetslab.harness.equipment import CertificateSummary, Equipment
 from smetslab.harness.suite import BenchSetup, SuiteDefinition
 from smetslab.harness.suites.f4_smoke import commands, future, reads, security
-from smetslab.harness.suites.f4_smoke.bench import SmokeBench, smoke_bench
-from smetslab.lab.build import lab_files, lab_keystore, lab_profile
-from smetslab.lab.config import LabConfig, load_lab
+from smetslab.harness.suites.f4_smoke.bench import Cast, SmokeBench, smoke_bench
+from smetslab.lab.build import check_lab, lab_files, lab_keystore, lab_profile
+from smetslab.lab.config import DeviceConfig, HubConfig, LabConfig, load_lab
 
 
 def _declared(module: object) -> list[AnyCase]:
     """The cases that a module declares, single ones and families, in its order."""
     values = vars(module).values()
     groups = [(v,) if isinstance(v, Case) else v for v in values if isinstance(v, (Case, tuple))]
-    return [entry for entry in chain.from_iterable(groups) if isinstance(entry, Case)]
+    return [_stated(entry) for entry in chain.from_iterable(groups) if isinstance(entry, Case)]
+
+
+def _stated(entry: AnyCase) -> AnyCase:
+    """The case, applying when the meter's profile states every use case that it is about."""
+    stated = [has(name) for name in entry.use_cases if not USE_CASES[name].is_alert]
+    return replace(entry, applies_when=reduce(and_, stated, entry.applies_when))
 
 
 CASES: tuple[AnyCase, ...] = tuple(
@@ -31,9 +42,16 @@ CASES: tuple[AnyCase, ...] = tuple(
 def prepare(lab_file: Path | None) -> BenchSetup[SmokeBench]:
     """Read the lab file (None: the built-in lab) and make what all cases share. Raises UsageError."""
     config = load_lab(lab_file)
+    if config.time.mode != "virtual":
+        raise UsageError(
+            "a suite runs on virtual time", hint='set mode = "virtual" under [time] in the lab file'
+        )
+    Cast.of(config)
     keystore = lab_keystore(config)
+    check_lab(config, keystore)
     return BenchSetup(
         bench=lambda seed: smoke_bench(config, keystore, seed),
+        seed=config.seed,
         inputs=lab_files(config),
         capabilities=_capabilities(config),
         equipment=_equipment(config),
@@ -58,13 +76,17 @@ def _capabilities(config: LabConfig) -> Capabilities:
 
 def _equipment(config: LabConfig) -> tuple[Equipment, ...]:
     premises = config.premises[0]
-    rows = [("hub", "hub", premises.hub)] + [("dut", device.name, device) for device in premises.devices]
+    members: list[tuple[Literal["dut", "hub", "companion"], str, HubConfig | DeviceConfig]] = [
+        ("hub", "hub", premises.hub),
+        ("dut", premises.devices[0].name, premises.devices[0]),
+        *(("companion", device.name, device) for device in premises.devices[1:]),
+    ]
     entries: list[Equipment] = []
-    for role, name, configured in rows:
+    for role, name, configured in members:
         profile = lab_profile(config, configured)
         entries.append(
             Equipment(
-                role="hub" if role == "hub" else "dut",
+                role=role,
                 name=name,
                 type=profile.device_type.name,
                 realisation="simulated",
