@@ -41,7 +41,7 @@ def test_sound_data_set_holds(folder: Path) -> None:
     }
     assert found == {
         "alert": ("0x7FFF", "alert", "absent", "verified", None, True, False),
-        "between/devices": ("0x7FFE", "command", "verified", "absent", None, True, False),
+        "between/devices": ("0x7FFE", "command", "verified", "absent", None, False, False),
         "close/command": ("ECS42", "command", "verified", "verified", None, False, True),
         "close/pre-command": ("ECS42", "pre-command", "absent", "absent", None, False, True),
         "read/command": ("ECS17b", "command", "verified", "absent", None, False, True),

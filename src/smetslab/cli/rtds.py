@@ -116,8 +116,8 @@ def _table(summary: Summary) -> Table:
     )
     rows = [
         ("messages", summary.messages, kinds),
-        ("decoded", summary.decoded, f"{summary.opaque} with content of a kind that stays opaque"),
-        ("named parameters", summary.named, "of declared use cases"),
+        ("decoded", summary.decoded, f"{summary.opaque} with content that stays opaque"),
+        ("named parameters", summary.named, f"{summary.generic_names} names that say nothing but a number"),
         ("written again identically", summary.reencoded_identical, ""),
     ]
     for name, counts in (("MACs verified", summary.mac), ("signatures verified", summary.signature)):

@@ -26,6 +26,8 @@ from smetslab.harness.verdict import Verdict, Waiver, load_waivers
 from smetslab.pki import laboratory_key, user_data_folder
 
 DEFAULT_SUITE = "f4-smoke"
+MAX_SEED = 2**63 - 1
+"""As in a lab file."""
 _SHOWN_REASONS = 8
 _SHOWN_NAMES = 6
 
@@ -50,7 +52,8 @@ def run(
         Path | None, typer.Option(metavar="FILE", help="Lab file; by default the suite's own lab.")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(metavar="N", help="Same seed, same run. By default the lab file's.")
+        int | None,
+        typer.Option(metavar="N", min=0, max=MAX_SEED, help="Same seed, same run. By default the lab file's."),
     ] = None,
     out: Annotated[
         Path | None,

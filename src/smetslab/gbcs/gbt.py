@@ -218,14 +218,17 @@ class _Incoming:
     octets: int
     deadline: float
     last: int | None = None
+    contiguous: int = 0
+    """The highest number up to which nothing is missing."""
 
-    @property
-    def contiguous(self) -> int:
-        """The highest number up to which nothing is missing."""
-        number = 0
-        while number + 1 in self.parts:
-            number += 1
-        return number
+    def keep(self, block: Block) -> None:
+        self.parts[block.number] = block.data
+        self.octets += len(block.data)
+        if block.last:
+            self.last = block.number
+        # Never counted from the start again: a message may come in tens of thousands of blocks.
+        while self.contiguous + 1 in self.parts:
+            self.contiguous += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,10 +332,7 @@ class BlockTransfer:
         beyond = incoming.last is not None and block.number > incoming.last
         too_long = incoming.octets + len(block.data) > MAX_MESSAGE_BYTES
         if block.number > 0 and block.number not in incoming.parts and not beyond and not too_long:
-            incoming.parts[block.number] = block.data
-            incoming.octets += len(block.data)
-            if block.last:
-                incoming.last = block.number
+            incoming.keep(block)
         contiguous = incoming.contiguous
         replies = () if block.streaming else (self._acknowledgement(block, contiguous),)
         if incoming.last is None or contiguous < incoming.last:

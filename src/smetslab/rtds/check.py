@@ -6,7 +6,8 @@ hold, unless a key store is given. One row for each message, in the order of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, Literal
 
@@ -14,20 +15,23 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from smetslab.errors import CodecError, SecurityError, UsageError
 from smetslab.gbcs.describe import Kind, kind_of_message
-from smetslab.gbcs.dlms import axdr
-from smetslab.gbcs.dlms.apdu import AccessRequest, decode_apdu, is_dlms
-from smetslab.gbcs.dlms.protection import sealed_octets
-from smetslab.gbcs.message import Message, content_offset, decode_message, encode_message
+from smetslab.gbcs.generic import HEX, content_from_generic, content_to_generic
+from smetslab.gbcs.keys import CheckOutcome, opening_secret, sealed_parts
+from smetslab.gbcs.message import Message, decode_message, encode_message
 from smetslab.gbcs.notation import MAX_TEXT_BYTES, message_octets
-from smetslab.gbcs.report import Check
-from smetslab.gbcs.security import EncryptionContext
 from smetslab.gbcs.usecases import by_code, decode_content, encode_content, find
+from smetslab.gbcs.values import Value
 from smetslab.ids import format_message_code
 from smetslab.pki import KeyRing, load_keystore, load_pem_folder
 from smetslab.rtds.keys import MessageKeys
 
 MAX_FILES: Final = 100_000
 """Most files that one check reads. The whole published set has some 3,000."""
+
+_GENERIC = re.compile(
+    r"unknown_0x[0-9A-F]+|(field|item|member|element|parameter|value)[ _]?\d+", re.IGNORECASE
+)
+"""Names for what nobody has named."""
 
 
 class _Model(BaseModel):
@@ -40,13 +44,14 @@ class MessageRow(_Model):
     file: str
     use_case: str | None
     kind: Kind | None
-    decoded: bool = Field(description="framing, and DLMS content to typed values")
-    reencoded_identical: bool = Field(description="from those values, and from named parameters if declared")
-    opaque: bool = Field(description="content of a kind that nothing declared decodes")
-    mac: Check
-    signature: Check
+    decoded: bool = Field(description="framing, and content to named values or at least to typed ones")
+    reencoded_identical: bool = Field(description="from those values alone")
+    opaque: bool = Field(description="content of which only the octets can be shown")
+    mac: CheckOutcome
+    signature: CheckOutcome
     decrypted: bool | None = Field(description="null: nothing in it is known to be protected; false: no key")
     named: bool = Field(description="content decoded to the named parameters of a declared use case")
+    generic_names: int = Field(description="names in it that say nothing but a number")
     error: str | None
 
     @property
@@ -74,6 +79,7 @@ class Summary(_Model):
     reencoded_identical: int
     opaque: int
     named: int
+    generic_names: int
     commands: int
     pre_commands: int
     responses: int
@@ -165,6 +171,7 @@ def check_message(file: str, data: bytes, keys: MessageKeys) -> MessageRow:
         signature=keys.check_signature(message),
         decrypted=content.decrypted,
         named=content.named,
+        generic_names=content.generic_names,
         error=content.error,
     )
 
@@ -172,45 +179,68 @@ def check_message(file: str, data: bytes, keys: MessageKeys) -> MessageRow:
 class _Content(_Model):
     """What became of the content."""
 
-    decoded: bool = True
-    identical: bool = True
+    decoded: bool = False
+    identical: bool = False
     opaque: bool = False
     decrypted: bool | None = None
     named: bool = False
+    generic_names: int = 0
     error: str | None = None
 
 
 def _check_content(message: Message, keys: MessageKeys) -> _Content:
     use_case = find(message)
-    decoded, identical, decrypted = False, True, None
-    secret: bytes | None = None
+    if use_case is None:
+        return _without_declaration(message)
+    decrypted: bool | None = None
     try:
-        if is_dlms(message.content):
-            apdu = decode_apdu(message.content, base=content_offset(message))
-            identical = apdu.encode() == message.content
-            decoded = True
-            sealed = () if isinstance(apdu, AccessRequest) else sealed_octets(apdu, message)
-            for protected in sealed:
-                secret = keys.open(message, protected)
-                decrypted = secret is not None and decrypted is not False
-                identical = identical and (secret is None or _protects_again(message, protected, secret))
-        elif use_case is None:
-            return _Content(opaque=True)
-        if use_case is not None:
-            parameters = decode_content(use_case, message, secret)
-            decoded = True
-            identical = identical and encode_content(use_case, message, parameters, secret) == message.content
+        secret = opening_secret(message, keys.lookup)
+        decrypted = secret is not None if sealed_parts(message) else None
+        parameters = decode_content(use_case, message, secret)
+        identical = encode_content(use_case, message, parameters, secret) == message.content
     except (CodecError, SecurityError) as error:
-        failed = False if isinstance(error, SecurityError) else decrypted
-        return _Content(decoded=decoded, identical=decoded and identical, decrypted=failed, error=str(error))
-    return _Content(identical=identical, decrypted=decrypted, named=use_case is not None)
+        outcome = False if isinstance(error, SecurityError) else decrypted
+        return _without_declaration(message, decrypted=outcome, error=str(error))
+    return _Content(
+        decoded=True,
+        identical=identical,
+        decrypted=decrypted,
+        named=True,
+        generic_names=sum(map(_is_generic, _names(parameters))),
+    )
 
 
-def _protects_again(message: Message, protected: bytes, secret: bytes) -> bool:
-    """Decrypt, decode to typed values, write and encrypt them again: must give the same octets."""
-    context = EncryptionContext.of(message)
-    values = axdr.decode_data(context.decrypt(secret, protected), path="plaintext")
-    return context.encrypt(secret, axdr.encode_data(values)) == protected
+def _without_declaration(
+    message: Message, *, decrypted: bool | None = None, error: str | None = None
+) -> _Content:
+    """Content that no use case is declared for, or that is not of its shape: as far as its encoding tells."""
+    form = content_to_generic(message)
+    opaque = set(form) == {HEX}
+    understood = not opaque or error is None
+    return _Content(
+        decoded=understood,
+        identical=understood and content_from_generic(form, message) == message.content,
+        opaque=opaque,
+        decrypted=decrypted,
+        error=error,
+    )
+
+
+def _names(value: Value) -> Iterator[str]:
+    """Every name in named values, and every text: a text may be the name of something."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            yield from _names(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _names(inner)
+    elif isinstance(value, str):
+        yield value
+
+
+def _is_generic(name: str) -> bool:
+    return _GENERIC.fullmatch(name) is not None
 
 
 def _check_file(path: Path, name: str, keys: MessageKeys) -> MessageRow:
@@ -237,6 +267,7 @@ def _unread(file: str, error: str) -> MessageRow:
         signature="uncheckable",
         decrypted=None,
         named=False,
+        generic_names=0,
         error=error,
     )
 
@@ -277,6 +308,7 @@ def _summary(rows: list[MessageRow]) -> Summary:
         reencoded_identical=sum(row.reencoded_identical for row in rows),
         opaque=sum(row.opaque for row in rows),
         named=sum(row.named for row in rows),
+        generic_names=sum(row.generic_names for row in rows),
         commands=kinds.count("command"),
         pre_commands=kinds.count("pre-command"),
         responses=kinds.count("response"),
@@ -288,7 +320,7 @@ def _summary(rows: list[MessageRow]) -> Summary:
     )
 
 
-def _counts(checks: Iterable[Check]) -> CheckCounts:
+def _counts(checks: Iterable[CheckOutcome]) -> CheckCounts:
     outcomes = list(checks)
     return CheckCounts(
         verified=outcomes.count("verified"),

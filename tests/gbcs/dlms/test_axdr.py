@@ -187,10 +187,13 @@ def test_deepest_nesting_is_read() -> None:
         "13 01 FFFF 01 FFFF 00 01 00",
     ],
 )
-def test_counts_that_multiply_are_bounded(text: str) -> None:
+def test_counts_that_multiply_are_bounded_by_the_octets(text: str) -> None:
+    octets = bytes.fromhex(text)
     with pytest.raises(GbcsDecodeError, match="too many data items") as caught:
-        decode_data(bytes.fromhex(text))
-    assert caught.value.expected == f"at most {axdr.MAX_ITEMS}"
+        decode_data(octets)
+    most = axdr.SPARE_ITEMS + axdr.MAX_ITEMS_PER_OCTET * len(octets)
+    assert caught.value.expected == f"at most {most}"
+    assert most < axdr.MAX_ITEMS
 
 
 NO_VALUES = {

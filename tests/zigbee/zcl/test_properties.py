@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from smetslab.ids import Eui64
 from smetslab.zigbee.zcl import (
     CLUSTERS,
     SERVER_TO_CLIENT,
+    Attribute,
     Command,
     Record,
     ZclFrame,
@@ -22,8 +24,18 @@ from smetslab.zigbee.zcl import (
     optional,
     to_end,
 )
-from smetslab.zigbee.zcl.clusters.tunnelling import Tunnelling
-from smetslab.zigbee.zcl.fields import ABSENT, Fields, _Counted, _Optional, _Rest, _ToEnd
+from smetslab.zigbee.zcl.clusters import (
+    basic,
+    calendar,
+    device_management,
+    events,
+    messaging,
+    metering,
+    prepayment,
+    price,
+    tunnelling,
+)
+from smetslab.zigbee.zcl.fields import ABSENT, Fields, _Counted, _Exactly, _Optional, _Rest, _ToEnd, _Variant
 from smetslab.zigbee.zcl.foundation import (
     AttributeValue,
     DefaultResponse,
@@ -146,13 +158,29 @@ def payloads_of(kind: DataType) -> st.SearchStrategy[Any]:
         return st.binary(max_size=20)
     if isinstance(kind, _Optional):
         return payloads_of(kind.kind)
+    if isinstance(kind, _Exactly):
+        return st.tuples(*[payloads_of(kind.element)] * kind.number)
     if isinstance(kind, (_Counted, _ToEnd)):
         return st.lists(payloads_of(kind.element), max_size=3).map(tuple)
     return values_of(kind)
 
 
+def varied_records_of(shape: Fields, last: _Variant) -> st.SearchStrategy[Record]:
+    """Any record whose last field depends on another one."""
+    place = shape.index[last.on]
+    before = [payloads_of(kind) for kind in shape.kinds[:-1]]
+    before[place] |= st.sampled_from(sorted(last.kinds))
+    return st.tuples(*before).flatmap(
+        lambda values: payloads_of(last.pick(values[place])).map(
+            lambda value: Record(shape, (*values, value))
+        )
+    )
+
+
 def records_of(shape: Fields) -> st.SearchStrategy[Record]:
     """Any record: all fields, or without optional ones from some place on."""
+    if shape.kinds and isinstance(shape.kinds[-1], _Variant):
+        return varied_records_of(shape, shape.kinds[-1])
     first_optional = next(
         (place for place, kind in enumerate(shape.kinds) if isinstance(kind, _Optional)), len(shape.kinds)
     )
@@ -170,8 +198,20 @@ def _cut(shape: Fields, values: tuple[Any, ...], stop: int) -> list[Any]:
     return [*values[:stop], *empty[stop:]]
 
 
-assert Tunnelling.id in CLUSTERS
+MODULES = (
+    basic,
+    calendar,
+    device_management,
+    events,
+    messaging,
+    metering,
+    prepayment,
+    price,
+    tunnelling,
+)
+assert len(MODULES) <= len(CLUSTERS)
 COMMANDS = [command for cluster in CLUSTERS.values() for command in cluster.commands.values()]
+ATTRIBUTES = [attribute for cluster in CLUSTERS.values() for attribute in cluster.attributes.values()]
 
 
 @pytest.mark.parametrize("declared", COMMANDS, ids=lambda declared: f"{declared.cluster:04X}-{declared.name}")
@@ -181,6 +221,29 @@ def test_every_declared_command_survives_the_wire(declared: Command, data: st.Da
     frame = declared.frame(record, sequence=9)
     assert declared.decode(frame.payload) == record
     assert find_command(declared.cluster, frame) is declared
+
+
+@pytest.mark.parametrize("declared", COMMANDS, ids=lambda declared: f"{declared.cluster:04X}-{declared.name}")
+@given(data=st.data())
+def test_every_declared_command_survives_json(declared: Command, data: st.DataObject) -> None:
+    record = data.draw(records_of(declared.fields))
+    form = json.loads(json.dumps(declared.to_json(record)))
+    assert declared.from_json(form) == record
+
+
+@pytest.mark.parametrize(
+    "declared", ATTRIBUTES, ids=lambda declared: f"{declared.cluster:04X}-{declared.name}"
+)
+@given(data=st.data())
+def test_every_declared_attribute_survives_json(declared: Attribute, data: st.DataObject) -> None:
+    value = data.draw(values_of(declared.type))
+    assert declared.type.from_json(json.loads(json.dumps(declared.type.to_json(value)))) == value
+
+
+@given(typed_values)
+def test_every_value_survives_json(pair: tuple[int, Any]) -> None:
+    code, value = pair
+    assert TYPES[code].from_json(json.loads(json.dumps(TYPES[code].to_json(value)))) == value
 
 
 @pytest.mark.parametrize("declared", COMMANDS, ids=lambda declared: f"{declared.cluster:04X}-{declared.name}")

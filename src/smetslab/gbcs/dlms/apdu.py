@@ -218,7 +218,7 @@ def read_apdu(reader: Reader) -> Apdu:
             spec=_SPEC,
         )
     date_time = reader.take(date_time_length, "APDU.date-time")
-    budget = Budget()
+    budget = Budget(reader.remaining)
     apdu: Apdu
     if tag == DATA_NOTIFICATION:
         apdu = DataNotification(invoke_id, read_data(reader, "notification body", budget), date_time)

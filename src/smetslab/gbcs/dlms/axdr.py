@@ -17,6 +17,10 @@ MAX_DEPTH = 16
 """Deepest nesting that is read. The published vectors nest to 7."""
 MAX_ITEMS = 200_000
 """Most data items in one value. Thirteen months of half-hours are 57,168 items."""
+MAX_ITEMS_PER_OCTET = 16
+SPARE_ITEMS = 1000
+"""Most data items in so many octets, and this many more: only null-data in a compact-array takes no octet,
+and its counts multiply."""
 
 MAX_DESCRIBED_COUNT = 0xFFFF
 """Most elements of an array inside a compact-array: its count has two octets."""
@@ -214,19 +218,19 @@ def structure(*items: Data) -> Sequence:
 
 
 class Budget:
-    """How many more items may be read. One for a whole APDU, so that nothing multiplies it."""
+    """How many more items may be read. One for a whole APDU, of so many octets: nothing multiplies it."""
 
-    __slots__ = ("left",)
+    __slots__ = ("left", "most")
 
-    def __init__(self) -> None:
-        self.left = MAX_ITEMS
+    def __init__(self, octets: int) -> None:
+        self.left = self.most = min(MAX_ITEMS, SPARE_ITEMS + MAX_ITEMS_PER_OCTET * octets)
 
     def spend(self, reader: Reader, path: str) -> None:
         """Count one item. Raises GbcsDecodeError when there are too many."""
         self.left -= 1
         if self.left < 0:
             raise reader.fail(
-                "too many data items", path=path, expected=f"at most {MAX_ITEMS}", found="more", spec=_SPEC
+                "too many data items", path=path, expected=f"at most {self.most}", found="more", spec=_SPEC
             )
 
 
@@ -240,7 +244,7 @@ def decode_data(data: bytes, *, base: int = 0, path: str = "data") -> Data:
 
 def read_data(reader: Reader, path: str = "data", budget: Budget | None = None) -> Data:
     """Read one Data value from `reader` and leave the rest."""
-    return _read(reader, path, MAX_DEPTH, budget or Budget())
+    return _read(reader, path, MAX_DEPTH, budget or Budget(reader.remaining))
 
 
 def _read(reader: Reader, path: str, depth: int, budget: Budget) -> Data:

@@ -544,11 +544,20 @@ def _decode_results(payload: DlmsAccess, apdu: AccessResponse, base: int) -> Par
     return {RESULTS: results}
 
 
-def _encode_results(parameters: Parameters, invoke_id: int) -> bytes:
+def _encode_results(payload: DlmsAccess, parameters: Parameters, invoke_id: int) -> bytes:
     _refuse_unknown(parameters, {RESULTS})
     given = parameters.get(RESULTS)
     results: list[AccessResult] = []
-    for place, entry in enumerate(given if isinstance(given, list) else []):
+    entries = given if isinstance(given, list) else []
+    if len(entries) > len(payload.items):
+        raise GbcsEncodeError(
+            "too many results",
+            path=RESULTS,
+            expected=f"at most {len(payload.items)}",
+            found=str(len(entries)),
+            spec=_SPEC,
+        )
+    for place, entry in enumerate(entries):
         name = entry.get("choice") if isinstance(entry, dict) else None
         choice = {"get": Choice.GET, "set": Choice.SET, "action": Choice.ACTION}.get(str(name))
         if choice is None or not isinstance(entry, dict):
@@ -561,7 +570,7 @@ def _encode_response(
     payload: DlmsAccess, header: Message, parameters: Parameters, secret: bytes | None, invoke_id: int
 ) -> bytes:
     if payload.has_optional_items:
-        return _encode_results(parameters, invoke_id)
+        return _encode_results(payload, parameters, invoke_id)
     given = parameters.get(FAILURES, {})
     failures = given if isinstance(given, dict) else {}
     names = {item.name for item in payload.items}

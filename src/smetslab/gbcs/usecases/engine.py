@@ -9,7 +9,7 @@ from __future__ import annotations
 from smetslab.errors import GbcsDecodeError
 from smetslab.gbcs.message import Message
 from smetslab.gbcs.usecases.model import FAILURES, UseCase
-from smetslab.gbcs.values import Parameters
+from smetslab.gbcs.values import Parameters, Value
 
 
 def decode_content(use_case: UseCase, message: Message, secret: bytes | None = None) -> Parameters:
@@ -38,7 +38,7 @@ def activation_of(use_case: UseCase, parameters: Parameters) -> str | None:
     Raises GbcsDecodeError when they differ. Spec: GBCS 9.2 (all dates of one command are equal).
     """
     names = use_case.payload.activations
-    times = {str(parameters[name]) for name in names}
+    times = {str(time) for name in names for time in _times(parameters, name)}
     if len(times) > 1:
         raise GbcsDecodeError(
             "activation times differ",
@@ -48,6 +48,19 @@ def activation_of(use_case: UseCase, parameters: Parameters) -> str | None:
             spec="GBCS 9.2",
         )
     return times.pop() if times else None
+
+
+def _times(parameters: Parameters, name: str) -> list[Value]:
+    """The values of one activation; `components[].start_time` is that member wherever a component has it."""
+    holder, _, member = name.partition("[].")
+    if not member:
+        return [parameters[name]]
+    items = parameters[holder]
+    return (
+        [item[member] for item in items if isinstance(item, dict) and member in item]
+        if isinstance(items, list)
+        else []
+    )
 
 
 def command_parameter_names(use_case: UseCase) -> tuple[str, ...]:

@@ -26,6 +26,16 @@ def device_log_details(time: str) -> Struct:
     return Struct({time: shapes.DATE_TIME, "han_identifier": EXTENDED_PAN_ID, "devices": DEVICES})
 
 
+LOG_ENTRY = Struct(
+    {
+        "entity_identifier": shapes.EUI64,
+        "credentials_type": Num(Tag.ENUM, {1: "install code"}),
+        "installation_credentials": shapes.OCTETS,
+        "device_type": shapes.ENUM,
+    }
+)
+"""What adds a device to the log."""
+
 _RSSI = Num(Tag.INTEGER, unit="dBm")
 
 COMMUNICATIONS_STORE = ListOf(
@@ -127,20 +137,8 @@ USE_CASES = (
         0x0001,
         "Add Device to CHF device log",
         "8.11",
-        action(
-            "entry_to_be_added",
-            104,
-            DEVICE_LOG,
-            1,
-            Struct(
-                {
-                    "entity_identifier": shapes.EUI64,
-                    "credentials_type": Num(Tag.ENUM, {1: "install code"}),
-                    "installation_credentials": shapes.OCTETS,
-                    "device_type": shapes.ENUM,
-                }
-            ),
-        ),
+        # That type 1 is an install code follows from the data beside it.
+        unverified(action("entry_to_be_added", 104, DEVICE_LOG, 1, LOG_ENTRY)),
         set_("joining_time_period", 104, DEVICE_LOG, 3, Num(Tag.LONG_UNSIGNED, unit="s")),
         set_("allows_devices_on_to_the_han", 104, DEVICE_LOG, 2, shapes.BOOLEAN),
         replay_protected=True,

@@ -85,7 +85,9 @@ def _set_payment_mode(
     )
 
 
-def _prepayment_configuration(name: str, code: int, maximum_balance_attribute: int) -> UseCase:
+def _prepayment_configuration(
+    name: str, code: int, maximum_balance_attribute: int, unverified: tuple[str, ...] = ()
+) -> UseCase:
     """A row that writes the prepayment configuration; the older form writes the maximum meter balance at
     once."""
     title = "Update Prepayment Configuration on ESME"
@@ -125,6 +127,7 @@ def _prepayment_configuration(name: str, code: int, maximum_balance_attribute: i
                 activate("non_disablement_calendar_activation_time", 9000, "0-0:94.44.128.28", 6),
             )
         ),
+        unverified=unverified,
     )
 
 
@@ -205,8 +208,8 @@ USE_CASES = (
             )
         ),
     ),
-    _prepayment_configuration("ECS08", 0x001F, maximum_balance_attribute=2),
-    _prepayment_configuration("ECS08a", 0x00DE, maximum_balance_attribute=4),
+    _prepayment_configuration("ECS08", 0x001F, 2, unverified=("replay_protected",)),
+    _prepayment_configuration("ECS08a", 0x00DE, 4),
     UseCase(
         name="ECS09",
         code=0x0020,

@@ -30,6 +30,7 @@ from smetslab.gbcs.usecases.dlms import (
     get_period,
     protected_get,
     protected_object,
+    unverified,
 )
 from smetslab.gbcs.usecases.model import UseCase
 from smetslab.gbcs.usecases.prepayment import MONEY
@@ -81,7 +82,8 @@ def billing_entries(more: dict[str, Shape] | None = None) -> Compact:
 
 
 def _entries(columns: dict[str, Shape], optional: tuple[str, ...] = ()) -> Compact:
-    """A log of these columns after the time stamp."""
+    """A log of these columns after the time stamp. Of some logs only the columns' names are published, not
+    their types: those reads are marked unverified, with the types of their sister logs."""
     return Compact(Struct({"timestamp": shapes.TIME_STAMP, **columns}, optional=optional))
 
 
@@ -316,7 +318,9 @@ USE_CASES = (
         "Read ESME Billing Data Log (prepayment credits)",
         "4.4.5",
         SUPPLIER_OR_BROKER,
-        get_period("prepayment_credits", 7, "0-0:98.1.5.255", 2, _entries({"amount": CREDIT_AMOUNT})),
+        unverified(
+            get_period("prepayment_credits", 7, "0-0:98.1.5.255", 2, _entries({"amount": CREDIT_AMOUNT}))
+        ),
     ),
     _read(
         "ECS21a",
@@ -350,12 +354,14 @@ USE_CASES = (
         "Read Electricity Daily Read Log (export only)",
         "4.6.2",
         ACCESS_CONTROL_BROKER,
-        get_period(
-            "daily_read_log_export",
-            7,
-            "0-0:98.1.10.255",
-            2,
-            _entries({"active_export_register": ACTIVE_ENERGY}),
+        unverified(
+            get_period(
+                "daily_read_log_export",
+                7,
+                "0-0:98.1.10.255",
+                2,
+                _entries({"active_export_register": ACTIVE_ENERGY}),
+            )
         ),
     ),
     _read(
@@ -405,12 +411,14 @@ USE_CASES = (
         "Read Electricity Half Hour Profile Data (reactive import)",
         "4.8.2",
         ANY_READER,
-        get_period(
-            "profile_data_log_reactive_import",
-            7,
-            "0-0:99.1.2.255",
-            2,
-            _entries({"reactive_energy_imported": REACTIVE_ENERGY}),
+        unverified(
+            get_period(
+                "profile_data_log_reactive_import",
+                7,
+                "0-0:99.1.2.255",
+                2,
+                _entries({"reactive_energy_imported": REACTIVE_ENERGY}),
+            )
         ),
     ),
     _read(

@@ -17,11 +17,18 @@ from smetslab.gbcs.usecases import (
     devicelog,
     eventsettings,
     firmware,
+    gas_alerts,
+    gas_configuration,
+    gas_prepayment,
+    gas_reading,
+    gas_supply,
+    gas_tariff,
     gasclock,
     hub,
     joining,
     logs,
     messaging,
+    ppmid,
     prepayment,
     reading,
     supply,
@@ -32,16 +39,22 @@ from smetslab.gbcs.usecases.model import UseCase
 from smetslab.ids import format_message_code
 
 
-def _build(rows: Iterable[UseCase]) -> tuple[dict[str, UseCase], dict[int, UseCase]]:
+def _build(rows: Iterable[UseCase]) -> tuple[dict[str, UseCase], dict[int, tuple[UseCase, ...]]]:
+    """The rows by name and by code. Alerts may share a code when their payloads are of different kinds."""
     names: dict[str, UseCase] = {}
-    codes: dict[int, UseCase] = {}
+    codes: dict[int, tuple[UseCase, ...]] = {}
     for row in rows:
-        if row.name in names or row.code in codes:
+        others = codes.get(row.code, ())
+        shared = all(
+            row.is_alert and other.is_alert and type(row.payload) is not type(other.payload)
+            for other in others
+        )
+        if row.name in names or not shared:
             raise RegistryError(
                 f"use case {row.name} ({format_message_code(row.code)}) is declared twice", rule="unique"
             )
         names[row.name] = row
-        codes[row.code] = row
+        codes[row.code] = (*others, row)
     return names, codes
 
 
@@ -65,6 +78,13 @@ _MODULES = (
     activation,
     devicelog,
     gasclock,
+    gas_tariff,
+    gas_prepayment,
+    gas_reading,
+    gas_supply,
+    gas_configuration,
+    gas_alerts,
+    ppmid,
 )
 
 USE_CASES, _BY_CODE = _build(row for module in _MODULES for row in module.USE_CASES)
@@ -72,22 +92,25 @@ USE_CASES, _BY_CODE = _build(row for module in _MODULES for row in module.USE_CA
 
 
 def by_code(code: int) -> UseCase | None:
-    """The use case with this Message Code, None when none is declared."""
-    return _BY_CODE.get(code)
+    """The use case with this Message Code, None when none is declared.
+
+    Of generic alerts, which have one code for every kind of content, it is the one with DLMS content.
+    """
+    rows = _BY_CODE.get(code)
+    return rows[0] if rows else None
 
 
 def find(message: Message) -> UseCase | None:
     """The use case whose shape `message` should have, None when none is declared.
 
     By Message Code, where its kind (alert or not) fits. Generic alerts have one code for DLMS and GBZ
-    content: an alert is only found when its content is of the declared kind.
+    content: an alert is only found when its content is of a declared kind.
     """
-    use_case = _BY_CODE.get(message.message_code)
-    if use_case is None or use_case.is_alert != (message.cra is Cra.ALERT):
-        return None
-    if use_case.is_alert and not use_case.payload.recognises(message.content):
-        return None
-    return use_case
+    is_alert = message.cra is Cra.ALERT
+    for use_case in _BY_CODE.get(message.message_code, ()):
+        if use_case.is_alert == is_alert and (not is_alert or use_case.payload.recognises(message.content)):
+            return use_case
+    return None
 
 
 def by_service_request(srv: str) -> tuple[UseCase, ...]:

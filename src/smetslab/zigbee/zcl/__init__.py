@@ -18,7 +18,17 @@ from smetslab.zigbee.zcl.cluster import (
     command,
     find_command,
 )
-from smetslab.zigbee.zcl.fields import Fields, Record, counted, fields, optional, rest, to_end, variant
+from smetslab.zigbee.zcl.fields import (
+    Fields,
+    Record,
+    counted,
+    exactly,
+    fields,
+    optional,
+    rest,
+    to_end,
+    variant,
+)
 from smetslab.zigbee.zcl.frame import ZclFrame, decode_frame
 
 __all__ = [
@@ -37,6 +47,7 @@ __all__ = [
     "command",
     "counted",
     "decode_frame",
+    "exactly",
     "fields",
     "find_command",
     "optional",

@@ -2,9 +2,9 @@
 directions.
 
 A field has a data type, or is made by `optional` (may be missing at the end), `counted` (a list behind its
-number of elements), `to_end` (a list that fills the rest), `rest` (the rest as octets) or `variant` (what it is
-depends on an earlier field). Elements of lists are data types or field lists. More kinds of field are further
-subclasses of `DataType`.
+number of elements), `exactly` (so many elements), `to_end` (a list that fills the rest), `rest` (the rest as
+octets) or `variant` (what it is depends on an earlier field). Elements of lists are data types or field
+lists. More kinds of field are further subclasses of `DataType`.
 """
 
 from __future__ import annotations
@@ -421,6 +421,28 @@ class _Counted(_List):
         self.encode_elements(value, out)
 
 
+class _Exactly(_List):
+    """A number of elements that is known beforehand."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int, element: DataType) -> None:
+        super().__init__(f"{number} of {element.name}", element)
+        self.number = number
+
+    def decode(self, data: bytes, position: int, end: int) -> tuple[tuple[ZclValue, ...], int]:
+        items: list[ZclValue] = []
+        for place in range(self.number):
+            item, position = self.decode_element(data, position, end, place)
+            items.append(item)
+        return tuple(items), position
+
+    def encode(self, value: ZclValue, out: bytearray) -> None:
+        if isinstance(value, tuple) and len(value) != self.number:
+            raise self.refuse(value, f"{self.number} elements")
+        self.encode_elements(value, out)
+
+
 class _ToEnd(_List):
     """Elements up to the end of the data."""
 
@@ -464,6 +486,12 @@ def counted(count: Integer, element: DataType) -> DataType:
     """A list behind its number of elements: `counted(UInt8, fields(...))`."""
     _must_take_space(element)
     return _Counted(count, element)
+
+
+def exactly(number: int, element: DataType) -> DataType:
+    """A list of so many elements, for a `variant` whose earlier field is their number."""
+    _must_take_space(element)
+    return _Exactly(number, element)
 
 
 def to_end(element: DataType) -> DataType:

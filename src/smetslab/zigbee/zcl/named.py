@@ -1,8 +1,8 @@
 """Data types whose values mean something: enumerations, bitmaps, times, dates, texts.
 
-On the wire, and as values of records, they are the plain types that they are made of. Their JSON form says what a
-value means. It maps one to one onto values: a number without a name stays a number, and numbers are taken wherever
-names are.
+On the wire, and as values of records, they are the plain types that they are made of. Their JSON form says
+what a value means. It maps one to one onto values: a number without a name stays a number, and numbers are
+taken wherever names are.
 
 Spec: ZCL 2.6 (data types); ZSE 1.4 (meanings)
 """
@@ -29,8 +29,11 @@ from smetslab.zigbee.zcl.values import (
 EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """Where UTCTime counts from. Spec: ZCL 2.6.2.21."""
 RESERVED: Final = "reserved"
-"""The part of a bitmap that has no meaning; its JSON form has it only when it is not zero."""
+"""How names of parts of a bitmap begin that have no meaning; the JSON form has them when they are not
+zero."""
 
+_SECOND: Final = timedelta(seconds=1)
+_BEFORE: Final = EPOCH - _SECOND
 _FULL: Final = 0xFFFFFFFF
 _ANY: Final = 0xFF
 _CACHED_BITS: Final = 8
@@ -73,7 +76,9 @@ class Enumeration(_Derived):
 
 
 class Flags(_Derived):
-    """A bitmap of single bits: a list of the names of those that are set, lowest first, numbers of nameless ones."""
+    """A bitmap of single bits: a list of the names of those that are set, lowest first, numbers of nameless
+    ones.
+    """
 
     __slots__ = ("_bits", "names")
 
@@ -148,7 +153,7 @@ class Bits(_Derived):
         for name, (bits, names) in self._parts.items():
             part = number & ((1 << bits) - 1)
             number >>= bits
-            if name == RESERVED:
+            if name.startswith(RESERVED):
                 if part:
                     out[name] = part
             elif bits == 1 and not names:
@@ -165,11 +170,12 @@ class Bits(_Derived):
                 raise ZclEncodeError("unknown member", path=name, expected=", ".join(self._parts))
         number, shift = 0, 0
         for name, (bits, names) in self._parts.items():
-            if name not in value and name != RESERVED:
+            reserved = name.startswith(RESERVED)
+            if name not in value and not reserved:
                 raise ZclEncodeError("missing member", path=name)
             item = value.get(name, 0)
             part = self._numbers[name].get(item) if isinstance(item, str) else item
-            boolean = bits == 1 and not names and name != RESERVED
+            boolean = bits == 1 and not names and not reserved
             if (
                 not isinstance(part, int)
                 or isinstance(part, bool) is not boolean
@@ -300,10 +306,12 @@ def _day_text(days: int) -> str:
 def seconds_from_text(text: str) -> int:
     """The reverse of `seconds_to_text`; ZclEncodeError for any other text."""
     try:
-        moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(text)
     except ValueError:
-        moment = EPOCH - timedelta(seconds=1)
-    seconds = (moment - EPOCH) // timedelta(seconds=1)
+        moment = _BEFORE
+    if moment.tzinfo is None:
+        moment = _BEFORE
+    seconds = (moment - EPOCH) // _SECOND
     if not 0 <= seconds <= _FULL or seconds_to_text(seconds) != text:
         raise ZclEncodeError(
             "not a time", expected="such as 2030-01-15T09:00:00Z, 2000 to 2136", found=repr(text)
@@ -318,7 +326,10 @@ CANCEL = "never"
 StartTime = Moment({0: NOW, _FULL: CANCEL})
 """When something takes effect: 0 at once, all ones cancels what was planned. Spec: GBCS 9.2; ZSE 1.4."""
 StartTimeFE = Moment({0: NOW, _FULL - 1: CANCEL})
-"""As `StartTime`, in the commands whose cancel value is FFFFFFFE. Spec: GBCS 9.2; ZSE 1.4 (Price, Calendar)."""
+"""As `StartTime`, in the commands whose cancel value is FFFFFFFE. Spec: GBCS 9.2; ZSE 1.4 (Price, Calendar).
+"""
+FromTime = Moment({0: NOW})
+"""The start of what is asked for. Spec: ZSE 1.4 (0 is now)."""
 IssueTime = Moment({0: "not_given"})
 """When a command was issued, where senders may leave that open."""
 ZclDate = DateForm()

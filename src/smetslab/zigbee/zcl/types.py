@@ -4,8 +4,8 @@ Values are plain Python: integers for every kind of number, enumeration and bitm
 `Eui64`. None stands for the invalid value where a type has one that no ordinary value can express (strings,
 booleans); the invalid numbers stay the numbers they are. All multi-octet numbers are little-endian.
 
-Each type also has a JSON form for people and files (`to_json`, `from_json`). It maps one to one onto values; types
-whose values have meanings (`smetslab.zigbee.zcl.named`) show those.
+Each type also has a JSON form for people and files (`to_json`, `from_json`). It maps one to one onto
+values; types whose values have meanings (`smetslab.zigbee.zcl.named`) show those.
 
 Spec: ZCL 2.6 (data types)
 """
@@ -163,7 +163,7 @@ class Boolean(DataType):
 
 
 class Float(DataType):
-    """An IEEE 754 number of 2, 4 or 8 octets."""
+    """An IEEE 754 number of 2, 4 or 8 octets. A NaN that Python's floats cannot keep stays octets."""
 
     __slots__ = ("_codec",)
 
@@ -171,14 +171,18 @@ class Float(DataType):
         super().__init__(name, code)
         self._codec = struct.Struct("<" + letter)
 
-    def decode(self, data: bytes, position: int, end: int) -> tuple[float, int]:
+    def decode(self, data: bytes, position: int, end: int) -> tuple[float | bytes, int]:
         stop = position + self._codec.size
         if stop > end:
             raise truncated(position, self._codec.size, end)
         (value,) = self._codec.unpack_from(data, position)
-        return float(value), stop
+        octets = bytes(data[position:stop])
+        return float(value) if self._codec.pack(value) == octets else octets, stop
 
     def encode(self, value: ZclValue, out: bytearray) -> None:
+        if isinstance(value, bytes) and len(value) == self._codec.size:
+            out += value
+            return
         if not isinstance(value, float):
             raise self.refuse(value, "a float")
         try:

@@ -5,14 +5,11 @@ Spec: ZSE 1.4 (the enumerations and bitmaps of each cluster)
 
 from __future__ import annotations
 
-from smetslab.zigbee.zcl.named import Bits, Code, Enumeration, Flags, Label, Part
-from smetslab.zigbee.zcl.types import Bitmap8, Bitmap32, Enum8, UInt8, UInt16, UInt32
+from smetslab.zigbee.zcl.named import Bits, Enumeration, Flags, Label, Part
+from smetslab.zigbee.zcl.types import Bitmap8, Bitmap32, Enum8, UInt16
 
 Text = Label()
 """An octet string that people read."""
-
-Utrn = Label(maximum=20)
-"""The digits of a UTRN. Spec: GBCS 14."""
 
 UnitOfMeasure = Enumeration(
     Enum8,
@@ -64,7 +61,9 @@ _CAUSES = {
     19: "debt_credit_addition",
 }
 SnapshotCause = Flags(Bitmap32, _CAUSES)
-"""Why a snapshot was taken; bits 18 and 19 are of the Prepayment cluster alone. Spec: ZSE 1.4 D.3.2.3, D.7.2.3."""
+"""Why a snapshot was taken; bits 18 and 19 are of the Prepayment cluster alone. Spec: ZSE 1.4 D.3.2.3,
+D.7.2.3.
+"""
 
 SupplyState = Enumeration(
     Enum8, {0: "supply_off", 1: "supply_off_armed", 2: "supply_on", 3: "supply_unchanged"}
@@ -84,9 +83,8 @@ SampleType = Enumeration(
 """Spec: ZSE 1.4 D.3.3.3 (Start Sampling)."""
 
 _TARIFF_TYPES = {0: "delivered", 1: "received", 2: "delivered_and_received"}
-TariffType = Bits(Bitmap8, tariff_type=Part(4, _TARIFF_TYPES))
+TariffType = Enumeration(Bitmap8, _TARIFF_TYPES)
 """The low four bits say which way the energy flows. Spec: ZSE 1.4 D.4.2.4."""
-TariffTypeNumber = Bits(UInt8, tariff_type=Part(4, _TARIFF_TYPES))
 
 TariffTypeAndChargingScheme = Bits(
     Bitmap8,
@@ -103,13 +101,12 @@ TariffTypeAndChargingScheme = Bits(
 )
 """Spec: ZSE 1.4 D.4.2.4.4."""
 
-_PERIOD = {
-    "timebase": Part(4, {0: "minutes", 1: "days", 2: "weeks", 3: "months"}),
-    "control": Part(4, {0: "start_of_timebase", 1: "end_of_timebase", 2: "not_specified"}),
-}
-PeriodType = Bits(Bitmap8, **_PERIOD)
-"""The unit of a block or billing period and where in it the period ends. Spec: ZSE 1.4 D.4.2.4 (duration types)."""
-PeriodTypeNumber = Bits(UInt8, **_PERIOD)
+PeriodType = Bits(
+    Bitmap8,
+    timebase=Part(4, {0: "minutes", 1: "days", 2: "weeks", 3: "months"}),
+    control=Part(4, {0: "start_of_timebase", 1: "end_of_timebase", 2: "not_specified"}),
+)
+"""The unit of a block or billing period, and where in it the period starts. Spec: ZSE 1.4 D.4.2.4."""
 
 TrailingDigit = Bits(Bitmap8, reserved_low=Part(4), trailing_digit=Part(4))
 """How many decimals a value has. Spec: ZSE 1.4 D.4.2.2."""
@@ -122,7 +119,7 @@ _LOGS = {
     4: "security_event_log",
     5: "network_event_log",
 }
-LogId = Bits(Bitmap8, log_id=Part(4, _LOGS))
+LogId = Enumeration(Bitmap8, _LOGS)
 """Spec: ZSE 1.4 D.11.2.3.1."""
 EventControlAndLogId = Bits(
     Bitmap8, log_id=Part(4, _LOGS), event_control=Part(4, {0: "minimal_information", 1: "full_information"})
@@ -131,10 +128,7 @@ EventControlAndLogId = Bits(
 ClearedLogs = Flags(Bitmap8, _LOGS)
 """One bit for each log. Spec: ZSE 1.4 D.11.2.4.3."""
 
-OriginatingDevice = Enumeration(Enum8, {0: "energy_service_interface", 1: "meter", 2: "in_home_display_device"})
+OriginatingDevice = Enumeration(
+    Enum8, {0: "energy_service_interface", 1: "meter", 2: "in_home_display_device"}
+)
 """Spec: ZSE 1.4 D.7.2.3.2; a PPMID is 2 (GBCS use cases PCS01, PCS02)."""
-OriginatingDeviceNumber = Enumeration(UInt8, OriginatingDevice.names)
-
-CalendarId = Enumeration(UInt32, {0xFFFFFFFF: "current_tariff_calendar", 0xFFFFFFFE: "current_prepayment_calendar"})
-
-EventGroup = Code(UInt16)
