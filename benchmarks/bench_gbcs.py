@@ -25,15 +25,16 @@ from smetslab.crypto import PrivateKey, PublicKey
 from smetslab.gbcs import security, utrn
 from smetslab.gbcs.codes import Cra, KeyUsage
 from smetslab.gbcs.dlms.apdu import Apdu, decode_apdu, is_dlms
+from smetslab.gbcs.keys import check_mac, check_signature, content_secrets
 from smetslab.gbcs.message import Message, OtherInformation, decode_message, encode_message
 from smetslab.gbcs.notation import message_octets
-from smetslab.gbcs.security import EncryptionContext, with_mac, with_signature
+from smetslab.gbcs.security import with_mac, with_signature
 from smetslab.gbcs.usecases import USE_CASES, UseCase, decode_content, encode_content, find
 from smetslab.gbcs.values import Parameters
 from smetslab.ids import Eui64
 from smetslab.pki import Authority, KeyRing, load_pem_folder
+from smetslab.pki.lookup import RingLookup
 from smetslab.rng import RootSeed
-from smetslab.rtds import MessageKeys
 
 SUPPLIER, BROKER = Eui64.parse("90B3D51F30010000"), Eui64.parse("90B3D51F30000002")
 ESME = Eui64.parse("00DB1234567890A0")
@@ -66,8 +67,8 @@ def published(folder: Path) -> Corpus:
 def own() -> Corpus:
     """Two kinds of reads and a critical command, each with its response."""
     ring = Authority(RootSeed(1)).keystore((ESME,))
-    keys = MessageKeys(ring)
-    (own_secret,), (broker_secret,) = keys.secrets(ESME, SUPPLIER), keys.secrets(ESME, BROKER)
+    keys = RingLookup(ring)
+    (own_secret,), (broker_secret,) = keys.shared_secrets(ESME, SUPPLIER), keys.shared_secrets(ESME, BROKER)
     sign = {party: ring.private_key(party, KeyUsage.DIGITAL_SIGNATURE) for party in (SUPPLIER, ESME)}
     registers = {
         "active": 10,
@@ -106,18 +107,17 @@ def own() -> Corpus:
     return Corpus("messages of our own (SMETSLAB_RTDS is not set)", messages, ring)
 
 
-def verify(octets: bytes, keys: MessageKeys) -> Decoded:
+def verify(octets: bytes, keys: RingLookup) -> Decoded:
     """Everything that a receiver does with a message before it acts on it."""
     message = decode_message(octets)
-    assert keys.check_mac(message) != "failed"
-    assert keys.check_signature(message) != "failed"
+    assert check_mac(message, keys) != "failed"
+    assert check_signature(message, keys) != "failed"
     use_case = find(message)
     if use_case is None:
         return Decoded(message, decode_apdu(message.content) if is_dlms(message.content) else None, None)
     secret: bytes | None = None
     if message.cra is not Cra.COMMAND and use_case.encrypts_response:
-        context = EncryptionContext.of(message)
-        (secret,) = keys.secrets(context.device, context.recipient)
+        secret = next(iter(content_secrets(message, keys)), None)
     return Decoded(message, None, (use_case, decode_content(use_case, message, secret), secret))
 
 
@@ -179,7 +179,7 @@ def timed_openssl() -> Iterator[list[float]]:
 
 
 def measure(corpus: Corpus, seconds: float) -> dict[str, object]:
-    keys = MessageKeys(corpus.ring)
+    keys = RingLookup(corpus.ring)
     decoded = [verify(octets, keys) for octets in corpus.messages]
     assert all(encode(one) == octets for one, octets in zip(decoded, corpus.messages, strict=True))
 

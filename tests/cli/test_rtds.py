@@ -78,7 +78,7 @@ def test_json_file_holds_the_whole_report(folder: Path, capsys: Said, tmp_path: 
     assert "all 1 messages hold" in capsys.readouterr().out
     row = json.loads(out.read_text())["messages"][0]
     assert list(row)[:4] == ["file", "use_case", "kind", "decoded"]
-    assert (row["mac"], row["signature"], row["opaque"]) == ("absent", "verified", True)
+    assert (row["mac"], row["signature"], row["opaque"]) == ("absent", "verified", False)
 
 
 def test_json_on_standard_output_is_nothing_but_json(folder: Path, capsys: Said) -> None:

@@ -126,6 +126,8 @@ def test_list_shows_the_chosen_cases_and_runs_nothing(smetslab, tmp_path: Path) 
         (("toy", "--lab", "missing.toml"), "cannot read the lab file missing.toml"),
         (("toy", "--waivers", "missing.toml"), "cannot read the waiver file missing.toml"),
         (("toy", "--seed", "x"), "Invalid value"),
+        (("toy", "--seed", "-1"), "Invalid value"),
+        (("toy", "--seed", str(2**63)), "Invalid value"),
         (("toy", "--out", "taken"), "taken is a folder with other things"),
     ],
 )

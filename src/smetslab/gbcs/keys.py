@@ -9,7 +9,6 @@ Spec: GBCS 6.2.2, 6.4.5 (whose keys make a MAC), 7.2.7 (signature), 8.4 (encrypt
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -55,8 +54,8 @@ class KeyLookup(Protocol):
     def signing_key(self, entity: Eui64) -> PrivateKey | None:
         """The private key with which `entity` signs."""
 
-    def entities(self) -> tuple[Eui64, ...]:
-        """Everybody who has a certificate, in the order of the store."""
+    def entities(self, role: RemotePartyRole | None = None) -> tuple[Eui64, ...]:
+        """Everybody who has a certificate, or whose certificates name `role`, in the order of the store."""
 
 
 class NoKeys:
@@ -77,7 +76,8 @@ class NoKeys:
         del entity
         return None
 
-    def entities(self) -> tuple[Eui64, ...]:
+    def entities(self, role: RemotePartyRole | None = None) -> tuple[Eui64, ...]:
+        del role
         return ()
 
 
@@ -100,13 +100,8 @@ def mac_secrets(message: Message, keys: KeyLookup) -> tuple[bytes, ...]:
     originator, target = message.business_originator_id, message.business_target_id
     if message.cra is not Cra.COMMAND or any(note.is_device for note in keys.certificates_of(originator)):
         return keys.shared_secrets(originator, target)
-    return tuple(secret for broker in _brokers(keys) for secret in keys.shared_secrets(target, broker))
-
-
-def _brokers(keys: KeyLookup) -> Iterator[Eui64]:
-    for entity in keys.entities():
-        if role_of(entity, keys) is RemotePartyRole.ACCESS_CONTROL_BROKER:
-            yield entity
+    brokers = keys.entities(RemotePartyRole.ACCESS_CONTROL_BROKER)
+    return tuple(secret for broker in brokers for secret in keys.shared_secrets(target, broker))
 
 
 def check_mac(message: Message, keys: KeyLookup) -> CheckOutcome:

@@ -43,13 +43,6 @@ def from_hex(text: Value, path: str) -> bytes:
         raise GbcsEncodeError("not a hex string", path=path, found=repr(text)) from error
 
 
-def _exactly(size: int, text: str, path: str) -> bytes:
-    octets = from_hex(text, path)
-    if len(octets) != size:
-        raise GbcsEncodeError("wrong length", path=path, expected=f"{size} octets", found=str(len(octets)))
-    return octets
-
-
 def date_time_to_text(octets: bytes) -> str:
     """`2030-01-15T09:00:00Z`, `immediate`, `never`, or `hex:` and the 12 octets."""
     if octets == _IMMEDIATE_OCTETS:
@@ -73,7 +66,7 @@ def date_time_from_text(text: Value, path: str = "date-time") -> bytes:
     if text == NEVER:
         return _NEVER_OCTETS
     if isinstance(text, str) and text.startswith(HEX_PREFIX):
-        return _exactly(12, text, path)
+        return from_hex(text, path)
     return date_time_octets(parse_utc(text, path))
 
 
@@ -147,7 +140,7 @@ def date_to_text(octets: bytes) -> str:
 
 def date_from_text(text: Value, path: str = "date") -> bytes:
     if isinstance(text, str) and text.startswith(HEX_PREFIX):
-        return _exactly(5, text, path)
+        return from_hex(text, path)
     given = text if isinstance(text, str) and _DATE.fullmatch(text) else ""
     wild = given.startswith("*")
     try:
@@ -168,7 +161,7 @@ def time_to_text(octets: bytes) -> str:
 
 def time_from_text(text: Value, path: str = "time") -> bytes:
     if isinstance(text, str) and text.startswith(HEX_PREFIX):
-        return _exactly(4, text, path)
+        return from_hex(text, path)
     if isinstance(text, str):
         parts = text.split(":")
         if len(parts) == 3 and all(len(part) == 2 and part.isdecimal() for part in parts):

@@ -27,6 +27,8 @@ SEQUENCE = 0x30
 SET = 0x31
 
 _UTC_TIME_YEARS = range(1950, 2050)
+_MAX_ARC = 2**128 - 1
+"""The largest arcs in use are UUIDs. Spec: X.667."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,8 @@ def dotted(content: bytes) -> str:
     arc = 0
     for octet in content:
         arc = arc << 7 | octet & 0x7F
+        if arc > _MAX_ARC:
+            raise CodecError("arc of an object identifier too long", expected="at most 128 bits")
         if not octet & 0x80:
             arcs.append(arc)
             arc = 0

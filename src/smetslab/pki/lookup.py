@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from smetslab.crypto import PrivateKey, SharedSecrets
 from smetslab.gbcs.codes import KeyUsage, RemotePartyRole
-from smetslab.gbcs.keys import CertificateNote
+from smetslab.gbcs.keys import CertificateNote, role_of
 from smetslab.ids import Eui64
 from smetslab.pki.certificate import Certificate, CertificateKind, parse_certificate
 from smetslab.pki.keystore import Entry, KeyRing
@@ -26,7 +26,8 @@ class RingLookup:
         self._by_pair: dict[tuple[Eui64, Eui64], tuple[bytes, ...]] = {}
         self._notes: dict[Eui64, tuple[CertificateNote, ...]] = {}
         ids = [entry.certificate.entity_id for entry in ring.entries]
-        self._entities = tuple(dict.fromkeys(entity for entity in ids if entity is not None))
+        everybody = tuple(dict.fromkeys(entity for entity in ids if entity is not None))
+        self._entities: dict[RemotePartyRole | None, tuple[Eui64, ...]] = {None: everybody}
 
     def certificates_of(self, entity: Eui64) -> tuple[CertificateNote, ...]:
         """Those that sign messages or agree on keys; the active ones first."""
@@ -64,9 +65,13 @@ class RingLookup:
         entries = self.ring.candidates(entity, KeyUsage.DIGITAL_SIGNATURE)
         return next((entry.private_key for entry in entries if entry.private_key is not None), None)
 
-    def entities(self) -> tuple[Eui64, ...]:
-        """Everybody who has a certificate, in the order of the ring."""
-        return self._entities
+    def entities(self, role: RemotePartyRole | None = None) -> tuple[Eui64, ...]:
+        """Everybody who has a certificate, or whose certificates name `role`, in the order of the ring."""
+        found = self._entities.get(role)
+        if found is None:
+            found = tuple(entity for entity in self._entities[None] if role_of(entity, self) is role)
+            self._entities[role] = found
+        return found
 
 
 def _note(certificate: Certificate) -> CertificateNote:

@@ -16,7 +16,7 @@ from smetslab.gbcs.dlms import axdr
 from smetslab.gbcs.dlms.apdu import AccessResponse, DataNotification, Obis
 from smetslab.gbcs.dlms.axdr import Data, Null, Number, Octets, Sequence, StructureDescription, Tag
 from smetslab.gbcs.dlms.shapes import Const, Shape, kind_of, mismatch
-from smetslab.gbcs.message import Message
+from smetslab.gbcs.message import DATE_TIME_BYTES, Message
 from smetslab.gbcs.security import ENCRYPTED_HEADER, ENCRYPTION_TRANSACTION, EncryptionContext
 from smetslab.gbcs.values import Value, date_time_from_text, date_time_to_text, from_hex, to_hex
 from smetslab.ids import Eui64
@@ -233,6 +233,19 @@ def open_protected(protected: bytes, header: Message, secret: bytes, path: str) 
         ) from None
 
 
+def _bound(text: Value, path: str) -> bytes:
+    octets = date_time_from_text(text, path)
+    if len(octets) != DATE_TIME_BYTES:
+        raise GbcsEncodeError(
+            "wrong length",
+            path=path,
+            expected=f"{DATE_TIME_BYTES} octets",
+            found=str(len(octets)),
+            spec=_SPEC,
+        )
+    return octets
+
+
 @dataclass(frozen=True, slots=True)
 class ProtectedRead:
     """The declaration of one protected read: which attributes, restricted to which period or not.
@@ -253,8 +266,8 @@ class ProtectedRead:
         if self.windowed:
             given = value if isinstance(value, dict) else {}
             window = (
-                date_time_from_text(given.get("start_date_time"), f"{path}.start_date_time"),
-                date_time_from_text(given.get("end_date_time"), f"{path}.end_date_time"),
+                _bound(given.get("start_date_time"), f"{path}.start_date_time"),
+                _bound(given.get("end_date_time"), f"{path}.end_date_time"),
             )
         requests = tuple(
             ObjectRequest(item.class_id, item.obis, item.attribute, window if item.window else None)

@@ -161,7 +161,7 @@ def _repaired(repair: Repair) -> Finding:
         field=field,
         expected=wanted or "nothing",
         found=found or "nothing",
-        decisive=bool(repair.proof),
+        decisive=bool(repair.proof) or repair.last is None,
     )
 
 

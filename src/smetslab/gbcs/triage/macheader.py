@@ -59,7 +59,7 @@ def _header_start(data: bytes, grouping: int) -> int | None:
     best, found = 0, None
     for size in range(_SMALLEST, _LARGEST + 1):
         start = grouping - size
-        if start < 0:
+        if start < 0 or (start > 0 and data[start] != GENERAL_CIPHERING):
             continue
         wanted = bytes((GENERAL_CIPHERING,)) + bytes(len(_EMPTY_FIELDS))
         score = sum(a == b for a, b in zip(data[start:], wanted, strict=False))

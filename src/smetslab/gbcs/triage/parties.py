@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from smetslab.errors import SecurityError
 from smetslab.gbcs.codes import CounterFamily, Cra, KeyUsage, RemotePartyRole
-from smetslab.gbcs.identities import DEVICE_WORDS, ROLE_WORDS, identity_of
+from smetslab.gbcs.identities import DEVICE_WORDS, ROLE_WORDS, TEST_IDENTITIES, identity_of
 from smetslab.gbcs.keys import KeyLookup
 from smetslab.gbcs.message import Message
 from smetslab.gbcs.protection import expected_protection
@@ -24,6 +24,8 @@ _TARGET = "grouping header.business target id"
 _COUNTER = "grouping header.originator counter"
 _LIMIT_OF_ASN1 = 1 << 63
 _LOW = 0xFFFFFFFF
+_MAKER_OCTETS = 7
+"""An id that differs in its last octet alone is most likely another device of the same maker."""
 # Places in the grouping header.
 _COUNTER_PLACE, _ORIGINATOR_PLACE, _TARGET_PLACE, _DATE_TIME_PLACE = 3, 12, 21, 29
 
@@ -32,7 +34,8 @@ def party_findings(
     message: Message, use_case: UseCase | None, keys: KeyLookup, start: int
 ) -> Iterator[Finding]:
     """Everything about the parties of `message`, whose grouping header is at `start`."""
-    yield from _direction(message, use_case, keys, start)
+    yield from _direction(message, keys, start)
+    yield from _strangers(message, keys, start)
     if use_case is not None:
         yield from _devices(message, use_case, start)
         yield from _roles(message, use_case, keys, start)
@@ -49,7 +52,7 @@ def _device_side(message: Message) -> tuple[Eui64, str, int]:
     return message.business_originator_id, _ORIGINATOR, _ORIGINATOR_PLACE
 
 
-def _direction(message: Message, use_case: UseCase | None, keys: KeyLookup, start: int) -> Iterator[Finding]:
+def _direction(message: Message, keys: KeyLookup, start: int) -> Iterator[Finding]:
     device, field, place = _device_side(message)
     other = message.business_originator_id if message.cra is Cra.COMMAND else message.business_target_id
     word = message.cra.name.lower()
@@ -86,7 +89,27 @@ def _direction(message: Message, use_case: UseCase | None, keys: KeyLookup, star
     else:
         verb = "to" if message.cra is Cra.COMMAND else "from"
         yield passed(Check.PARTIES, f"a {word} {verb} {party(device, keys)}")
-    del use_case
+
+
+def _strangers(message: Message, keys: KeyLookup, start: int) -> Iterator[Finding]:
+    """Ids that nobody has, but somebody nearly has."""
+    known = tuple(dict.fromkeys((*TEST_IDENTITIES, *keys.entities())))
+    for entity, field, place in (
+        (message.business_originator_id, _ORIGINATOR, _ORIGINATOR_PLACE),
+        (message.business_target_id, _TARGET, _TARGET_PLACE),
+    ):
+        if not known or entity in known:
+            continue
+        for other in known:
+            wrong = [n for n in range(8) if entity.raw[n] != other.raw[n]]
+            if len(wrong) == 1 and wrong[0] < _MAKER_OCTETS:
+                yield doubt(
+                    Check.PARTIES,
+                    f"nobody known is {entity}; only one octet makes it {party(other, keys)}",
+                    offset=start + place + wrong[0],
+                    field=field,
+                )
+                break
 
 
 def _devices(message: Message, use_case: UseCase, start: int) -> Iterator[Finding]:

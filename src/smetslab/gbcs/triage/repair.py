@@ -29,8 +29,8 @@ from smetslab.ids import Eui64
 
 MAX_OCTETS = 5000
 """Longest message that is searched. The longest published one has 3,986 octets."""
-MAX_SIGNATURE_TRIALS = 30_000
-"""So many signatures are tried, at some 70 microseconds each."""
+MAX_SIGNATURE_TRIALS = 15_000
+"""So many signatures are tried, at some 100 microseconds each."""
 MAX_TRAILING = 64
 
 _PREFIX = bytes.fromhex("110000000000")
@@ -47,8 +47,8 @@ _KEY_FIELDS = (
 class Repair:
     """A change of octets: what stands at `offset` and what should stand there; the message that it makes.
 
-    `proof`: what proves it, `MAC` or `signature`; nothing for a guess. `last`: the change might stand anywhere
-    from `offset` to there.
+    `proof`: what proves it, `MAC` or `signature`; nothing for a guess. `last`: the change might stand at any
+    place from `offset` to there.
     """
 
     offset: int

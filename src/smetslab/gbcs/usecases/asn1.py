@@ -14,7 +14,7 @@ from smetslab.gbcs import asn1
 from smetslab.gbcs.asn1.der import SEQUENCE
 from smetslab.gbcs.asn1.primitives import INTEGER, NULL, OCTET_STRING
 from smetslab.gbcs.codes import Cra
-from smetslab.gbcs.message import Message
+from smetslab.gbcs.message import Message, content_offset
 from smetslab.gbcs.values import IMMEDIATE, Parameters
 
 _FIRST_OCTETS = (INTEGER, OCTET_STRING, NULL, SEQUENCE)
@@ -60,7 +60,10 @@ class Asn1Payload:
                 expected="an alert" if self.is_alert else "a command or response",
                 found=message.cra.name.lower(),
             )
-        parameters = asn1.decode(type_name, message.content)
+        try:
+            parameters = asn1.decode(type_name, message.content)
+        except GbcsDecodeError as error:
+            raise _placed(error, content_offset(message)) from error.__cause__
         if self.activation and message.cra is Cra.COMMAND:
             parameters.setdefault(self.activation, IMMEDIATE)
         return parameters
@@ -76,3 +79,15 @@ class Asn1Payload:
 
     def _type_name(self, cra: Cra) -> str | None:
         return {Cra.COMMAND: self.command, Cra.RESPONSE: self.response, Cra.ALERT: self.alert}[cra]
+
+
+def _placed(error: GbcsDecodeError, base: int) -> GbcsDecodeError:
+    """`error` with its offset counted from the start of the message: the codec knows the content alone."""
+    return GbcsDecodeError(
+        error.what,
+        offset=None if error.offset is None else error.offset + base,
+        path=error.path,
+        expected=error.expected,
+        found=error.found,
+        spec=error.spec,
+    )
