@@ -28,13 +28,14 @@ test: $(VENV)/dev.stamp ## the tests that need nothing but Python
 	$(BIN)/python -m pytest $(ARGS)
 
 test-interop: $(VENV)/interop.stamp interop-tools ## the tests against real tools, which it installs (as root, with apt)
-	PATH="$(CURDIR)/tests/interop/node/node_modules/.bin:$$PATH" $(BIN)/python -m pytest -m interop $(ARGS)
+	PATH="$(CURDIR)/tests/interop/node/node_modules/.bin:$$PATH" $(BIN)/python -m pytest -m interop tests/interop $(ARGS)
 
 interop-tools:
 	tests/interop/tools/system.sh
 	tests/interop/tools/node.sh
 
-soak: $(VENV)/dev.stamp ## the tests that run for minutes
+soak: $(VENV)/dev.stamp ## the tests that run for minutes; SOAK_SECONDS (600) is how long decoders are fuzzed
+	$(PIP) install --editable '.[dev,soak]' || echo 'no atheris for this Python: fuzzing will be skipped' >&2
 	$(BIN)/python -m pytest -m soak $(ARGS)
 
 bench: $(VENV)/dev.stamp ## every benchmark, one after the other

@@ -6,19 +6,28 @@ import itertools
 import json
 import os
 import shutil
+import struct
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+
+from smetslab.han import ApsFrame
+from smetslab.ids import Eui64
 
 HERE = Path(__file__).parent
 NODE_FOLDER = HERE / "node"
 
 RequireTool = Callable[[str], Path]
 Dissect = Callable[..., list[dict[str, Any]]]
+DissectHan = Callable[[Sequence[ApsFrame]], "list[Packet]"]
+TsharkNames = Callable[[str], dict[int, str]]
+
+LINKTYPE_IEEE802_15_4_NOFCS = 230
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -169,6 +178,127 @@ def tshark(tmp_path_factory: pytest.TempPathFactory) -> Dissect:
         return [packet["_source"]["layers"] for packet in json.loads(done.stdout)]
 
     return dissect
+
+
+@dataclass(frozen=True)
+class Packet:
+    """What Wireshark makes of one packet, with everything that it put together from earlier ones."""
+
+    layers: dict[str, Any]
+
+    @property
+    def protocols(self) -> list[str]:
+        return self.layers["frame"]["frame.protocols"].split(":")
+
+    def all(self, field: str) -> list[Any]:
+        """Every value of a field, wherever it stands, in order."""
+        return list(_values(self.layers, field))
+
+    def one(self, field: str) -> Any:
+        """The value of a field that is there once."""
+        (value,) = self.all(field)
+        return value
+
+
+def _values(node: Any, field: str) -> Iterator[Any]:
+    if isinstance(node, list):
+        for item in node:
+            yield from _values(item, field)
+    elif isinstance(node, dict):
+        for name, value in node.items():
+            if name == field:
+                yield from value if isinstance(value, list) else [value]
+            else:
+                yield from _values(value, field)
+
+
+MAX_APS_PAYLOAD = 61
+"""What a GB hub puts into one APS fragment."""
+
+COORDINATOR, FIRST_SHORT_ADDRESS, PAN = 0x0000, 0x1A00, 0x5E11
+
+
+def _air_frames(frames: Sequence[ApsFrame]) -> Iterator[tuple[int, bytes]]:
+    """Each APS frame as unsecured 802.15.4 frames, fragmented where it is long; with the number of the frame.
+
+    The first sender gets the address of the coordinator. Spec: IEEE 802.15.4-2006 7.2; ZigBee 3.3, 2.2.5.
+    """
+    addresses: dict[Eui64, int] = {}
+    numbers = itertools.count()
+    counters: dict[Eui64, Iterator[int]] = {}
+    for index, frame in enumerate(frames):
+        for party in (frame.source, frame.destination):
+            addresses.setdefault(party, FIRST_SHORT_ADDRESS + len(addresses) if addresses else COORDINATOR)
+        source, destination = addresses[frame.source], addresses[frame.destination]
+        counter = next(counters.setdefault(frame.source, itertools.count())) & 0xFF
+        size = MAX_APS_PAYLOAD
+        parts = [frame.payload[start : start + size] for start in range(0, len(frame.payload), size)]
+        for block, part in enumerate(parts or [b""]):
+            # Data, unicast, acknowledgement asked for; with an extended header where there are fragments.
+            control, extended = 0x40, b""
+            if len(parts) > 1:
+                control |= 0x80
+                extended = bytes((1, len(parts))) if block == 0 else bytes((2, block))
+            number = next(numbers)
+            yield (
+                index,
+                b"".join(
+                    (
+                        struct.pack("<HBHHH", 0x8861, number & 0xFF, PAN, destination, source),
+                        struct.pack("<HHHBB", 0x0048, destination, source, 30, number & 0xFF),
+                        struct.pack("<BBH", control, frame.destination_endpoint, frame.cluster),
+                        struct.pack("<HBB", frame.profile, frame.source_endpoint, counter),
+                        extended,
+                        part,
+                    )
+                ),
+            )
+
+
+@pytest.fixture(scope="session")
+def dissect_han(tshark: Dissect, tmp_path_factory: pytest.TempPathFactory) -> DissectHan:
+    """`dissect_han(frames)`: for each APS frame the packet that completes it. None may be malformed."""
+
+    def dissect(frames: Sequence[ApsFrame]) -> list[Packet]:
+        capture = tmp_path_factory.mktemp("han") / "han.pcap"
+        indices: list[int] = []
+        with capture.open("wb") as file:
+            file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, LINKTYPE_IEEE802_15_4_NOFCS))
+            for index, octets in _air_frames(frames):
+                # 127 octets are a frame of the medium, two of them its check sequence.
+                assert len(octets) <= 125
+                file.write(struct.pack("<IIII", len(indices), 0, len(octets), len(octets)) + octets)
+                indices.append(index)
+        packets = [Packet(layers) for layers in tshark(capture)]
+        assert len(packets) == len(indices)
+        pairs = list(zip(indices, packets, strict=True))
+        wrong = [(frames[index], packet.layers) for index, packet in pairs if not _is_sound(packet)]
+        assert wrong == []
+        complete = dict(pairs)
+        return [complete[index] for index in range(len(frames))]
+
+    return dissect
+
+
+def _is_sound(packet: Packet) -> bool:
+    """Wireshark found nothing to complain about."""
+    text = json.dumps(packet.layers)
+    return "_ws.malformed" not in text and "_ws.expert" not in text
+
+
+@pytest.fixture(scope="session")
+def tshark_names() -> TsharkNames:
+    """`tshark_names(field)`: the names that Wireshark has for the values of a field."""
+    program = _require_tool("tshark")
+    done = subprocess.run(
+        [str(program), "-G", "values"], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=True
+    )
+    names: dict[str, dict[int, str]] = {}
+    for line in done.stdout.splitlines():
+        if line.startswith((b"V\tgbcs", b"V\tzbee_zcl")):
+            _, field, value, name = line.decode("utf-8").split("\t", 3)
+            names.setdefault(field, {})[int(value, 0)] = name
+    return names.__getitem__
 
 
 @pytest.fixture(scope="session")

@@ -134,6 +134,8 @@ PROBLEMS = [
     ("seed = 1", "seed = 1\nsed = 2", "sed: unknown key"),
     ("T00:00:00Z", "T00:00:00", "epoch: input should have timezone info"),
     ("epoch = 2026-01-05T00:00:00Z", "epoch = 5", "epoch: "),
+    ("epoch = 2026", "epoch = 2009", "epoch: the laboratory's time begins in the years 2010 to 2099"),
+    ("epoch = 2026", "epoch = 2100", "epoch: the laboratory's time begins in the years 2010 to 2099"),
     ('"virtual"', '"warped"', r"time.mode: .*'virtual' or 'real', found \"warped\""),
     ('mode = "virtual"', 'mode = "virtual"\nscale = 2.0', "time: scale: only real time has one"),
     ("latency_s = 0.2", "latency_s = -0.2", "wan.latency_s: "),
