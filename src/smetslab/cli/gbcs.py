@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -10,11 +9,11 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from smetslab.cli import output
-from smetslab.errors import GbcsDecodeError, UsageError
+from smetslab.cli import gbcs_document, gbcs_triage, output
+from smetslab.cli.gbcs_input import MessageArgument, given_octets
+from smetslab.errors import GbcsDecodeError
 from smetslab.gbcs.describe import Node, SecretFor, describe
 from smetslab.gbcs.message import decode_message
-from smetslab.gbcs.notation import MAX_TEXT_BYTES, message_octets
 from smetslab.gbcs.report import ChecksView, decode_schema, report
 from smetslab.pki import load_keystore
 from smetslab.rtds import MessageKeys
@@ -23,7 +22,6 @@ app = typer.Typer(help="GBCS messages.", no_args_is_help=True)
 
 _OCTETS_BESIDE = 16
 _OCTETS_A_LINE = 32
-_HINT = "give hex digits, a file of hex digits, base64 or binary, or - for standard input"
 
 
 @app.callback()
@@ -31,12 +29,15 @@ def _noun() -> None:
     pass
 
 
+app.command("encode")(gbcs_document.encode)
+app.command("verify")(gbcs_document.verify)
+app.command("explain")(gbcs_triage.explain_message)
+app.command("diff")(gbcs_triage.diff)
+
+
 @app.command()
 def decode(
-    message: Annotated[
-        str,
-        typer.Argument(metavar="[HEX|FILE|-]", help="Hex digits or base64, a file, or - for standard input."),
-    ] = "-",
+    message: MessageArgument = "-",
     *,
     keys: Annotated[
         Path | None,
@@ -56,7 +57,7 @@ def decode(
     if schema:
         output.print_json(decode_schema())
         return
-    data = message_octets(_given(message))
+    data = given_octets(message)
     checks, secret_for = (None, None) if keys is None else _check(data, MessageKeys(load_keystore(keys)))
     root = describe(data, secret_for=secret_for)
     if as_json:
@@ -66,31 +67,6 @@ def decode(
     if root.error is not None:
         output.error(str(root.error))
         raise typer.Exit(output.EXIT_USAGE)
-
-
-def _given(message: str) -> bytes:
-    """What the person pointed at, within bounds."""
-    if message == "-":
-        if sys.stdin.isatty():
-            raise UsageError("nothing to decode", hint=_HINT)
-        return sys.stdin.buffer.read(MAX_TEXT_BYTES + 1)
-    path = Path(message)
-    try:
-        is_file = path.is_file()
-    except (OSError, ValueError):  # a long hex text is no possible name of a file
-        is_file = False
-    if is_file:
-        with path.open("rb") as stream:
-            return stream.read(MAX_TEXT_BYTES + 1)
-    try:
-        message_octets(message.encode())
-    except GbcsDecodeError as error:
-        raise UsageError(f"{_shortened(message)} is no file and no message: {error}", hint=_HINT) from error
-    return message.encode()
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def _check(data: bytes, keys: MessageKeys) -> tuple[ChecksView | None, SecretFor | None]:

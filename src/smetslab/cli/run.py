@@ -53,7 +53,9 @@ def run(
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(metavar="N", min=0, max=MAX_SEED, help="Same seed, same run. By default the lab file's."),
+        typer.Option(
+            metavar="N", min=0, max=MAX_SEED, help="Same seed, same run. By default the lab file's."
+        ),
     ] = None,
     out: Annotated[
         Path | None,

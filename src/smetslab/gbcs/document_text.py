@@ -39,6 +39,11 @@ def read_document(text: str) -> MessageDocument:
     text = text.removeprefix("\ufeff")
     given = _json(text) if text.lstrip().startswith("{") else _toml(text)
     _refuse_depth(given)
+    fault = given.get("error")
+    if given.get("header") is None and isinstance(fault, dict):
+        raise GbcsEncodeError(
+            "there is no message in it", path="document", found=f"what was decoded: {fault.get('what')}"
+        )
     try:
         return MessageDocument.model_validate(
             {name: _plain(value) for name, value in given.items() if name not in DIAGNOSTICS}

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import Literal, Protocol
+from functools import partial
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from smetslab.crypto import PrivateKey
 from smetslab.errors import CodecError, GbcsEncodeError, SecurityError
-from smetslab.gbcs.codes import Cra, RemotePartyRole
+from smetslab.gbcs.codes import Cra
 from smetslab.gbcs.describe import Kind, kind_of_message
 from smetslab.gbcs.generic import content_from_generic, content_to_generic
+from smetslab.gbcs.keys import KeyLookup, content_secrets, mac_secrets, role_of
 from smetslab.gbcs.message import Message, OtherInformation
 from smetslab.gbcs.protection import expected_protection
 from smetslab.gbcs.security import with_mac, with_signature
@@ -104,22 +106,6 @@ class MessageDocument(DocumentModel):
         "auto: made as the use case has it",
     )
     mac: str | None = Field(default=AUTO, description="12 octets in hex; null: none; auto: made")
-
-
-class MakingKeys(Protocol):
-    """The keys that make what a document leaves open. Each method gives None where no key is at hand."""
-
-    def role_of(self, entity: Eui64) -> RemotePartyRole | None:
-        """The role that the certificate of a remote party names."""
-
-    def signing_key(self, entity: Eui64) -> PrivateKey | None:
-        """The private key with which `entity` signs."""
-
-    def mac_secret(self, message: Message) -> bytes | None:
-        """The shared secret under which `message` is MACed."""
-
-    def content_secret(self, message: Message) -> bytes | None:
-        """The shared secret under which the content of `message` is protected."""
 
 
 def document_schema() -> dict[str, JsonValue]:
@@ -215,7 +201,7 @@ def _json(value: Value) -> JsonValue:
 # -- from a document -----------------------------------------------------------------------------------------
 
 
-def document_to_message(document: MessageDocument, keys: MakingKeys | None = None) -> Message:
+def document_to_message(document: MessageDocument, keys: KeyLookup | None = None) -> Message:
     """The message that `document` says, with signature and MAC as given, or made with `keys`.
 
     Raises GbcsEncodeError with the path of what is missing, contradicts itself or does not fit.
@@ -343,7 +329,7 @@ def _other_information(
 
 
 def _content(
-    document: MessageDocument, use_case: UseCase | None, header: Message, keys: MakingKeys | None
+    document: MessageDocument, use_case: UseCase | None, header: Message, keys: KeyLookup | None
 ) -> bytes:
     if document.content is not None:
         if document.parameters is not None:
@@ -359,7 +345,7 @@ def _content(
         )
     secret = None
     if keys is not None and use_case.encrypts_response and header.cra is not Cra.COMMAND:
-        secret = keys.content_secret(header)
+        secret = next(iter(content_secrets(header, keys)), None)
     values = _value(document.parameters, "parameters")
     try:
         return encode_content(use_case, header, values if isinstance(values, dict) else {}, secret)
@@ -388,7 +374,7 @@ def _value(value: JsonValue, path: str) -> Value:
 
 
 def _protected(
-    document: MessageDocument, use_case: UseCase | None, message: Message, keys: MakingKeys | None
+    document: MessageDocument, use_case: UseCase | None, message: Message, keys: KeyLookup | None
 ) -> Message:
     """`message` with signature and MAC, given or made."""
     wanted = Protection(signature=False, message_mac=False)
@@ -409,14 +395,15 @@ def _protected(
 
 
 def _wanted(
-    document: MessageDocument, use_case: UseCase | None, message: Message, keys: MakingKeys | None
+    document: MessageDocument, use_case: UseCase | None, message: Message, keys: KeyLookup | None
 ) -> Protection:
     """What the use case has for this message."""
     if document.kind == "pre-command":
         return Protection(signature=False, message_mac=False)
     found = None
     if use_case is not None:
-        found = expected_protection(use_case, message, role_of=None if keys is None else keys.role_of)
+        lookup = None if keys is None else partial(role_of, keys=keys)
+        found = expected_protection(use_case, message, role_of=lookup)
     if found is None:
         raise GbcsEncodeError(
             "cannot be told from the use case and the parties",
@@ -427,7 +414,7 @@ def _wanted(
     return found
 
 
-def _signing_key(message: Message, keys: MakingKeys | None) -> PrivateKey:
+def _signing_key(message: Message, keys: KeyLookup | None) -> PrivateKey:
     originator = message.business_originator_id
     key = None if keys is None else keys.signing_key(originator)
     if key is None:
@@ -435,8 +422,8 @@ def _signing_key(message: Message, keys: MakingKeys | None) -> PrivateKey:
     return key
 
 
-def _mac_secret(message: Message, keys: MakingKeys | None) -> bytes:
-    secret = None if keys is None else keys.mac_secret(message)
+def _mac_secret(message: Message, keys: KeyLookup | None) -> bytes:
+    secret = None if keys is None else next(iter(mac_secrets(message, keys)), None)
     if secret is None:
         raise _no_key("mac", f"a private key agreement key for a message to {message.business_target_id}")
     return secret
