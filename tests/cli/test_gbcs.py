@@ -187,7 +187,7 @@ def test_empty_standard_input_and_a_terminal_are_refused(
     say(b"")
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     assert cli.main(["gbcs", "decode"]) == 2
-    assert "nothing to decode" in capsys.readouterr().err
+    assert "nothing to read on standard input" in capsys.readouterr().err
 
 
 def test_oversized_input_is_refused_within_bounds(capsys: Said, tmp_path: Path) -> None:

@@ -46,12 +46,14 @@ def test_init_show_and_export_work_without_any_option(run: Run, tmp_path: Path) 
     assert set(load_keystore(tmp_path / "copy").certificates()) == set(load_keystore(home).certificates())
 
 
-def test_same_seed_makes_the_same_laboratory(run: Run, tmp_path: Path) -> None:
+def test_same_seed_makes_the_same_hierarchy_and_another_laboratory(run: Run, tmp_path: Path) -> None:
     made = [
         json.loads(run("init", "--seed", 7, "--dir", tmp_path / name, "--json").output)
         for name in ("one", "two")
     ]
-    assert made[0]["laboratory_fingerprint"] == made[1]["laboratory_fingerprint"]
+    assert made[0]["laboratory_fingerprint"] != made[1]["laboratory_fingerprint"]
+    first, second = (load_keystore(tmp_path / name / "pki") for name in ("one", "two"))
+    assert first.certificates() == second.certificates()
     assert made[0]["hierarchy"] == str(tmp_path / "one" / "pki")
     assert (made[0]["schema_version"], made[0]["certificates"], made[0]["laboratory_made"]) == (1, 42, True)
 

@@ -78,7 +78,7 @@ def test_a_fail_says_what_where_and_how_to_see_it_again(smetslab, lab) -> None:
         f"  evidence  {Path('pack/evidence.jsonl')}, records 15 to 38; proof: observations 14",
         "  again     smetslab run toy --lab lab.txt --seed 7 --case TOY-COUNTER-equal",
     ]
-    assert "not run: TOY-SUPPLY: applies when: supply switch; the lab file does not state it" in text
+    assert "not run: TOY-SUPPLY: applies when: supply switch; not stated of what is tested" in text
     assert "fail  Toy suite: 2 pass, 1 inconclusive, 2 fail, 1 not run; 11 checks" in text
 
 

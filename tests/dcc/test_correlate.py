@@ -119,6 +119,13 @@ def test_a_response_belongs_to_one_device_addressee_and_counter(store: Store, ot
     assert ledger.match(other) is None
 
 
+def test_of_two_commands_with_one_counter_the_one_of_the_message_code_is_answered(store: Store) -> None:
+    ledger = again(store)
+    accept(ledger, question=_question(1000), use_case="CS01a")
+    second = accept(ledger, question=_question(1000))
+    assert ledger.match(response()) == second
+
+
 def test_of_two_commands_with_one_counter_the_older_is_answered_first(store: Store) -> None:
     ledger = again(store)
     first, second = (accept(ledger, question=_question(1000)) for _ in range(2))

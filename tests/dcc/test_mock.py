@@ -30,6 +30,7 @@ from smetslab.gbcs.usecases.registry import USE_CASES
 from smetslab.ids import Eui64
 from smetslab.registry import DeviceStatus
 from smetslab.rng import RootSeed
+from smetslab.wan import WanMessage
 
 SUPPLIER = Eui64.parse("90B3D51F30010000")
 BROKER = Eui64.parse("90B3D51F30000002")
@@ -335,6 +336,24 @@ def test_a_silent_device_is_given_up_and_its_late_response_dropped(play) -> None
     play(story)
 
 
+def test_a_response_that_comes_at_its_very_deadline_ends_the_request_once(play) -> None:
+    async def story(bench) -> None:
+        bench.esme.silent = True
+        await bench.dcc.receive(read(bench))
+        await bench.clock.sleep(5)
+        bench.esme.silent = False
+        response = bench.esme.answer(encode_message(bench.esme.received[0]))
+        [entry] = bench.dcc._ledger.pending()
+        moment = (entry.deadline - bench.clock.epoch).total_seconds()
+        bench.clock.call_at(moment, bench.dcc._receive, WanMessage("up-9", HUB, response))
+        answer = parse_response(await bench.dcc.final_response(RequestId(SUPPLIER, ESME, 1000)))
+        assert answer.code == "I0"
+        await bench.clock.sleep(10)
+        assert bench.dcc._ledger.pending() == ()
+
+    play(story)
+
+
 # What devices say -----------------------------------------------------------
 
 
@@ -524,6 +543,29 @@ def test_raw_octets_reach_the_device_and_its_response_comes_back(play) -> None:
         assert seconds(bench, start) == 10
         with pytest.raises(LocalProtocolError, match="is not in the inventory"):
             await bench.dcc.send_raw(again, Eui64(bytes(8)))
+
+    play(story)
+
+
+def test_a_repeat_of_a_raw_response_does_not_answer_the_next_exchange(play) -> None:
+    async def story(bench) -> None:
+        await bench.supplier.request("7.4", ESME)
+        again = encode_message(bench.esme.received[0])
+        assert await bench.dcc.exchange_raw(again, ESME, 10) is not None
+        bench.esme.silent = True
+        assert await bench.dcc.exchange_raw(again, ESME, 10) is None
+
+    play(story, duplicate_probability=0.99)
+
+
+def test_a_long_message_for_somebody_else_may_go_to_a_device_and_never_be_acknowledged(play) -> None:
+    async def story(bench) -> None:
+        await bench.supplier.request("7.4", ESME)
+        command = bench.esme.received[0]
+        bench.hub.on_noise = lambda octets: None
+        long = replace(command, business_target_id=Eui64(bytes(8)), content=bytes(3000))
+        assert await bench.dcc.exchange_raw(encode_message(long), ESME, 300) is None
+        assert (await bench.supplier.request("7.4", ESME)).ok
 
     play(story)
 

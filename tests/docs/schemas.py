@@ -13,7 +13,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from smetslab.cli.gbcs_document import Verification
 from smetslab.devices.profile import profile_schema
+from smetslab.gbcs.catalogue import catalogue_schema
 from smetslab.gbcs.named import document_schema
 from smetslab.gbcs.report import decode_schema
 from smetslab.gbcs.triage.view import diff_schema, explanation_schema
@@ -38,6 +40,8 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "gbcs-document": document_schema,
     "gbcs-explain": explanation_schema,
     "gbcs-diff": diff_schema,
+    "gbcs-usecases": catalogue_schema,
+    "gbcs-verify": lambda: Verification.model_json_schema(mode="serialization"),
     "rtds-check": report_schema,
     "pki-show": lambda: KeystoreListing.model_json_schema(mode="serialization"),
 }

@@ -338,11 +338,16 @@ def test_protected_octets_that_are_cut_short_are_shown_as_they_are() -> None:
     )
 
 
-def test_opaque_content_says_so() -> None:
-    for content, kind in ((bytes.fromhex("010900"), "GBZ"), (b"\x05\x00", "ASN.1")):
+def test_content_of_no_declared_use_case_is_followed_as_far_as_its_encoding_tells() -> None:
+    for content, kind, text in (
+        (bytes.fromhex("010900"), "GBZ", "GBZ content"),
+        (bytes.fromhex("010901"), "GBZ", "GBZ content, opaque: it cannot be followed"),
+        (b"\x05\x00", "ASN.1", "ASN.1 content"),
+        (b"\x30\x05\x00", "ASN.1", "ASN.1 content, opaque: it cannot be followed"),
+    ):
         root = describe(encode_message(message(UNDECLARED, content=content)))
         assert root.error is None
-        assert at(root, "content").text == f"{kind} content, opaque: not decoded by this version"
+        assert at(root, "content").text == text
         assert content_kind(content) == kind
         assert_covers(root)
     empty = at(describe(encode_message(message(UNDECLARED))), "content")

@@ -208,8 +208,8 @@ def test_counter_is_the_one_nearest_to_the_highest_known(highest: int, distance:
     assert full_counter(counter % 1024, highest) == counter << 32
 
 
-@given(st.integers(0, 1023), st.integers(0, 1023))
-def test_counter_is_never_negative(truncated: int, highest: int) -> None:
+@given(st.integers(0, 1023), st.integers(0, 1023) | st.integers(2**32 - 1024, 2**32 - 1))
+def test_counter_always_fits_its_64_bits(truncated: int, highest: int) -> None:
     counter = full_counter(truncated, highest)
-    assert counter >= 0
+    assert 0 <= counter < 2**64
     assert (counter >> 32) % 1024 == truncated

@@ -38,3 +38,8 @@ def test_a_condition_says_what_it_asks_for() -> None:
     condition = has("gas") & (has("prepayment") | ~has("gas"))
     assert condition.names == ("gas", "prepayment")
     assert str(condition) == "gas and (prepayment or not gas)"
+
+
+def test_a_conjunction_reads_as_one_list() -> None:
+    assert str(ALWAYS & has("a") & has("b") & ALWAYS) == "a and b"
+    assert str(ALWAYS & ALWAYS) == "always"

@@ -41,13 +41,19 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_same_seed_writes_the_same_files(tmp_path: Path) -> None:
+def test_same_seed_writes_the_same_hierarchy(tmp_path: Path) -> None:
     for name in ("one", "two"):
         initialise(tmp_path / name, seed=4)
-    assert contents(tmp_path / "one") == contents(tmp_path / "two")
-    assert (
-        len(contents(tmp_path / "one")) == 2 * 42 + 2 + 2
-    )  # certificates, keys; README, authority; laboratory
+    one, two = (contents(tmp_path / name / "pki") for name in ("one", "two"))
+    assert one == two
+    assert len(one) == 2 * 42 + 2  # certificates, keys; README, authority
+
+
+def test_who_knows_the_seed_of_a_hierarchy_cannot_sign_evidence(tmp_path: Path) -> None:
+    one, two = (initialise(tmp_path / name, seed=4, devices=[]) for name in ("one", "two"))
+    known = Authority(RootSeed(4)).laboratory()
+    fingerprints = {made.certificate.fingerprint for made in (one.laboratory, two.laboratory, known)}
+    assert len(fingerprints) == 3
 
 
 def test_without_a_seed_every_hierarchy_and_laboratory_is_another(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from smetslab.cli import gbcs_document, gbcs_triage, output
+from smetslab.cli import gbcs_catalogue, gbcs_document, gbcs_triage, output
 from smetslab.cli.gbcs_input import MessageArgument, given_octets
 from smetslab.errors import GbcsDecodeError
 from smetslab.gbcs.describe import Node, SecretFor, describe
@@ -33,6 +33,7 @@ app.command("encode")(gbcs_document.encode)
 app.command("verify")(gbcs_document.verify)
 app.command("explain")(gbcs_triage.explain_message)
 app.command("diff")(gbcs_triage.diff)
+app.command("usecases")(gbcs_catalogue.usecases)
 
 
 @app.command()

@@ -39,6 +39,8 @@ _STYLES = {
     Outcome.UNKNOWN: ("  ?      ", "dim"),
 }
 _EXCERPT = 8
+_SHORTEST = 16
+"""Fewer octets as an argument are rather a mistyped name of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +93,14 @@ def _sources(message: str) -> list[_Source]:
     if is_xml(given):
         return _from_xml(given)
     try:
-        return [_Source("the argument" if in_place else message, read_given(given))]
+        read = read_given(given)
     except GbcsDecodeError as error:
         if in_place:
             raise not_given(message, error) from error
         raise
+    if in_place and len(read.data) < _SHORTEST:
+        raise not_given(message, GbcsDecodeError("too short for a message", found=f"{len(read.data)} octets"))
+    return [_Source("the argument" if in_place else message, read)]
 
 
 def _from_xml(document: bytes) -> list[_Source]:
@@ -159,7 +164,9 @@ def _show_finding(finding: Finding) -> None:
         if finding.expected:
             line.append(f"; expected {finding.expected}")
         if finding.found:
-            line.append(f", found {finding.found}")
+            line.append(f"{',' if finding.expected else ';'} found {finding.found}")
+        if finding.field and finding.field not in finding.text:
+            line.append(f"; {finding.field}" + ("" if finding.offset is None else f", byte {finding.offset}"))
         if finding.spec:
             line.append(f" ({finding.spec})", style="dim")
     output.console.print(line, soft_wrap=True)
@@ -186,6 +193,7 @@ def diff(
     left: Annotated[str, typer.Argument(metavar="A", help="A message: hex digits, base64, or a file.")],
     right: Annotated[str, typer.Argument(metavar="B", help="The other one; either may be -.")],
     *,
+    keys: KeysOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="Print the schema of the JSON instead.")] = False,
 ) -> None:
@@ -196,7 +204,7 @@ def diff(
     if left == right == "-":
         raise UsageError("standard input can be one of the messages only", hint="give a file for the other")
     ours, theirs = given_octets(left), given_octets(right)
-    differences = compare(ours, theirs)
+    differences = compare(ours, theirs, None if keys is None else key_lookup(keys))
     if as_json:
         views = [difference_view(one) for one in differences]
         result = DiffReport(left=to_hex(ours), right=to_hex(theirs), same=ours == theirs, differences=views)

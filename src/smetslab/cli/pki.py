@@ -59,7 +59,8 @@ def init(
     seed: Annotated[
         int | None,
         typer.Option(
-            help="Same seed, same keys and certificates. Without it a secret seed is drawn and kept."
+            help="Same seed, same hierarchy. Without it a secret seed is drawn and kept. "
+            "The key that signs evidence is always a secret one."
         ),
     ] = None,
     folder: Annotated[
@@ -103,7 +104,10 @@ def init(
     )
     output.line(f"  SHA-256 of its certificate {fingerprint}")
     if seed is not None:
-        output.line("Whoever knows the seed has all of these keys. Leave out --seed for keys of your own.")
+        output.line(
+            "Whoever knows the seed has all of these keys, but for the one that signs evidence. "
+            "Leave out --seed for keys of your own."
+        )
     output.line("See them with: smetslab pki show" + (f" {folder}" if folder else ""))
 
 

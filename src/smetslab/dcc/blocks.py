@@ -1,7 +1,7 @@
 """A WAN that carries messages of any length: what is too long goes and comes in blocks.
 
-Wraps the DCC's side of a `Wan`. The DCC sees whole messages alone; hubs pass blocks on without reading them, and
-the device at the other end has the same engine.
+Wraps the DCC's side of a `Wan`. The DCC sees whole messages alone; hubs pass blocks on without reading them,
+and the device at the other end has the same engine.
 
 Spec: GBCS 7.2.11 (general block transfer).
 """
@@ -22,7 +22,7 @@ from smetslab.wan import Receive, Wan, WanMessage
 
 
 class BlockWan:
-    """The head's end of a WAN, with block transfer. An async context manager around the time it is attached."""
+    """The head's end of a WAN, with block transfer. An async context manager: in its block it is attached."""
 
     def __init__(
         self,
@@ -32,7 +32,9 @@ class BlockWan:
         next_identity: Callable[[], str],
         rules: BlockRules | None = None,
     ) -> None:
-        """`next_identity` names what this end sends of its own accord: never the same twice, over restarts too."""
+        """`next_identity` names what this end sends of its own accord: never the same twice, over restarts
+        too.
+        """
         self._wan = wan
         self._clock = clock
         self._trace = trace
@@ -59,9 +61,8 @@ class BlockWan:
             self._task.cancel()
             await group.__aexit__(None, None, None)
 
-    async def to_hub(self, message: WanMessage, device: Eui64) -> None:
-        """Hand a message for `device` to the WAN, in blocks where it is long. Raises WanError."""
-        self._hubs[device] = message.hub
+    async def to_hub(self, message: WanMessage) -> None:
+        """Hand a message to the WAN, in blocks where it is long. Raises WanError."""
         try:
             parts = self._transfer.send(message.payload, self._clock.time())
         except GbcsDecodeError:
@@ -69,6 +70,9 @@ class BlockWan:
         if parts == (message.payload,):
             await self._wan.to_hub(message)
             return
+        # By what the blocks say themselves, because that is all there is when they are sent again.
+        _, target = routing(parts[0])
+        self._hubs[target] = message.hub
         for number, part in enumerate(parts, start=1):
             await self._wan.to_hub(WanMessage(f"{message.identity}/{number}", message.hub, part))
         self._outbox.put_nowait(None)  # there is a deadline now
@@ -111,8 +115,8 @@ class BlockWan:
             if entry is not None:
                 await self._send(*entry)
             for octets in self._transfer.expire(self._clock.time()).resend:
-                _, device = routing(octets)
-                await self._send(self._hubs[device], octets)
+                _, target = routing(octets)
+                await self._send(self._hubs[target], octets)
 
     def _arm(self) -> asyncio.TimerHandle | None:
         deadline = self._transfer.next_deadline()

@@ -20,6 +20,7 @@ from smetslab.duis.document import RequestId
 from smetslab.errors import StoreError
 from smetslab.gbcs.codes import CounterFamily
 from smetslab.gbcs.message import Message
+from smetslab.gbcs.usecases.registry import USE_CASES
 from smetslab.gbcs.values import NEVER
 from smetslab.ids import Eui64
 from smetslab.store import Nvm
@@ -174,10 +175,13 @@ class Ledger:
         self._index(entry)
 
     def match(self, message: Message) -> Pending | None:
-        """The oldest request whose command `message` answers."""
+        """The oldest request whose command `message` answers by its parties and counter; one of its message
+        code goes before all others, because the counters of different families may be equal.
+        """
         command = (message.business_originator_id, message.business_target_id, message.originator_counter)
-        numbers = self._by_command.get(command)
-        return self._pending[min(numbers)] if numbers else None
+        found = [self._pending[number] for number in sorted(self._by_command.get(command, ()))]
+        of_code = [entry for entry in found if USE_CASES[entry.use_case].code == message.message_code]
+        return next(iter(of_code or found), None)
 
     def finish(
         self, entry: Pending, final: bytes, *, identity: str | None = None, forget_future: bool = False
@@ -232,6 +236,12 @@ class Ledger:
     def is_repeat(self, identity: str) -> bool:
         """Whether a message of that identity has been dealt with."""
         return identity in self._seen
+
+    def note_seen(self, identity: str) -> None:
+        """Remember a message that nothing else is kept of."""
+        with self._nvm.transaction() as transaction:
+            self._note_seen(transaction, identity)
+        self._seen[identity] = None
 
     def future_dated(self, user: Eui64, device: Eui64, counter: int) -> FutureDated | None:
         """The future-dated command with that counter."""

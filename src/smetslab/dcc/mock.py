@@ -322,9 +322,10 @@ class MockDcc:
         """Hand the command to the WAN, again and again while that is of use. Raises WanError."""
         message = WanMessage(entry.identity, entry.hub, entry.message)
         give_up_at = self._clock.time() + self.rules.delivery_timeout_s
-        while True:
+        # A refused message may have gone out in part: where its response is here already, it is enough.
+        while self._ledger.get(entry.number) is not None:
             try:
-                await self._wan.to_hub(message, entry.device)
+                await self._wan.to_hub(message)
             except WanError as error:
                 if not error.transient or self._clock.time() >= give_up_at:
                     raise
@@ -347,6 +348,8 @@ class MockDcc:
             self._give_up(entry, code, "no response")
 
     def _give_up(self, entry: Pending, code: str, reason: str) -> None:
+        if self._ledger.get(entry.number) is None:
+            return  # its response came at the very moment of its deadline
         self._trace.record(
             "dcc",
             "RequestGivenUp",
@@ -432,6 +435,8 @@ class MockDcc:
 
     def _take_response(self, message: Message, arrived: WanMessage) -> None:
         if self._raw.answered_by(message):
+            # A later exchange of the same octets must not be answered by a repeat of this response.
+            self._ledger.note_seen(arrived.identity)
             self._note_response(message, arrived, raw=True)
             return
         entry = self._ledger.match(message)
@@ -523,7 +528,7 @@ class MockDcc:
         if device is None:
             raise LocalProtocolError(f"device {target} is not in the inventory")
         identity = f"raw-{self._ledger.next_number()}"
-        await self._wan.to_hub(WanMessage(identity, device.hub, data), target)
+        await self._wan.to_hub(WanMessage(identity, device.hub, data))
         self._trace.record("gbcs", "CommandSent", source=HEAD, target=str(target), data=data, raw=True)
 
     async def exchange_raw(self, data: bytes, target: Eui64, timeout_s: float) -> Message | None:

@@ -93,10 +93,10 @@ def alert_recipient(message: Message, broker: Eui64) -> Eui64:
 
 
 def alert_code_of(message: Message) -> str:
-    """The alert code as four hex digits, whatever use case the alert belongs to. Raises GbcsDecodeError.
+    """The alert code as four hex digits. Raises GbcsDecodeError.
 
-    Spec: GBCS 16 (the code is the first member of a DLMS alert, and follows the component count of a GBZ
-    alert).
+    DLMS and GBZ alerts have it in one place, whatever use case they belong to; where it stands in an ASN.1
+    alert, only its use case tells. Spec: GBCS 16.
     """
     content = message.content
     if content[:2] == _GBZ_PROFILE and len(content) >= 5:
@@ -107,7 +107,11 @@ def alert_code_of(message: Message) -> str:
             first = apdu.body.items[0]
             if isinstance(first, Number) and first.tag is Tag.LONG_UNSIGNED:
                 return f"{first.value:04X}"
-    raise GbcsDecodeError("no alert code", path="content", expected="a DLMS or GBZ alert", spec="GBCS 16")
+    use_case = find(message)
+    declared = None if use_case is None else decode_content(use_case, message).get("alert_code")
+    if isinstance(declared, str):
+        return declared
+    raise GbcsDecodeError("no alert code", path="content", expected="an alert", spec="GBCS 16")
 
 
 def instruction_of(message: Message) -> Parameters | None:

@@ -249,7 +249,7 @@ def write_document(root: Element) -> bytes:
     """The document of `root`, compact, UTF-8. Raises DuisError on text that XML cannot hold."""
     out: list[str] = ['<?xml version="1.0" encoding="UTF-8"?>']
     used = dict.fromkeys(element.namespace for element in _walk(root))
-    _write(root, out, {namespace: _PREFIXES[namespace] for namespace in used if namespace in _PREFIXES})
+    _write(root, out, {namespace: _PREFIXES[namespace] for namespace in used if namespace in _PREFIXES}, "")
     return "".join(out).encode()
 
 
@@ -259,11 +259,15 @@ def _walk(element: Element) -> Iterator[Element]:
         yield from _walk(child)
 
 
-def _write(element: Element, out: list[str], declare: dict[str, str]) -> None:
+def _write(element: Element, out: list[str], declare: dict[str, str], default: str) -> None:
+    """`default` is the namespace that elements without a prefix have here."""
     prefix = _PREFIXES.get(element.namespace)
     name = element.name if prefix is None else f"{prefix}:{element.name}"
     out.append(f"<{name}")
     out.extend(f' xmlns:{short}="{namespace}"' for namespace, short in declare.items())
+    if prefix is None and element.namespace != default:
+        default = element.namespace
+        out.append(f' xmlns="{_escape(default, element.name, _ATTRIBUTE_ESCAPES)}"')
     for key, value in element.attributes:
         out.append(f' {key}="{_escape(value, key, _ATTRIBUTE_ESCAPES)}"')
     if not element.children and not element.text:
@@ -272,7 +276,7 @@ def _write(element: Element, out: list[str], declare: dict[str, str]) -> None:
     out.append(">")
     out.append(_escape(element.text, element.name, _TEXT_ESCAPES))
     for child in element.children:
-        _write(child, out, {})
+        _write(child, out, {}, default)
     out.append(f"</{name}>")
 
 

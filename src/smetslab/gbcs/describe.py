@@ -3,8 +3,8 @@
 `describe` never fails: of octets that are no message, or a message with content that is not what it should
 be, it shows what could be understood, and `Node.error` of the root says where and why understanding ended.
 
-Content is shown down to each DLMS data item, with the names of the use case's declaration. Content of other
-kinds (GBZ, ASN.1) is opaque here, and is shown as such.
+Content is shown down to each DLMS data item, ZCL field or ASN.1 element, with the names of the use case's
+declaration, of the cluster or of the schema.
 
 Spec: GBCS 7.2.7, 7.2.8, 7.3.
 """
@@ -16,6 +16,7 @@ from typing import Literal
 
 from smetslab.crypto import SIGNATURE_BYTES, TAG_BYTES
 from smetslab.errors import GbcsDecodeError, SecurityError
+from smetslab.gbcs.asn1.tree import element_nodes, tag_nodes
 from smetslab.gbcs.codes import Cra
 from smetslab.gbcs.dlms.apdu import (
     AccessRequest,
@@ -27,6 +28,7 @@ from smetslab.gbcs.dlms.apdu import (
     read_apdu,
 )
 from smetslab.gbcs.dlms.tree import ItemNaming, SealedBody, apdu_kind, apdu_nodes, item_naming
+from smetslab.gbcs.gbz.tree import alert_nodes, component_nodes
 from smetslab.gbcs.message import (
     DATE_TIME_BYTES,
     MAX_MESSAGE_BYTES,
@@ -39,9 +41,11 @@ from smetslab.gbcs.message import (
 from smetslab.gbcs.security import EncryptionContext
 from smetslab.gbcs.tree import Cursor, Node, TracingReader, understood
 from smetslab.gbcs.usecases import UseCase, by_code, decode_content, find
+from smetslab.gbcs.usecases.asn1 import Asn1Payload
 from smetslab.gbcs.usecases.dlms import AccessItem, DlmsAccess, DlmsAlert
+from smetslab.gbcs.usecases.gbzalert import GbzAlert
 from smetslab.gbcs.usecases.sealed import SealedAlert
-from smetslab.gbcs.values import date_time_to_text
+from smetslab.gbcs.values import HEX_PREFIX, Parameters, date_time_to_text
 from smetslab.ids import Eui64, format_message_code
 from smetslab.wire import ber_length
 
@@ -52,6 +56,8 @@ Kind = Literal["command", "pre-command", "response", "alert"]
 ContentKind = Literal["DLMS", "GBZ", "ASN.1"]
 
 _GBZ_PROFILE = b"\x01\x09"
+_NO_STATUS = b"\xff"
+"""Clock status: not specified."""
 _KINDS: dict[Cra, Kind] = {Cra.COMMAND: "command", Cra.RESPONSE: "response", Cra.ALERT: "alert"}
 
 
@@ -111,6 +117,7 @@ class _Envelope:
         self._cursor = Cursor(data)
         self._use_case = find(message)
         self._error: GbcsDecodeError | None = None
+        self._parameters: Parameters = {}
 
     def node(self) -> Node:
         message = self._message
@@ -163,7 +170,7 @@ class _Envelope:
             yield leaf("date-time length", 1, "0")
         else:
             yield leaf("date-time length", 1, str(DATE_TIME_BYTES))
-            yield leaf("date-time", DATE_TIME_BYTES, date_time_to_text(message.date_time))
+            yield leaf("date-time", DATE_TIME_BYTES, _date_time_text(message.date_time))
         size = len(message.other_information.encode())
         yield leaf("other information length", len(ber_length(size)), str(size))
         yield self._cursor.group("other information", self._other_information(message.other_information))
@@ -201,19 +208,40 @@ class _Envelope:
         return Node("content", start, content, text, parts, error=self._error)
 
     def _other_content(self, start: int) -> Node:
-        """Content that is not shown field by field."""
+        """GBZ and ASN.1 content: field by field as far as it can be followed."""
         content = self._message.content
-        self._cursor.position += len(content)
         self._error = self._check()
+        parts = self._other_parts(start)
+        kind = content_kind(content)
         if self._error is not None:
             text = f"not as declared: {self._error}"
-        elif self._use_case is not None:
-            text = f"{content_kind(content)} content"
+        elif parts or self._use_case is not None:
+            text = f"{kind} content"
         else:
-            text = (
-                f"{content_kind(content)} content, opaque: not decoded by this version" if content else "none"
-            )
-        return Node("content", start, content, text, error=self._error)
+            text = f"{kind} content, opaque: it cannot be followed" if content else "none"
+        return Node("content", start, content, text, parts, error=self._error)
+
+    def _other_parts(self, start: int) -> tuple[Node, ...]:
+        message, cursor = self._message, self._cursor
+        length = len(message.content)
+        payload = None if self._use_case is None else self._use_case.payload
+        nodes: Iterator[Node]
+        if content_kind(message.content) == "ASN.1":
+            name = payload.type_name(message.cra) if isinstance(payload, Asn1Payload) else None
+            nodes = tag_nodes(cursor, length) if name is None else element_nodes(cursor, length, name)
+        elif message.cra is Cra.ALERT:
+            extra = payload.extra.name if isinstance(payload, GbzAlert) and payload.extra else "extra"
+            nodes = alert_nodes(cursor, length, (extra, self._parameters.get(extra)), self._open)
+        else:
+            nodes = component_nodes(cursor, length, self._open)
+        try:
+            parts = tuple(nodes)
+        except GbcsDecodeError:
+            parts = ()
+        if cursor.position != start + length:  # what cannot be followed to its end is shown in one piece
+            parts = ()
+        cursor.position = start + length
+        return parts
 
     def _partial(self, start: int, error: GbcsDecodeError) -> Node:
         """What can be read of content that is no APDU."""
@@ -236,11 +264,11 @@ class _Envelope:
             return None
         try:
             try:
-                decode_content(self._use_case, self._message, self._secret)
+                self._parameters = decode_content(self._use_case, self._message, self._secret)
             except (
                 SecurityError
             ):  # a wrong key is no fault of the message; its tree says that it stays sealed
-                decode_content(self._use_case, self._message)
+                self._parameters = decode_content(self._use_case, self._message)
         except GbcsDecodeError as error:
             return error
         return None
@@ -253,6 +281,14 @@ class _Envelope:
             return self._protection.decrypt(self._secret, sealed)
         except SecurityError:
             return f"sealed for {recipient}: the key at hand does not open it"
+
+
+def _date_time_text(octets: bytes) -> str:
+    """`2015-01-01T00:00:00Z`, and the clock status where there is one."""
+    text = date_time_to_text(octets[:-1] + _NO_STATUS)
+    if octets[-1:] == _NO_STATUS or text.startswith(HEX_PREFIX):
+        return date_time_to_text(octets)
+    return f"{text}, clock status {octets[-1]:02X}"
 
 
 def _namings(use_case: UseCase, apdu: Apdu) -> tuple[ItemNaming | None, ...]:

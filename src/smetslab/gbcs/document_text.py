@@ -37,6 +37,8 @@ def read_document(text: str) -> MessageDocument:
             found=f"{len(text)} characters",
         )
     text = text.removeprefix("\ufeff")
+    if not text.strip():
+        raise GbcsEncodeError("nothing to encode", path="document", expected="a JSON or TOML document")
     given = _json(text) if text.lstrip().startswith("{") else _toml(text)
     _refuse_depth(given)
     fault = given.get("error")

@@ -198,6 +198,6 @@ def full_counter(truncated_counter: int, highest: int) -> int:
         shift += COUNTER_MODULUS
     elif truncated_counter > offset + half:
         shift -= COUNTER_MODULUS
-    if base + shift < 0:  # a young cache has no earlier cycle to fall back to
+    if not 0 <= base + shift < COUNTER_UNIT:  # there is no cycle before the first, and none after the last
         shift = truncated_counter
     return (base + shift) * COUNTER_UNIT

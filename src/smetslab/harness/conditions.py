@@ -37,7 +37,7 @@ class _Combined:
     __slots__ = ()
 
     def __and__(self: Condition, other: Condition) -> Condition:
-        return All((self, other))
+        return All((*_conjuncts(self), *_conjuncts(other)))
 
     def __or__(self: Condition, other: Condition) -> Condition:
         return AnyOf((self, other))
@@ -128,6 +128,11 @@ class Without(_Combined):
 
     def __str__(self) -> str:
         return f"not {self.part}"
+
+
+def _conjuncts(condition: Condition) -> tuple[Condition, ...]:
+    """What has to hold, each for itself, so that a conjunction reads as one list."""
+    return condition.parts if isinstance(condition, All) else (condition,)
 
 
 ALWAYS = All(())

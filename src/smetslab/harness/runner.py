@@ -193,7 +193,7 @@ def _not_run(case: Case[B], applicability: Applicability) -> CaseNotRun:
         return CaseNotRun(applicability="no", reason=f"applies when: {case.applies_when}", **declaration)
     return CaseNotRun(
         applicability="not stated",
-        reason=f"applies when: {case.applies_when}; the lab file does not state it",
+        reason=f"applies when: {case.applies_when}; not stated of what is tested",
         **declaration,
     )
 

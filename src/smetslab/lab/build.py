@@ -122,7 +122,9 @@ def lab_files(config: LabConfig) -> dict[str, bytes]:
 
 
 def check_lab(config: LabConfig, keystore: KeyRing) -> None:
-    """Raises UsageError when a lab could not be brought up: what is wrong with which device or party."""
+    """Raises UsageError when a lab could not be brought up: what is wrong with which device or party; or
+    StoreError when its store cannot be opened.
+    """
     for party in config.parties:
         for usage, cell_usage in CREDENTIALS[party.role]:
             try:
@@ -136,6 +138,8 @@ def check_lab(config: LabConfig, keystore: KeyRing) -> None:
             profile = lab_profile(config, device)
             _must_be_virtual(device, profile)
             read_settings(profile)
+    with Store(config.store.url):
+        pass
 
 
 def _must_be_virtual(device: DeviceConfig, profile: DeviceProfile) -> None:

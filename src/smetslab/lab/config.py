@@ -26,6 +26,11 @@ PARTY_ROLES: Final[Mapping[str, RemotePartyRole]] = {
 }
 """Roles a party of a lab can have; root and issuing authority belong to the key store."""
 
+YEARS: Final = range(2010, 2100)
+"""Years in which a laboratory's time may begin: GBCS counts seconds from 2000 in 32 bits, to 2136, and meters
+begin with a history. Spec: GBCS 7.3 (log time stamps).
+"""
+
 _Seconds = Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)]
 _Probability = Annotated[float, Field(ge=0, lt=1)]
 _Name = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]*$", max_length=40)]
@@ -152,6 +157,8 @@ class LabConfig(Declaration):
     @field_validator("epoch")
     @classmethod
     def _epoch_in_utc(cls, epoch: AwareDatetime) -> AwareDatetime:
+        if epoch.year not in YEARS:
+            raise ValueError(f"the laboratory's time begins in the years {YEARS[0]} to {YEARS[-1]}")
         return epoch.astimezone(UTC)
 
     @model_validator(mode="after")

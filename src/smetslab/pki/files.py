@@ -2,7 +2,8 @@
 
 A data folder holds `pki/` (a test hierarchy: PEM files, and `authority.json` from which more certificates
 can be issued) and `laboratory/` (the key that signs evidence). The laboratory's key outlives a new
-hierarchy, because packs that it has signed are to stay verifiable.
+hierarchy, because packs that it has signed are to stay verifiable; and it has nothing to do with the seed of
+a hierarchy, which people share, because whoever has the key can sign evidence in the laboratory's name.
 
 The two places that need true randomness are here: a seed that nobody gave, and the laboratory's key.
 """
@@ -107,14 +108,15 @@ def initialise(
 ) -> Initialised:
     """Make a hierarchy in `data_folder`, and the laboratory's key if it has none yet.
 
-    Without `seed` a secret one is drawn. Raises UsageError when there is a hierarchy already and not `force`.
+    Without `seed` a secret one is drawn; for the laboratory's key always. Raises UsageError when there is a
+    hierarchy already and not `force`.
     """
     root_seed = RootSeed(secrets.randbits(_SEED_BITS) if seed is None else seed)
     authority = Authority(root_seed) if valid_from is None else Authority(root_seed, valid_from)
     hierarchy = data_folder / HIERARCHY_FOLDER
     keystore = write_hierarchy(hierarchy, authority, devices, force=force)
     had_one = (data_folder / LABORATORY_FOLDER).exists()
-    laboratory = laboratory_key(data_folder, seed=root_seed)
+    laboratory = laboratory_key(data_folder)
     return Initialised(
         hierarchy=hierarchy, keystore=keystore, laboratory=laboratory, laboratory_made=not had_one
     )

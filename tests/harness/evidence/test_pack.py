@@ -177,7 +177,7 @@ def test_a_full_disk_is_one_clear_error_and_leaves_nothing(toy: ModuleType, tmp_
     suite, setup = toy.suite("TOY-READ"), toy.setup()
     contents = PackContents(suite=suite, cases=suite.cases, seed=7)
     with (
-        pytest.raises(UsageError, match="cannot write evidence to .*: No space left on device"),
+        pytest.raises(UsageError, match=r"cannot write evidence to .*: No space left on device"),
         PackWriter(tmp_path / "pack", contents) as writer,
     ):
         assert writer._stream is not None

@@ -15,9 +15,11 @@ import pytest
 
 from smetslab.crypto import PrivateKey, sha256
 from smetslab.errors import CertificateError, UsageError
+from smetslab.gbcs.codes import KeyUsage
 from smetslab.harness.evidence.manifest import EVIDENCE, MANIFEST, REPORT_JSON, SIGNATURE, Manifest
 from smetslab.harness.evidence.sign import sign_manifest
 from smetslab.harness.evidence.verify import Verification, verify_pack
+from smetslab.ids import Eui64
 from smetslab.pki.authority import Authority
 from smetslab.rng import RootSeed
 
@@ -181,20 +183,17 @@ def test_a_key_that_is_not_the_certificates_signs_nothing(toy: ModuleType) -> No
         sign_manifest(b"{}", PrivateKey.from_seed(b"another" * 5), toy.LABORATORY.certificate)
 
 
-def test_a_certificate_issued_by_a_trusted_authority_is_trusted(pack: Path, toy: ModuleType) -> None:
+@pytest.mark.parametrize(("usage", "code"), [(KeyUsage.DIGITAL_SIGNATURE, 0), (KeyUsage.KEY_AGREEMENT, 4)])
+def test_a_certificate_for_signatures_of_a_trusted_authority_is_trusted(
+    pack: Path, toy: ModuleType, usage: KeyUsage, code: int
+) -> None:
     authority = Authority(RootSeed(11))
-    entries = authority.keystore().entries
-    signer = next(entry for entry in entries if entry.private_key is not None and entry.certificate.role)
-    issuer = next(
-        entry.certificate
-        for entry in entries
-        if entry.certificate.subject.matches(signer.certificate.issuer)
-        and signer.certificate.signed_by(entry.certificate.public_key)
-    )
+    signer = authority.device(Eui64(bytes(8)), usage)
+    issuer = authority.device_issuing.certificate
     assert signer.private_key is not None
     data = sign_manifest((pack / MANIFEST).read_bytes(), signer.private_key, signer.certificate)
     (pack / SIGNATURE).write_bytes(data)
-    assert verify_pack(pack, trusted=[issuer], decoders=toy.DECODERS).exit_code == 0
+    assert verify_pack(pack, trusted=[issuer], decoders=toy.DECODERS).exit_code == code
     assert verify_pack(pack, trusted=[toy.STRANGER.certificate], decoders=toy.DECODERS).exit_code == 4
 
 
@@ -292,17 +291,17 @@ def resigned(pack: Path, toy: ModuleType, change: Callable[[Body], None] = lambd
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new"),
+    ("name", "change"),
     [
-        ("report.html", b"toy", b"joy"),
-        ("junit.xml", b'failures="2"', b'failures="0"'),
-        ("report.json", b'"title": "Toy suite"', b'"title": "Joy suite"'),
+        ("report.html", (b"toy", b"joy")),
+        ("junit.xml", (b'failures="2"', b'failures="0"')),
+        ("report.json", (b'"title": "Toy suite"', b'"title": "Joy suite"')),
     ],
 )
 def test_a_signed_report_is_made_again_from_the_records(
-    pack: Path, toy: ModuleType, verify: Verify, name: str, old: bytes, new: bytes
+    pack: Path, toy: ModuleType, verify: Verify, name: str, change: tuple[bytes, bytes]
 ) -> None:
-    (pack / name).write_bytes((pack / name).read_bytes().replace(old, new, 1))
+    (pack / name).write_bytes((pack / name).read_bytes().replace(*change, 1))
     assert problems(verify(resigned(pack, toy))) == [f"{name}: says something else than the records"]
 
 
@@ -345,17 +344,18 @@ def archive(pack: Path, file: Path, folder: str, *more: tuple[str, bytes]) -> Pa
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize(
-    ("folder", "more", "said"),
+    ("names", "said"),
     [
-        ("pack/", "report.html", "../report.html: added: the manifest does not know it"),
-        ("a/pack/", "a/junit.xml", "../../a/junit.xml: added: the manifest does not know it"),
-        ("", "report.html", "report.html: added: the archive holds it more than once"),
-        ("", "../report.html", "../report.html: added: the manifest does not know it"),
+        (("pack/", "report.html"), "../report.html: added: the manifest does not know it"),
+        (("a/pack/", "a/junit.xml"), "../../a/junit.xml: added: the manifest does not know it"),
+        (("", "report.html"), "report.html: added: the archive holds it more than once"),
+        (("", "../report.html"), "../report.html: added: the manifest does not know it"),
     ],
 )
 def test_what_an_archive_holds_besides_the_pack_is_named(
-    pack: Path, tmp_path: Path, verify: Verify, folder: str, more: str, said: str
+    pack: Path, tmp_path: Path, verify: Verify, names: tuple[str, str], said: str
 ) -> None:
+    folder, more = names
     found = verify(archive(pack, tmp_path / "pack.zip", folder, (more, b"<p>all is well</p>")))
     assert problems(found) == [said]
 

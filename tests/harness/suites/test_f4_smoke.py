@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from smetslab.devices.quirks import QUIRKS
+from smetslab.harness.decoders import standard_decoders
+from smetslab.harness.evidence.environment import describe_environment
+from smetslab.harness.evidence.pack import PackContents, PackWriter
+from smetslab.harness.evidence.verify import verify_pack
 from smetslab.harness.obligations import OBLIGATIONS
 from smetslab.harness.runner import RunResult, run_suite
 from smetslab.harness.suites.f4_smoke import SUITE
 from smetslab.harness.verdict import Verdict
 from smetslab.lab.config import load_lab
+from smetslab.pki.authority import laboratory_identity
+from smetslab.rng import RootSeed
 
 SEED = 7
 
@@ -93,6 +100,37 @@ def test_wrong_meter_fails_the_case_that_is_about_it(quirk: str, tmp_path: Path)
     )
     result = run(lab_file, CAUGHT_BY[quirk])
     assert [(r.case, r.verdict) for r in result.results] == [(CAUGHT_BY[quirk], Verdict.FAIL)]
+
+
+def test_networks_that_lose_and_repeat_make_no_sound_meter_fail(tmp_path: Path) -> None:
+    text = load_lab().source_text.decode()
+    text = text.replace("[wan]\n", "[wan]\nloss_probability = 0.2\nduplicate_probability = 0.6\n")
+    text = text.replace("[han]\n", "[han]\nloss_probability = 0.1\n")
+    (tmp_path / "lab.toml").write_text(text, encoding="utf-8")
+    result = run(tmp_path / "lab.toml")
+    assert {r.case: r.reason for r in result.results if r.verdict is not Verdict.PASS} == {}
+
+
+def test_the_evidence_against_a_wrong_meter_verifies(tmp_path: Path) -> None:
+    """Whoever reads a fail must be able to make it again from the records, whatever was compared."""
+    text = load_lab().source_text.decode()
+    quirk = 'quirks = [{ name = "answers-before-authentication", reason = "deliberately wrong" }]\n'
+    (tmp_path / "lab.toml").write_text(text + quirk, encoding="utf-8")
+    setup = SUITE.prepare(tmp_path / "lab.toml")
+    cases = tuple(case for case in SUITE.cases if case.id in ("ECS45-WRONG-MAC", "ECS17b-READ"))
+    laboratory = laboratory_identity(RootSeed(3))
+    contents = PackContents(
+        suite=SUITE, cases=cases, seed=SEED, inputs=setup.inputs, equipment=setup.equipment
+    )
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    environment = describe_environment(started=moment, finished=moment, laboratory=laboratory.certificate)
+    decoders = standard_decoders()
+    with PackWriter(tmp_path / "pack", contents) as writer:
+        result = run_suite(SUITE, setup, SEED, cases=cases, decoders=decoders, listeners=[writer])
+        writer.finish(result, signer=laboratory, environment=environment, decoders=decoders)
+    assert result.verdict is Verdict.FAIL
+    found = verify_pack(tmp_path / "pack", trusted=[laboratory.certificate], decoders=decoders)
+    assert (found.exit_code, found.problems) == (0, ())
 
 
 def test_same_seed_gives_the_same_records() -> None:

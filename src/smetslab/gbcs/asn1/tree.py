@@ -7,14 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from smetslab.gbcs.alert_codes import alert_text
 from smetslab.gbcs.asn1.codec import types
 from smetslab.gbcs.asn1.constructed import Choice, Sequence, SequenceOf
 from smetslab.gbcs.asn1.der import Asn1Type
 from smetslab.gbcs.asn1.der import Cursor as DerCursor
+from smetslab.gbcs.asn1.primitives import Number
 from smetslab.gbcs.tree import Cursor, Node
 from smetslab.gbcs.values import HEX_PREFIX, Value
+from smetslab.wire import Reader
 
 _LONG = 40
+_CONSTRUCTED = 0x20
+_MAX_DEPTH = 32
 
 
 def element_nodes(cursor: Cursor, length: int, type_name: str) -> Iterator[Node]:
@@ -25,6 +30,29 @@ def element_nodes(cursor: Cursor, length: int, type_name: str) -> Iterator[Node]
     start = cursor.position
     reader = _Writer(cursor, DerCursor(cursor.data[start : start + length]), start)
     yield from reader.inside(types()[type_name], length)
+
+
+def tag_nodes(cursor: Cursor, length: int) -> Iterator[Node]:
+    """The elements of content of an unknown type by their tags.
+
+    Raises GbcsDecodeError for content that is no row of elements.
+    """
+    yield from _tags(cursor, cursor.position + length, _MAX_DEPTH)
+
+
+def _tags(cursor: Cursor, end: int, depth: int) -> Iterator[Node]:
+    while cursor.position < end:
+        start = cursor.position
+        reader = Reader(cursor.data, position=start, end=end)
+        tag = reader.u8("tag")
+        length = reader.ber_length("length")
+        head = reader.position - start
+        reader.take(length, "contents")
+        if tag & _CONSTRUCTED and length and depth:
+            parts = [cursor.leaf("tag and length", head), *_tags(cursor, start + head + length, depth - 1)]
+            yield cursor.group(f"element {tag:02X}", parts)
+        else:
+            yield cursor.leaf(f"element {tag:02X}", head + length)
 
 
 class _Writer:
@@ -74,7 +102,10 @@ class _Writer:
     def _leaf(self, name: str, kind: Asn1Type, end: int) -> Node:
         position = self._cursor.position - self._base
         value, stop = kind.decode(self._der, position, end)
-        return self._cursor.leaf(name, stop - position, f"{_shown(value)} ({kind.label})")
+        text = _shown(value)
+        if isinstance(kind, Number) and kind.form == "code":
+            text = alert_text(int(text, 16))
+        return self._cursor.leaf(name, stop - position, f"{text} ({kind.label})")
 
 
 def _shown(value: Value) -> str:

@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from smetslab.crypto import TAG_BYTES
 from smetslab.errors import GbcsDecodeError
+from smetslab.gbcs.alert_codes import alert_text
 from smetslab.gbcs.dlms import axdr, shapes
 from smetslab.gbcs.dlms.apdu import (
     AccessRequest,
@@ -47,7 +48,18 @@ from smetslab.gbcs.dlms.protection import (
     ProtectedRead,
     is_sealed,
 )
-from smetslab.gbcs.dlms.shapes import Compact, Const, ListOf, Nullable, Num, Packed, Shape, Struct, kind_of
+from smetslab.gbcs.dlms.shapes import (
+    Code,
+    Compact,
+    Const,
+    ListOf,
+    Nullable,
+    Num,
+    Packed,
+    Shape,
+    Struct,
+    kind_of,
+)
 from smetslab.gbcs.security import ENCRYPTED_HEADER
 from smetslab.gbcs.tree import Cursor, Node
 from smetslab.gbcs.values import HEX_PREFIX, Value, date_time_to_text
@@ -387,6 +399,8 @@ def value_text(value: Data, naming: Naming = None) -> str:
         text = _shown(naming.decode(value, ""))
     except GbcsDecodeError as error:
         return f"{plain_text(value)}, expected {error.expected}"
+    if isinstance(naming, Code) and isinstance(value, Number):
+        return alert_text(value.value)
     unit = getattr(naming, "unit", "")
     return f"{text} {unit}" if unit else text
 

@@ -32,11 +32,11 @@ from smetslab.gbcs.gbz.payload import (
 )
 from smetslab.gbcs.security import ENCRYPTED_HEADER
 from smetslab.gbcs.tree import Cursor, Node
+from smetslab.gbcs.values import Value
 from smetslab.zigbee.zcl.foundation import ReadAttributesResponse
 from smetslab.zigbee.zcl.layout import Span, field_spans
 from smetslab.zigbee.zcl.named import seconds_to_text
 from smetslab.zigbee.zcl.types import TYPES
-from smetslab.zigbee.zcl.values import JsonValue
 
 Open: TypeAlias = Callable[[bytes], bytes | str]
 """Decrypts protected octets: the plaintext, or why there is none."""
@@ -60,8 +60,8 @@ def component_nodes(cursor: Cursor, length: int, open_sealed: Open) -> Iterator[
         )
 
 
-def alert_nodes(cursor: Cursor, length: int, extra: str | None, open_sealed: Open) -> Iterator[Node]:
-    """The fields of an alert's content; `extra` is what its use case calls what it adds.
+def alert_nodes(cursor: Cursor, length: int, extra: tuple[str, Value], open_sealed: Open) -> Iterator[Node]:
+    """The fields of an alert's content; `extra`: what its use case calls what it adds, and what that says.
 
     Raises GbcsDecodeError for content that cannot be followed.
     """
@@ -76,9 +76,10 @@ def alert_nodes(cursor: Cursor, length: int, extra: str | None, open_sealed: Ope
     try:
         placed = decode_component(alert.extra, base=start + ALERT_HEAD_BYTES)
     except GbcsDecodeError:
-        yield cursor.leaf(extra or "extra", len(alert.extra))
+        name, value = extra
+        yield cursor.leaf(name, len(alert.extra), "" if value is None else _shown(value))
         return
-    yield _Writer(cursor, open_sealed).component(extra or "extra", placed)
+    yield _Writer(cursor, open_sealed).component(extra[0], placed)
 
 
 class _Writer:
@@ -94,7 +95,9 @@ class _Writer:
         clear = opened if isinstance(opened, bytes) else None
         subject = subject_of(component.cluster, component.frame, clear)
         parts = self._parts(placed, subject, opened)
-        return self._cursor.group(name, parts, f"{command_name(subject.command)}, {cluster_name(subject.cluster)}")
+        return self._cursor.group(
+            name, parts, f"{command_name(subject.command)}, {cluster_name(subject.cluster)}"
+        )
 
     def _parts(self, placed: PlacedComponent, subject: Subject, opened: bytes | str) -> Iterator[Node]:
         component, leaf = placed.component, self._cursor.leaf
@@ -204,9 +207,7 @@ class _Writer:
             groups.append(self._cursor.group(name, parts, text))
         return [self._cursor.group(_ATTRIBUTES, groups)] if groups else []
 
-    def _default_response(
-        self, payload: bytes, subject: Subject, placed: PlacedComponent
-    ) -> Iterable[Node]:
+    def _default_response(self, payload: bytes, subject: Subject, placed: PlacedComponent) -> Iterable[Node]:
         answered = answered_name(subject, None, placed.component.frame.server_to_client)
         nodes = [self._cursor.leaf("of", 1, answered)]
         if len(payload) > 1:
@@ -221,7 +222,7 @@ def _control_text(control: int) -> str:
     return ", ".join(name for bit, name in names if control & bit) or "more follow"
 
 
-def _shown(value: JsonValue) -> str:
+def _shown(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None:

@@ -10,7 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+from smetslab.errors import CodecError, SecurityError
 from smetslab.gbcs.describe import describe
+from smetslab.gbcs.keys import KeyLookup, opening_secret
+from smetslab.gbcs.message import decode_message
 from smetslab.gbcs.tree import Node
 from smetslab.gbcs.values import to_hex
 
@@ -29,9 +32,43 @@ class Difference:
     right_offset: int | None
 
 
-def compare(left: bytes, right: bytes) -> tuple[Difference, ...]:
-    """The fields in which two messages differ, in order. Octets that are no message are compared too."""
-    return tuple(_differences(describe(left), describe(right), ""))
+def compare(left: bytes, right: bytes, keys: KeyLookup | None = None) -> tuple[Difference, ...]:
+    """The fields in which two messages differ, in order. Octets that are no message are compared too.
+
+    With keys what is protected in both is compared in clear, too; its offsets count in the plaintext. Where
+    one of two equally long messages cannot be read to its end, the fields are those of the other.
+    """
+    ours, theirs = _described(left, keys), _described(right, keys)
+    if len(left) == len(right) and (ours.error is None) != (theirs.error is None):
+        guide = ours if ours.error is None else theirs
+        return tuple(_by_place(guide, left, right, ""))
+    return tuple(_differences(ours, theirs, ""))
+
+
+def _described(data: bytes, keys: KeyLookup | None) -> Node:
+    secret: bytes | None = None
+    if keys is not None:
+        try:
+            secret = opening_secret(decode_message(data), keys)
+        except (CodecError, SecurityError):  # what cannot be opened is compared as it is
+            secret = None
+    return describe(data, secret_for=lambda device, party: secret)
+
+
+def _by_place(guide: Node, left: bytes, right: bytes, path: str) -> Iterator[Difference]:
+    """The fields of `guide` whose octets differ."""
+    parts = _parts(guide)
+    for part in parts:
+        yield from _by_place(part, left, right, f"{path}{_STEP}{part.name}" if path else part.name)
+    start, stop = guide.offset, guide.offset + guide.length
+    if not parts and left[start:stop] != right[start:stop]:
+        yield Difference(
+            path=path,
+            left=_octets(left[start:stop]),
+            right=_octets(right[start:stop]),
+            left_offset=start,
+            right_offset=start,
+        )
 
 
 def _differences(left: Node, right: Node, path: str) -> Iterator[Difference]:
@@ -47,7 +84,8 @@ def _differences(left: Node, right: Node, path: str) -> Iterator[Difference]:
             right_offset=right.offset,
         )
         return
-    for one, other in _pairs(ours, theirs):
+    clear = _pairs(_derived(left), _derived(right))
+    for one, other in (*_pairs(ours, theirs), *clear):
         present = one or other
         below = f"{path}{_STEP}{present.name}" if path and present else (present.name if present else path)
         if one is not None and other is not None:
@@ -64,6 +102,10 @@ def _differences(left: Node, right: Node, path: str) -> Iterator[Difference]:
 
 def _parts(node: Node) -> list[Node]:
     return [child for child in node.children if not child.derived]
+
+
+def _derived(node: Node) -> list[Node]:
+    return [child for child in node.children if child.derived]
 
 
 def _pairs(left: Sequence[Node], right: Sequence[Node]) -> Iterator[tuple[Node | None, Node | None]]:
@@ -98,9 +140,13 @@ def _key(node: Node) -> str | bytes:
 
 def _shown(node: Node, beside: Node | None = None) -> str:
     """What a field says; its octets too, where the words do not tell the difference."""
-    octets = to_hex(node.raw[:_LONG]) + ("..." if len(node.raw) > _LONG else "")
+    octets = _octets(node.raw)
     if not node.text:
         return octets
     if beside is not None and beside.text == node.text:
         return f"{node.text} [{octets}]"
     return node.text
+
+
+def _octets(raw: bytes) -> str:
+    return to_hex(raw[:_LONG]) + ("..." if len(raw) > _LONG else "")

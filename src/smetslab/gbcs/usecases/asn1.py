@@ -52,7 +52,7 @@ class Asn1Payload:
 
     def decode(self, message: Message, secret: bytes | None) -> Parameters:
         del secret
-        type_name = self._type_name(message.cra)
+        type_name = self.type_name(message.cra)
         if type_name is None:
             raise GbcsDecodeError(
                 "the use case has no such message",
@@ -70,14 +70,14 @@ class Asn1Payload:
 
     def encode(self, header: Message, parameters: Parameters, secret: bytes | None) -> bytes:
         del secret
-        type_name = self._type_name(header.cra)
+        type_name = self.type_name(header.cra)
         if type_name is None:
             raise GbcsEncodeError("the use case has no such message", found=header.cra.name.lower())
         if self.activation and header.cra is Cra.COMMAND and parameters.get(self.activation) == IMMEDIATE:
             parameters = {name: value for name, value in parameters.items() if name != self.activation}
         return asn1.encode(type_name, parameters)
 
-    def _type_name(self, cra: Cra) -> str | None:
+    def type_name(self, cra: Cra) -> str | None:
         return {Cra.COMMAND: self.command, Cra.RESPONSE: self.response, Cra.ALERT: self.alert}[cra]
 
 

@@ -191,12 +191,13 @@ def _check_signature(
 
 
 def _vouches(anchor: Certificate, certificate: Certificate) -> bool:
-    """The trusted certificate itself, or one that a trusted authority issued directly."""
+    """The trusted certificate itself, or one for signatures that a trusted authority issued directly."""
     if anchor.der == certificate.der:
         return True
     is_authority = anchor.basic_constraints is not None and anchor.basic_constraints.is_authority
     return (
         is_authority
+        and "digital_signature" in certificate.usage_bits
         and certificate.issuer.matches(anchor.subject)
         and certificate.signed_by(anchor.public_key)
     )

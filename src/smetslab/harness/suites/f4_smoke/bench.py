@@ -26,7 +26,7 @@ from smetslab.gbcs.usecases.model import FAILURES
 from smetslab.gbcs.utrn import COUNTER_UNIT, Utrn, ValueClass, build_utrn
 from smetslab.gbcs.values import Parameters, Value, dig, number_at, utc_text
 from smetslab.harness.case import check
-from smetslab.ids import Eui64
+from smetslab.ids import Eui64, format_message_code
 from smetslab.lab.build import Lab
 from smetslab.lab.config import LabConfig
 from smetslab.pki import KeyRing
@@ -201,18 +201,43 @@ class SmokeBench:
         data = message if isinstance(message, bytes) else encode_message(message)
         return await self.lab.dcc.exchange_raw(data, self.esme, silence_s)
 
-    async def refused(self, message: Message | bytes, what: str, *, spec: str) -> None:
-        """Send, and check that nothing comes back to the sender and nothing is executed."""
+    async def refused(
+        self, message: Message | bytes, what: str, *, spec: str, events: tuple[str, ...] = ()
+    ) -> None:
+        """Send, and check that nothing comes back to the sender and nothing is executed; and, where `events`
+        are given, that one of these security events is logged or alerted.
+        """
         mark = self.trace.next_sequence
         response = await self.exchange(message)
         check(f"no response to {what}", response, equals=None, spec=spec, of=self.proof(mark))
+        sent = self.upward(mark)
+        answers = [m for m in sent if m.cra is not Cra.ALERT and m.business_originator_id == self.esme]
+        check(f"no answer of another form to {what}", len(answers), equals=0, spec=spec, of=self.proof(mark))
         executed = self.trace.find(layer="device", event="CommandExecuted", source=str(self.esme), since=mark)
         check(f"nothing is executed for {what}", len(executed), equals=0, spec=spec, of=executed)
         originator = message.business_originator_id if isinstance(message, Message) else None
         if originator is not None and originator != self.supplier.party:
             # Security alerts go to the supplier; the sender must learn nothing.
-            told = [m for m in self.upward(mark) if m.business_target_id == originator]
+            told = [m for m in sent if m.business_target_id == originator]
             check(f"no alert to the sender of {what}", len(told), equals=0, spec=spec, of=self.proof(mark))
+        if events:
+            self.check_security_event(events, since=mark)
+
+    def check_security_event(self, codes: tuple[str, ...], *, since: int) -> None:
+        """Which of several codes a meter uses for one breach differs between makers; one of them it must."""
+        found = [
+            seen
+            for event in ("SecurityEventLogged", "AlertSent")
+            for seen in self.trace.find(layer="device", event=event, source=str(self.esme), since=since)
+            if seen.detail.get("code") in codes
+        ]
+        check(
+            f"a security event is recorded ({' or '.join(codes)})",
+            len(found),
+            at_least=1,
+            spec="SMETS2 5.7.5.31; GBCS 16.2",
+            of=found,
+        )
 
     async def answered(self, message: Message, parameters: Parameters | None = None) -> Parameters:
         """Send a right command, check its response, and return the named parameters of that."""
@@ -221,6 +246,13 @@ class SmokeBench:
         check("the device responds", response is not None, equals=True, of=self.proof(mark))
         if response is None:
             return {}
+        check(
+            "the response has the message code of the command",
+            format_message_code(response.message_code),
+            equals=format_message_code(message.message_code),
+            spec="GBCS 7.2.7",
+            of=self.proof(mark),
+        )
         found = self.check_response(response, message.originator_counter, self.proof(mark))
         if parameters is not None:
             check("the response says", found, equals=parameters, of=self.proof(mark))
@@ -229,7 +261,15 @@ class SmokeBench:
     def upward(self, since: int) -> list[Message]:
         """The whole messages that left the premises since `since`; blocks of longer ones are left out."""
         sent = self.trace.find(layer="wan", source=str(self.hub), since=since)
-        return [decode_message(o.data) for o in sent if o.data and not is_block(o.data)]
+        messages: list[Message] = []
+        for seen in sent:
+            if not seen.data or is_block(seen.data):
+                continue
+            try:
+                messages.append(decode_message(seen.data))
+            except GbcsDecodeError as error:
+                check("what leaves the premises is a message", str(error), equals="", of=seen)
+        return messages
 
     def check_response(self, message: Message, counter: int, proof: list[Observation]) -> Parameters:
         """Everything that holds for every response: header, protection, date-time, structure."""
@@ -271,6 +311,17 @@ class SmokeBench:
         except (GbcsDecodeError, SecurityError) as error:
             check("the response has the structure of the use case", str(error), equals="", spec="GBCS 7.3")
             raise
+
+    def can_open(self, message: Message, party: Eui64) -> bool:
+        """Whether the keys of `party` open the protected content of a response."""
+        use_case = find(message)
+        if use_case is None:
+            return False
+        try:
+            decode_content(use_case, message, self.lab.secret(party, message.business_originator_id))
+        except (GbcsDecodeError, SecurityError):
+            return False
+        return True
 
     def protection(self, message: Message) -> str:
         """`verified`, or what is wrong with the protection of a response or alert."""

@@ -45,6 +45,7 @@ async def future_dated(bench: SmokeBench) -> None:
     with step("until then nothing is executed"):
         await bench.wait(DELAY - timedelta(minutes=5))
         check("no alert yet", len(_alerts(bench, mark)), equals=0, spec="GBCS 9.2")
+        check("nothing is activated yet", len(_activated(bench, mark)), equals=0, spec="GBCS 9.2")
     with step("at its time four alerts arrive, in order"):
         await bench.wait(timedelta(minutes=5, seconds=MARGIN_S))
         alerts = _alerts(bench, mark)
@@ -96,6 +97,7 @@ async def cancelled(bench: SmokeBench) -> None:
     with step("its time passes"):
         await bench.wait(timedelta(hours=2))
         check("no alert", len(_alerts(bench, mark)), equals=0, spec="GBCS 9.2", of=_alerts(bench, mark))
+        check("nothing is activated", len(_activated(bench, mark)), equals=0, spec="GBCS 9.2")
 
 
 @case(
@@ -205,6 +207,10 @@ async def unequal_dates(bench: SmokeBench) -> None:
     with step("both times pass"):
         await bench.wait(DELAY + timedelta(hours=2))
         check("nothing is executed", len(_alerts(bench, mark)), equals=0, of=_alerts(bench, mark))
+        check("nothing is activated", len(_activated(bench, mark)), equals=0, spec="GBCS 9.2")
+    with step("with equal dates it is accepted"):
+        response_ = await bench.answered(bench.command("ECS28a", dated(bench.now_text(DELAY))))
+        check("no item failed", bench.failures(response_), equals={})
 
 
 @case(
@@ -262,6 +268,11 @@ def _alerts(bench: SmokeBench, since: int) -> list[Observation]:
     """The future-dating alerts that the ESME sent since `since`."""
     sent = bench.trace.find(layer="device", event="AlertSent", source=str(bench.esme), since=since)
     return [alert for alert in sent if alert.detail.get("code") in {"8F66", "8F67"}]
+
+
+def _activated(bench: SmokeBench, since: int) -> list[Observation]:
+    """What the ESME has activated since `since`, whether it says so to anybody or not."""
+    return bench.trace.find(layer="device", event="FutureDatedExecuted", source=str(bench.esme), since=since)
 
 
 def _arrived(bench: SmokeBench, since: int) -> list[Observation]:

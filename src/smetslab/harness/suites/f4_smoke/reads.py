@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 
+from smetslab.gbcs.gbt import is_block
 from smetslab.gbcs.usecases import USE_CASES
 from smetslab.gbcs.values import Value, dig, list_at, number_at
 from smetslab.harness.case import case, case_family, check, require, step
@@ -21,13 +22,15 @@ MAX_HALF_HOUR_WH = 11_500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """One read: its Service Reference Variant and who sends it."""
+    """One read: its Service Reference Variant and who sends it. `log` is where the entries of the last `days`
+    stand in the response.
+    """
 
     use_case: str
     srv: str
     user: str = "supplier"
-    target: str = "esme"
     days: int = 0
+    log: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -46,8 +49,8 @@ READERS = (
     Reader(use_case="ECS17a", srv="4.2", user="network_operator"),
     Reader(use_case="ECS17b", srv="4.1.1"),
     Reader(use_case="ECS17b", srv="4.1.1", user="network_operator"),
-    Reader(use_case="ECS21a", srv="4.6.1", days=3),
-    Reader(use_case="ECS22b", srv="4.8.1", days=1),
+    Reader(use_case="ECS21a", srv="4.6.1", days=3, log=("read_log_period", "daily_read_log")),
+    Reader(use_case="ECS22b", srv="4.8.1", days=1, log=("read_log_period", "active_energy_imported_log")),
     Reader(use_case="ECS24", srv="4.11.1"),
     Reader(use_case="ECS26a", srv="4.13"),
     Reader(use_case="ECS45", srv="7.4"),
@@ -77,6 +80,16 @@ async def read_is_answered(bench: SmokeBench, row: Reader) -> None:
         proof = bench.proof(mark)
         check("no item failed", response.parameters.get("failures"), equals=None, spec="GBCS 7.3", of=proof)
         check("values came back", len(response.parameters), at_least=1, of=proof)
+        if row.log:
+            entries = list_at(response.parameters, *row.log)
+            check("the log has an entry for each day at least", len(entries), at_least=row.days, of=proof)
+        if row.use_case == "ECS52":
+            check(
+                "the version is the one that the profile states",
+                response.parameters.get("firmware_version"),
+                equals=bench.meter.profile.identity.firmware_version,
+                of=proof,
+            )
 
 
 @case(
@@ -112,9 +125,9 @@ async def hub_firmware_version(bench: SmokeBench) -> None:
             of=proof,
         )
         check(
-            "the version has four octets",
-            len(str(response.parameters.get("firmware_version"))),
-            equals=8,
+            "the version is the one that the profile states",
+            response.parameters.get("firmware_version"),
+            equals=bench.lab.hubs[bench.hub].profile.identity.firmware_version,
             of=proof,
         )
 
@@ -129,6 +142,8 @@ async def hub_firmware_version(bench: SmokeBench) -> None:
 )
 async def register_agrees_with_profile(bench: SmokeBench) -> None:
     """Two reads of the register, a day apart, and the profile between them tell the same energy."""
+    with step("the supply is enabled"):
+        require("state", await bench.supply_state(), equals="Enabled")
     with step("at a half-hour, read the import register"):
         await _to_next_half_hour(bench)
         start = bench.now_text()
@@ -238,6 +253,8 @@ async def long_log_arrives_whole(bench: SmokeBench) -> None:
         response = await bench.request("4.6.1", {"ReadLogPeriod": period})
         log = list_at(response.parameters, "read_log_period", "daily_read_log")
         check("an entry for each day", len(log), at_least=30, of=bench.proof(mark))
+        blocks = [o for o in bench.proof(mark) if o.source == str(bench.hub) and is_block(o.data)]
+        check("it came in blocks", len(blocks), at_least=2, spec="GBCS 7.2.11", of=blocks)
         totals = [number_at(entry, "active_import_register") for entry in log]
         check("the register never runs backwards", totals, equals=sorted(totals), of=bench.proof(mark))
 
@@ -264,6 +281,13 @@ async def registers_travel_sealed(bench: SmokeBench) -> None:
         check(
             "the value is not in clear",
             clear in response.message.content,
+            equals=False,
+            spec="GBCS 8.4",
+            of=proof,
+        )
+        check(
+            "another party cannot open it",
+            bench.can_open(response.message, bench.network_operator.party),
             equals=False,
             spec="GBCS 8.4",
             of=proof,
