@@ -172,14 +172,13 @@ def time_from_text(text: Value, path: str = "time") -> bytes:
 
 
 def dig(value: Value, *path: str | int) -> Value:
-    """The value at `path` inside named values. Raises GbcsDecodeError naming the first step that is not there."""
+    """The value at `path` inside named values. Raises GbcsDecodeError at the first step that is missing."""
     for place, step in enumerate(path):
-        if isinstance(value, dict) and isinstance(step, str) and step in value:
-            value = value[step]
-        elif isinstance(value, list) and isinstance(step, int) and -len(value) <= step < len(value):
-            value = value[step]
-        else:
+        in_record = isinstance(value, dict) and isinstance(step, str) and step in value
+        in_list = isinstance(value, list) and isinstance(step, int) and -len(value) <= step < len(value)
+        if not (in_record or in_list):
             raise GbcsDecodeError("no such value", path=".".join(str(part) for part in path[: place + 1]))
+        value = value[step]  # type: ignore[index]
     return value
 
 
