@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 # Passed on: make run ARGS="--seed 7", make test ARGS="-k gbcs -x"
 ARGS ?=
 
-.PHONY: help run test test-interop interop-tools soak bench lint format types imports wheel wheel-check clean
+.PHONY: help run test test-interop interop-tools soak bench docs lint format types imports wheel wheel-check clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,11 @@ soak: $(VENV)/dev.stamp ## the tests that run for minutes; SOAK_SECONDS (600) is
 
 bench: $(VENV)/dev.stamp ## every benchmark, one after the other
 	shopt -s nullglob; for file in benchmarks/bench_*.py; do $(BIN)/python "$$file" $(ARGS); done
+
+docs: $(VENV)/dev.stamp ## what the documentation makes from the code: reference pages, tables, JSON schemas
+	$(BIN)/python tests/docs/reference.py
+	$(BIN)/python tests/docs/schemas.py
+	$(BIN)/python tests/docs/tables.py
 
 lint: $(VENV)/dev.stamp ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -84,8 +84,17 @@ def explain_message(
             if number:
                 output.line("")
             _show(source, explanation, several=len(explained) > 1)
+        if keys is None and any(_lacks_keys(explanation) for _, explanation in explained):
+            output.line("MAC and signature are checked with keys: --keys KEYSTORE", style="dim")
     if any(explanation.failures for _, explanation in explained):
         raise typer.Exit(output.EXIT_FAIL)
+
+
+def _lacks_keys(explanation: Explanation) -> bool:
+    return any(
+        one.outcome is Outcome.UNKNOWN and one.check in {Check.MAC, Check.SIGNATURE}
+        for one in explanation.findings
+    )
 
 
 def _sources(message: str) -> list[_Source]:

@@ -107,7 +107,8 @@ def run(
     )
     started = _wall_clock()
     console = output.error_console if as_json else output.console
-    with PackWriter(choose_destination(out, chosen.name, number), contents) as writer:
+    destination = choose_destination(out, chosen.name, number)
+    with PackWriter(destination, contents, numbered=out is None) as writer:
         with RunProgress(console) as progress:
             listeners: list[Listener] = [writer, progress] if console.is_terminal or not as_json else [writer]
             result = run_suite(chosen, setup, number, cases=cases, decoders=decoders, listeners=listeners)

@@ -192,7 +192,7 @@ def test_what_a_killed_process_left_is_in_nobodys_way(toy: ModuleType, tmp_path:
     left.mkdir()
     (left / "evidence.jsonl").write_text("half a rec")
     toy.write_pack(tmp_path / "pack", cases=("TOY-READ",))
-    assert [place.name for place in tmp_path.iterdir()] == ["pack"]
+    assert sorted(place.name for place in tmp_path.iterdir()) == [left.name, "pack"]
 
 
 def test_what_came_into_the_place_meanwhile_is_not_overwritten(toy: ModuleType, tmp_path: Path) -> None:
@@ -207,6 +207,20 @@ def test_what_came_into_the_place_meanwhile_is_not_overwritten(toy: ModuleType, 
         (tmp_path / "pack" / "notes.txt").write_text("mine")
         writer.finish(result, signer=toy.LABORATORY, environment=toy.environment(), decoders=toy.DECODERS)
     assert [place.name for place in tmp_path.rglob("*")] == ["pack", "notes.txt"]
+
+
+def test_of_two_runs_for_one_default_place_each_keeps_its_evidence(toy: ModuleType, tmp_path: Path) -> None:
+    suite, setup = toy.suite("TOY-READ"), toy.setup()
+    contents = PackContents(suite=suite, cases=suite.cases, seed=7)
+    with PackWriter(tmp_path / "toy-7", contents, numbered=True) as writer:
+        result = run_suite(suite, setup, 7, listeners=[writer])
+        toy.write_pack(tmp_path / "toy-7", cases=("TOY-READ",))
+        written = writer.finish(
+            result, signer=toy.LABORATORY, environment=toy.environment(), decoders=toy.DECODERS
+        )
+    assert written.path == tmp_path / "toy-7-2"
+    assert sorted(place.name for place in tmp_path.iterdir()) == ["toy-7", "toy-7-2"]
+    assert (tmp_path / "toy-7-2" / MANIFEST).is_file()
 
 
 def test_a_manifest_that_is_none_says_which_member_is_wrong() -> None:

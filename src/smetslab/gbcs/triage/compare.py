@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import takewhile, zip_longest
 
 from smetslab.errors import CodecError, SecurityError
 from smetslab.gbcs.describe import describe
@@ -19,6 +20,9 @@ from smetslab.gbcs.values import to_hex
 
 _STEP = " > "
 _LONG = 32
+_MOST_PAIRINGS = 10_000
+"""Lists that differ over more than a hundred members each are paired by place: the time of a search for the
+best pairs grows with the third power."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +114,26 @@ def _derived(node: Node) -> list[Node]:
 
 def _pairs(left: Sequence[Node], right: Sequence[Node]) -> Iterator[tuple[Node | None, Node | None]]:
     """Which field of the one is which of the other."""
+    same = _agreeing(left, right)
+    yield from zip(left[:same], right[:same], strict=True)
+    left, right = left[same:], right[same:]
+    same = _agreeing(left[::-1], right[::-1])
+    yield from _unlike_pairs(left[: len(left) - same], right[: len(right) - same])
+    yield from zip(left[len(left) - same :], right[len(right) - same :], strict=True)
+
+
+def _agreeing(left: Sequence[Node], right: Sequence[Node]) -> int:
+    """How many fields from the first one on have the same key."""
+    return sum(
+        1 for _ in takewhile(lambda pair: _key(pair[0]) == _key(pair[1]), zip(left, right, strict=False))
+    )
+
+
+def _unlike_pairs(left: Sequence[Node], right: Sequence[Node]) -> Iterator[tuple[Node | None, Node | None]]:
+    """The pairs between the equal ends."""
+    if len(left) * len(right) > _MOST_PAIRINGS:
+        yield from zip_longest(left, right)
+        return
     matcher = SequenceMatcher(None, [_key(one) for one in left], [_key(one) for one in right], autojunk=False)
     for kind, first, last, start, stop in matcher.get_opcodes():
         ours, theirs = left[first:last], right[start:stop]

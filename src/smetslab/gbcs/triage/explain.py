@@ -26,6 +26,7 @@ from smetslab.gbcs.triage.words import field_at, offset_of, party
 _ORDER = {check: place for place, check in enumerate(Check)}
 _TRUST = (Check.INPUT, Check.LENGTHS, Check.FRAMING, Check.COUNTER, Check.STRUCTURE, Check.VALUES)
 """Checks whose offset is that of a wrong octet, in the order in which they are believed."""
+_SHORTEST = "not in its shortest form"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,14 +125,27 @@ def _repair(envelope: Envelope, findings: list[Finding], keys: KeyLookup) -> Rep
         found = MacSearch(data, max(envelope.grouping, 0), keys).search()
         if found is not None:
             return found
-    if not maced and protection.get(Check.SIGNATURE) is Outcome.FAIL and envelope.content is not None:
+    unsure = protection.get(Check.SIGNATURE) in {Outcome.FAIL, Outcome.UNKNOWN}
+    if not maced and unsure and envelope.content is not None:
         found = signature_repair(data, max(envelope.grouping, 0), envelope.content[1], keys)
         if found is not None:
             return found
-    at = next((one.offset for one in broken if one.offset is not None), None)
-    proved = Outcome.PASS in protection.values()
-    structural = [one for one in broken if one.check is not Check.VALUES and one.check is not Check.COUNTER]
-    return structure_repair(data, at) if at is not None and structural and not proved else None
+    if Outcome.PASS in protection.values():
+        return None
+    return _guess(envelope, broken, keys)
+
+
+def _guess(envelope: Envelope, broken: list[Finding], keys: KeyLookup) -> Repair | None:
+    """The one change that makes a sound message, where no key proves one."""
+    wrong = [
+        one for one in broken if one.check not in {Check.VALUES, Check.COUNTER} and one.offset is not None
+    ]
+    if not wrong or any(_SHORTEST in one.text for one in wrong):
+        return None  # nothing is damaged where a number is only written with more octets than it needs
+    at, start = wrong[0].offset or 0, max(envelope.grouping or 0, 0)
+    return structure_repair(
+        envelope.data, at, start, lambda data: len(explain(data, keys, search=False).failures)
+    )
 
 
 def _repaired(repair: Repair) -> Finding:

@@ -42,7 +42,7 @@ _CRA, _COUNTER, _ORIGINATOR_LENGTH, _ORIGINATOR, _TARGET_LENGTH, _TARGET, _DATE_
     29,
 )
 _ENOUGH = 4
-"""So many of the five constants of a grouping header make one."""
+"""So many of the five constants of a grouping header make one; both lengths in place count as three."""
 
 
 def read_envelope(data: bytes) -> Envelope:
@@ -286,11 +286,12 @@ def _score(data: bytes, start: int) -> int:
         return data[position] if 0 <= position < len(data) else None
 
     tags = (octet(0) == GENERAL_SIGNING) + (octet(1) == 9) + ((octet(_CRA) or 0) in {1, 2, 3})
+    exact = octet(_ORIGINATOR_LENGTH) == 8 and octet(_TARGET_LENGTH) == 8
     lengths = max(
         (octet(_ORIGINATOR_LENGTH + shift) == 8) + (octet(_TARGET_LENGTH + also) == 8)
         for shift, also in ((0, 0), (1, 1), (-1, -1), (0, 1), (0, -1))
     )
-    return tags + lengths
+    return tags + lengths + exact
 
 
 def _other_information(octets: bytes) -> OtherInformation:

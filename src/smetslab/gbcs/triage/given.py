@@ -16,7 +16,8 @@ from smetslab.gbcs.notation import message_octets
 from smetslab.gbcs.triage.findings import Check, Finding, failed
 from smetslab.gbcs.triage.repair import reads_as_sound
 
-_SEPARATORS = re.compile(r"0[xX]|[\s:,;-]+")
+_SEPARATORS = re.compile(r"0[xX]|[\s:,;-]+", re.ASCII)
+"""As `message_octets` has them, which works on octets."""
 _DIGITS = "0123456789ABCDEF"
 _LONGEST_SEARCH = 12_000
 """Digits of a text in which a lost one is searched for."""

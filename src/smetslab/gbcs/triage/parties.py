@@ -290,7 +290,11 @@ def _counter(message: Message, use_case: UseCase | None, start: int) -> Iterator
         yield doubt(
             Check.COUNTER,
             f"the counter {counter:016X} looks like "
-            + ("a number written with its lowest octet first" if turned < 1 << 32 else "that of a UTRN"),
+            + (
+                "a number written with its lowest octet first"
+                if turned < 1 << 32 and counter >> 56
+                else "that of a UTRN"
+            ),
             offset=offset,
             field=_COUNTER,
         )

@@ -13,7 +13,7 @@ Spec: GBCS 4.3.3 (key derivation), 6.4.5 (MAC).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -310,34 +310,61 @@ def signature_repair(data: bytes, grouping: int, content_end: int, keys: KeyLook
     if len(signature) != SIGNATURE_BYTES or len(originator) != 8:
         return None
     certified = verification_keys(Eui64(originator), keys)
+    if not certified:
+        return _other_originator(data, grouping, content_end, keys)
     trials = MAX_SIGNATURE_TRIALS // max(len(certified), 1)
     places = [*range(start, content_end), *range(signature_start, signature_start + SIGNATURE_BYTES)]
-    for trial, (place, value) in enumerate(_values(data, places)):
+    for trial, (place, wanted) in enumerate(_changes(data, places)):
         if trial >= trials:
             return None
-        changed = _replaced(data, place, bytes((value,)))
+        changed = _replaced(data, place, wanted)
         part = changed[start:content_end]
         tag = changed[signature_start : signature_start + SIGNATURE_BYTES]
         if any(key.verify(tag, part) for key in certified):
             return Repair(
                 offset=place,
-                found=data[place : place + 1],
-                wanted=bytes((value,)),
+                found=data[place : place + len(wanted)],
+                wanted=wanted,
                 data=changed,
                 proof="signature",
             )
     return None
 
 
-def _values(data: bytes, places: list[int]) -> Iterator[tuple[int, int]]:
-    """Every other value of the octets at `places`: single bits first."""
+def _other_originator(data: bytes, grouping: int, content_end: int, keys: KeyLookup) -> Repair | None:
+    """One octet of an originator id that nobody has: somebody known differs in just that, and signed this."""
+    place = grouping + _ORIGINATOR
+    stands, signature = data[place : place + 8], data[content_end + 1 : content_end + 1 + SIGNATURE_BYTES]
+    for entity in keys.entities():
+        wrong = [n for n in range(8) if entity.raw[n] != stands[n]]
+        if len(wrong) != 1:
+            continue
+        changed = _replaced(data, place, entity.raw)
+        part = changed[grouping + 1 : content_end]
+        if any(key.verify(signature, part) for key in verification_keys(entity, keys)):
+            (n,) = wrong
+            return Repair(
+                offset=place + n,
+                found=stands[n : n + 1],
+                wanted=entity.raw[n : n + 1],
+                data=changed,
+                proof="signature",
+            )
+    return None
+
+
+def _changes(data: bytes, places: list[int]) -> Iterator[tuple[int, bytes]]:
+    """Other octets at `places`: single bits first, then neighbours turned round, then every value."""
     for place in places:
         for bit in range(8):
-            yield place, data[place] ^ 1 << bit
+            yield place, bytes((data[place] ^ 1 << bit,))
+    for place, following in pairwise(places):
+        if following == place + 1 and data[place] != data[following]:
+            yield place, data[place : place + 2][::-1]
     for place in places:
         for value in range(0x100):
             if (value ^ data[place]).bit_count() > 1:
-                yield place, value
+                yield place, bytes((value,))
 
 
 # -- by structure --------------------------------------------------------------------------------------------
@@ -348,6 +375,7 @@ _LIKELY = (0x00, 0x01, 0x02, 0x08, 0x09, 0x40, 0xDD, 0xDF, 0xFF)
 """Octets that an insertion tries: those that structure is made of."""
 _BY_BITS = sorted(range(1, 0x100), key=int.bit_count)
 """Changes of an octet, those of fewest bits first."""
+_DATE_TIME = 12
 _EFFORT = 8_000_000
 """So many octets are decoded in trials, a second or so."""
 
@@ -365,19 +393,27 @@ def reads_as_sound(data: bytes) -> bool:
     return True
 
 
-def structure_repair(data: bytes, offset: int) -> Repair | None:
-    """The change near `offset` that makes a sound message of `data`; None when none does, or too many do."""
+def structure_repair(
+    data: bytes, offset: int, grouping: int, faults: Callable[[bytes], int]
+) -> Repair | None:
+    """The change near `offset` that makes a sound message of `data`; None when none does, or too many do.
+
+    Tries CRA flag and Message Code of the grouping header as well: they decide what the content should be.
+    `faults` counts what is wrong with a message; of several changes the one that leaves least is taken.
+    """
     if len(data) > MAX_OCTETS:
         return None
-    return _StructureSearch(data, offset).search()
+    return _StructureSearch(data, offset, grouping, faults).search()
 
 
 class _StructureSearch:
     """Tries changes as long as the effort lasts."""
 
-    def __init__(self, data: bytes, offset: int) -> None:
+    def __init__(self, data: bytes, offset: int, grouping: int, faults: Callable[[bytes], int]) -> None:
         self._data = data
         self._offset = offset
+        self._grouping = grouping
+        self._faults = faults
         self._left = _EFFORT // (len(data) + 100)
 
     def search(self) -> Repair | None:
@@ -387,23 +423,34 @@ class _StructureSearch:
         self._left -= 1
         return self._left >= 0 and reads_as_sound(data)
 
+    def _places(self) -> list[int]:
+        """Where a replaced octet is looked for, the likeliest first."""
+        size, offset = len(self._data), self._offset
+        near = range(max(0, offset - _WINDOW), min(size, offset + _MOST_PLACES))
+        extra = self._grouping + _FIXED
+        code = extra + 2 + (_DATE_TIME if extra < size and self._data[extra] == _DATE_TIME else 0)
+        switches = [place for place in (self._grouping + _CRA, code, code + 1) if place < size]
+        return list(dict.fromkeys((*switches, *sorted(near, key=lambda one: abs(one - offset)))))
+
     def _replace(self) -> Repair | None:
-        """One octet near the place where reading stops has another value."""
-        data, offset = self._data, self._offset
-        places = range(max(0, offset - _WINDOW), min(len(data), offset + _MOST_PLACES))
-        best: dict[int, int] = {}
-        for place in sorted(places, key=lambda one: abs(one - offset)):
+        """One octet has another value."""
+        data = self._data
+        found: list[Repair] = []
+        for place in self._places():
             for change in _BY_BITS:
-                value = data[place] ^ change
-                if self._sound(_replaced(data, place, bytes((value,)))):
-                    best[place] = value
+                octet = bytes((data[place] ^ change,))
+                if self._sound(_replaced(data, place, octet)):
+                    found.append(self._change(place, data[place : place + 1], octet))
                     break
-            if len(best) > _MOST_PLACES:
+            if len(found) > _MOST_PLACES:
                 return None
-        if not best:
+        if not found:
             return None
-        place = min(best, key=lambda one: ((best[one] ^ data[one]).bit_count(), abs(one - offset)))
-        return self._change(place, data[place : place + 1], bytes((best[place],)))
+        return min(found, key=self._cost)
+
+    def _cost(self, repair: Repair) -> tuple[int, int, int]:
+        bits = (repair.found[0] ^ repair.wanted[0]).bit_count()
+        return self._faults(repair.data), bits, abs(repair.offset - self._offset)
 
     def _remove(self) -> Repair | None:
         data = self._data

@@ -18,7 +18,7 @@ from smetslab.gbcs.message import Message, content_offset
 from smetslab.gbcs.triage.findings import Check, Finding, failed, passed, unknown
 from smetslab.gbcs.usecases import USE_CASES, UseCase, by_code, decode_content, find
 from smetslab.gbcs.usecases.dlms import AccessItem, DlmsAccess
-from smetslab.gbcs.values import Parameters
+from smetslab.gbcs.values import Parameters, to_hex
 from smetslab.ids import format_message_code
 
 NOT_THE_LIST = "not the access list of the use case"
@@ -105,6 +105,7 @@ def _counted(message: Message, start: int) -> tuple[Message, list[Finding]]:
         text = (
             f"the content says counter {int.from_bytes(found[1:], 'big')}, the header "
             f"{message.originator_counter} (its low three octets are {message.originator_counter & 0xFFFFFF})"
+            ": one of the two is wrong"
         )
     finding = failed(
         Check.COUNTER,
@@ -220,7 +221,7 @@ def _is_shape(use_case: UseCase, message: Message) -> bool:
     if use_case.is_alert != (message.cra is Cra.ALERT) or not use_case.payload.recognises(message.content):
         return False
     try:
-        decode_content(use_case, message)
+        parameters = decode_content(use_case, message)
     except (CodecError, SecurityError):
         return False
-    return True
+    return to_hex(message.content) not in parameters.values()  # octets that may be anything are no shape

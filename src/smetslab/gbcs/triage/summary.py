@@ -50,7 +50,8 @@ def summary(data: bytes, message: Message | None, content: Content | None, keys:
     if message.cra is Cra.RESPONSE:
         yield f"It answers the command with that counter of {party(message.business_target_id, keys)}."
     protection = Protection(bool(message.signature), message.message_mac is not None)
-    yield f"It carries {protection_words(protection)}."
+    carried = protection_words(protection)
+    yield "It carries neither signature nor MAC." if carried == "nothing" else f"It carries {carried}."
     if use_case is not None and use_case.is_alert and content is not None and content.parameters:
         alert = content.parameters.get("alert_code")
         if isinstance(alert, str):

@@ -126,10 +126,14 @@ class WrittenPack:
 
 
 class PackWriter(AbstractContextManager["PackWriter"]):
-    """A listener of the runner. Left without `finish`, it removes what it wrote."""
+    """A listener of the runner. Left without `finish`, it removes what it wrote.
 
-    def __init__(self, destination: Path, contents: PackContents) -> None:
+    `numbered`: where another run was quicker to take the destination, the pack gets the next free number.
+    """
+
+    def __init__(self, destination: Path, contents: PackContents, *, numbered: bool = False) -> None:
         self._destination = destination
+        self._numbered = numbered
         self._contents = contents
         self._chain = ChainWriter()
         self._checkpoints: list[Checkpoint] = []
@@ -139,9 +143,10 @@ class PackWriter(AbstractContextManager["PackWriter"]):
     def __enter__(self) -> PackWriter:
         inputs = {Path(INPUTS, _inside(name)): content for name, content in self._contents.inputs.items()}
         try:
-            if self._partial.is_dir():
-                shutil.rmtree(self._partial)  # left by a process of this number that was killed
-            self._partial.mkdir(parents=True)
+            self._destination.parent.mkdir(parents=True, exist_ok=True)
+            # The name may stand there already: a process of this number may have been killed.
+            self._partial = _free(self._partial)
+            self._partial.mkdir()
             for name, content in inputs.items():
                 place = self._partial / name
                 place.parent.mkdir(parents=True, exist_ok=True)
@@ -225,12 +230,17 @@ class PackWriter(AbstractContextManager["PackWriter"]):
 
     def _name(self) -> None:
         """The rename that makes the pack visible. An empty folder may stand in its place, nothing else."""
-        try:
-            if self._destination.is_dir():
-                self._destination.rmdir()
-            self._partial.rename(self._destination)
-        except OSError as error:
-            raise self._unwritable(error) from error
+        wanted = self._destination
+        while True:
+            try:
+                if self._destination.is_dir():
+                    self._destination.rmdir()
+                self._partial.rename(self._destination)
+                return
+            except OSError as error:
+                if not (self._numbered and self._destination.exists()):
+                    raise self._unwritable(error) from error
+                self._destination = _free(wanted)
 
     def _unwritable(self, error: OSError) -> UsageError:
         what = f"cannot write evidence to {self._destination}: {error.strerror}"
@@ -258,13 +268,7 @@ def choose_destination(out: Path | None, suite: str, seed: int) -> Path:
     free.
     """
     if out is None:
-        base = Path("smetslab-evidence") / f"{suite}-{seed}"
-        number = 1
-        chosen = base
-        while chosen.exists():
-            number += 1
-            chosen = base.with_name(f"{base.name}-{number}")
-        return chosen
+        return _free(Path("smetslab-evidence") / f"{suite}-{seed}")
     if out.is_dir():
         if not any(out.iterdir()):
             return out
@@ -277,6 +281,15 @@ def choose_destination(out: Path | None, suite: str, seed: int) -> Path:
     if out.exists():
         raise UsageError(f"{out} is a file, not a folder", hint="choose another --out")
     return out
+
+
+def _free(base: Path) -> Path:
+    """`base`, or the first of `base-2`, `base-3` and so on that is not there."""
+    chosen, number = base, 1
+    while chosen.exists():
+        number += 1
+        chosen = base.with_name(f"{base.name}-{number}")
+    return chosen
 
 
 def _inside(name: str) -> Path:

@@ -1,0 +1,178 @@
+"""Every published message as a document of named values, and back."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+
+from smetslab.crypto import SIGNATURE_BYTES
+from smetslab.errors import CodecError
+from smetslab.gbcs.asn1.codec import LENGTH_FORM
+from smetslab.gbcs.codes import Cra
+from smetslab.gbcs.describe import describe
+from smetslab.gbcs.document_text import read_document
+from smetslab.gbcs.generic import content_from_generic, content_to_generic
+from smetslab.gbcs.keys import opening_secret
+from smetslab.gbcs.message import Message, content_offset, decode_message, encode_message
+from smetslab.gbcs.named import AUTO, MessageDocument, document_to_message, message_to_document
+from smetslab.gbcs.triage import explain
+from smetslab.gbcs.usecases import UseCase, encode_content, find
+from smetslab.gbcs.values import Parameters, Value
+from smetslab.rtds import MessageKeys
+
+LEAVES = 8
+"""So many leaves of each message are changed, chosen by chance from its octets."""
+
+
+def text_of(document: MessageDocument) -> str:
+    return json.dumps(document.model_dump(mode="json"))
+
+
+def declared(message: Message) -> UseCase:
+    use_case = find(message)
+    assert use_case is not None
+    return use_case
+
+
+def test_the_json_of_its_names_gives_the_message_back(vector: bytes) -> None:
+    document = message_to_document(decode_message(vector))
+    assert document.parameters is not None
+    assert document.content is None
+    assert encode_message(document_to_message(read_document(text_of(document)))) == vector
+
+
+def test_protected_content_is_opened_and_sealed_again(vector: bytes, keys: MessageKeys) -> None:
+    message = decode_message(vector)
+    secret = opening_secret(message, keys.lookup)
+    document = message_to_document(message, secret)
+    assert "3100000000" not in json.dumps(document.parameters)
+    assert encode_message(document_to_message(read_document(text_of(document)), keys.lookup)) == vector
+
+
+def test_generic_content_gives_the_message_back(vector: bytes) -> None:
+    message = decode_message(vector)
+    form = content_to_generic(message)
+    assert list(form) != ["hex"]
+    assert (
+        content_from_generic(json.loads(json.dumps(form)), replace(message, content=b"")) == message.content
+    )
+
+
+def test_command_is_made_from_parameters_and_header(vector: bytes, keys: MessageKeys) -> None:
+    """MAC-only ones whole, MAC included; signed ones whole when the 64 octets of the signature are given."""
+    message = decode_message(vector)
+    if message.cra is not Cra.COMMAND:
+        return
+    document = message_to_document(message)
+    bare = document.model_copy(
+        update={"signature": document.signature if message.signature else AUTO, "mac": AUTO}
+    )
+    if message.message_mac is not None and keys.check_mac(message) == "uncheckable":
+        bare = bare.model_copy(update={"mac": document.mac})  # between devices whose keys nobody published
+    if message.is_pre_command or (message.signature and message.message_mac is None):
+        bare = bare.model_copy(update={"mac": None})
+    assert encode_message(document_to_message(read_document(text_of(bare)), keys.lookup)) == vector
+
+
+def test_signature_of_a_remote_party_is_made_and_verifies(vector: bytes, keys: MessageKeys) -> None:
+    message = decode_message(vector)
+    if message.cra is not Cra.COMMAND or not message.signature:
+        return
+    if keys.lookup.signing_key(message.business_originator_id) is None:
+        return
+    open_document = message_to_document(message).model_copy(update={"signature": AUTO, "mac": None})
+    made = document_to_message(open_document, keys.lookup)
+    assert len(made.signature or b"") == SIGNATURE_BYTES
+    assert keys.check_signature(made) == "verified"
+    assert made.content == message.content
+    assert document_to_message(open_document, keys.lookup) == made
+
+
+def test_nothing_is_wrong_with_it(vector: bytes, keys: MessageKeys) -> None:
+    explanation = explain(vector, keys.lookup)
+    assert [one.text for one in explanation.failures] == []
+    assert explanation.use_case == declared(decode_message(vector)).name
+
+
+# One leaf, its octets alone ---------------------------------------------------------------------------------
+
+Path = tuple[str | int, ...]
+
+
+def leaves(value: Value, path: Path = ()) -> Iterator[Path]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from leaves(inner, (*path, name))
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from leaves(inner, (*path, place))
+    elif path[-1] not in {LENGTH_FORM, "cluster", "command"}:
+        yield path
+
+
+def at(value: Value, path: Path) -> Value:
+    for step in path:
+        value = value[step]  # type: ignore[index, call-overload]
+    return value
+
+
+def changed(value: Value, path: Path, leaf: Value) -> Value:
+    if not path:
+        return leaf
+    if isinstance(value, dict):
+        assert isinstance(path[0], str)
+        return value | {path[0]: changed(value[path[0]], path[1:], leaf)}
+    assert isinstance(value, list)
+    assert isinstance(path[0], int)
+    return [*value[: path[0]], changed(value[path[0]], path[1:], leaf), *value[path[0] + 1 :]]
+
+
+def others(leaf: Value) -> Iterator[Value]:
+    """Values that might stand in place of a leaf."""
+    if isinstance(leaf, bool):
+        yield not leaf
+    elif isinstance(leaf, int):
+        yield from (leaf ^ 1, leaf + 1, leaf - 1)
+    elif isinstance(leaf, str):
+        yield from ("never" if leaf == "immediate" else "immediate", 1, 0, 2)
+        for place in range(len(leaf) - 1, max(-1, len(leaf) - 4), -1):
+            for digit in "0123456789ABCDEF":
+                if leaf[place] != digit:
+                    yield leaf[:place] + digit + leaf[place + 1 :]
+
+
+def test_changing_a_leaf_changes_the_octets_of_that_leaf_alone(vector: bytes) -> None:
+    message = decode_message(vector)
+    use_case = declared(message)
+    parameters: Parameters = json.loads(json.dumps(message_to_document(message).parameters))
+    start = content_offset(message)
+    fields = [(one.offset - start, one.raw) for one in describe(vector).leaves()]
+    chance = random.Random(vector)
+    paths = list(leaves(parameters))
+    for path in chance.sample(paths, min(LEAVES, len(paths))):
+        content = first_other(use_case, message, parameters, path)
+        if content is None:
+            continue
+        touched = {
+            raw
+            for first, raw in fields
+            if first >= 0 and first + len(raw) <= len(content) and content[first : first + len(raw)] != raw
+        }
+        # A value may stand there twice, such as the period for both logs of one read: then both change alike.
+        assert len(touched) == 1, path
+
+
+def first_other(use_case: UseCase, message: Message, parameters: Parameters, path: Path) -> bytes | None:
+    """The content with another value at `path`, of the same length; None when none is to be had."""
+    for leaf in others(at(parameters, path)):
+        other = changed(parameters, path, leaf)
+        assert isinstance(other, dict)
+        try:
+            content = encode_content(use_case, message, other)
+        except CodecError:
+            continue
+        if content != message.content and len(content) == len(message.content):
+            return content
+    return None
