@@ -220,6 +220,13 @@ def test_finished_message_is_not_delivered_again() -> None:
     assert [item for item in delivered if item is not None] == [message(250)]
 
 
+def test_message_of_the_same_name_is_delivered_when_no_block_of_the_first_can_be_under_way() -> None:
+    receiver = BlockTransfer(RULES)
+    blocks = segment(message(250), RULES)
+    delivered = [receiver.receive(block.encode(), now).message for now in (0, 59, 60) for block in blocks]
+    assert [item for item in delivered if item is not None] == [message(250)] * 2
+
+
 def test_messages_under_way_are_bounded() -> None:
     receiver = BlockTransfer(RULES)
     parts = [segment(message(250, counter), RULES) for counter in (1, 2, 3)]

@@ -232,6 +232,15 @@ class _Incoming:
 
 
 @dataclass(frozen=True, slots=True)
+class _Finished:
+    """A message that was put together. Its blocks may come again for a while; later they are those of another
+    message of the same name, the answer to a repeated read for instance."""
+
+    blocks: int
+    forgotten_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
     """What came of one transfer of octets: at most one whole message, and octets to send back to the peer."""
 
@@ -258,7 +267,7 @@ class BlockTransfer:
         self.rules = rules or BlockRules()
         self._outgoing: OrderedDict[_Key, _Outgoing] = OrderedDict()
         self._incoming: OrderedDict[_Key, _Incoming] = OrderedDict()
-        self._finished: OrderedDict[_Key, int] = OrderedDict()
+        self._finished: OrderedDict[_Key, _Finished] = OrderedDict()
 
     def send(self, message: bytes, now: float) -> tuple[bytes, ...]:
         """The transfers to make now for `message`: itself when it is short enough, else its first window."""
@@ -321,8 +330,9 @@ class BlockTransfer:
 
     def _collect(self, block: Block, now: float) -> Received:
         key = _key(block)
-        if key in self._finished:
-            reply = () if block.streaming else (self._acknowledgement(block, self._finished[key]),)
+        finished = self._finished.get(key)
+        if finished is not None and now < finished.forgotten_at:
+            reply = () if block.streaming else (self._acknowledgement(block, finished.blocks),)
             return Received(replies=reply)
         incoming = self._incoming.get(key)
         if incoming is None:
@@ -338,7 +348,7 @@ class BlockTransfer:
         if incoming.last is None or contiguous < incoming.last:
             return Received(replies=replies)
         del self._incoming[key]
-        self._finished[key] = contiguous
+        self._finished[key] = _Finished(contiguous, now + self.rules.reassembly_limit_s)
         if len(self._finished) > self.rules.concurrent:
             self._finished.popitem(last=False)
         message = b"".join(incoming.parts[number] for number in range(1, contiguous + 1))

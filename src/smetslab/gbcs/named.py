@@ -228,7 +228,8 @@ def _use_case(document: MessageDocument) -> UseCase | None:
     if document.use_case is not None:
         use_case = USE_CASES.get(document.use_case)
         if use_case is None:
-            near = ", ".join(get_close_matches(document.use_case, USE_CASES, n=3))
+            same = [name for name in USE_CASES if name.lower() == document.use_case.lower()]
+            near = ", ".join(same or get_close_matches(document.use_case, USE_CASES, n=3))
             raise GbcsEncodeError(
                 "no such use case",
                 path="use_case",
