@@ -17,7 +17,6 @@ from smetslab.devices.chf import CommunicationsHub
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
 from smetslab.devices.esme import Esme
 from smetslab.devices.esme_core import EsmeCore, EsmePlant
-from smetslab.devices.esme_objects import MODEL
 from smetslab.devices.esme_settings import read_settings
 from smetslab.devices.load import LoadProfile
 from smetslab.devices.profile import DeviceProfile
@@ -278,7 +277,7 @@ class Bench:
             trust_anchors=TrustAnchorStore.for_device(DeviceType.ESME, self.head.keystore, PARTIES),
             secrets=SharedSecrets(),
             quirks=Quirks.of(quirk.name for quirk in self.profile.quirks),
-            supported=MODEL.supports,
+            supported=lambda _use_case: True,
             answers_to=RemotePartyRole.SUPPLIER,
             first_alert_counter=settings.first_alert_counter,
         )

@@ -11,6 +11,8 @@ import pytest
 from smetslab.crypto import SharedSecrets
 from smetslab.devices.acceptance import CONSEQUENCES, Acceptance, Accepted, Refused, Step
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
+from smetslab.devices.payload import MisfitPayload, read_payload
+from smetslab.devices.payload_engine import Done, Execution, WrongPayload
 from smetslab.devices.quirks import Quirks
 from smetslab.gbcs.codes import CounterFamily, Cra, DeviceType, KeyUsage, RemotePartyRole
 from smetslab.gbcs.dlms.apdu import DataAccessResult, Specification
@@ -41,11 +43,19 @@ class Counters:
         return counter > self.last
 
 
-class Objects:
-    """Objects on which everything is allowed but one class."""
+class Payloads:
+    """Reads access lists; everything is allowed but one class."""
 
-    def judge(self, specification: Specification, role: RemotePartyRole) -> DataAccessResult:
+    def read(self, use_case: UseCase, message: Message, role: RemotePartyRole) -> Execution | WrongPayload:
         del role
+        read = read_payload(use_case, message, self._judge)
+        if isinstance(read, MisfitPayload):
+            content = read.response.encode()
+            return WrongPayload(read.reason, lambda _header: content)
+        return lambda _call, _fault: Done(b"")
+
+    @staticmethod
+    def _judge(specification: Specification) -> DataAccessResult:
         return DataAccessResult.OBJECT_UNDEFINED if specification.class_id == 1 else DataAccessResult.SUCCESS
 
 
@@ -67,7 +77,7 @@ def acceptance(head: Any) -> Callable[..., Acceptance]:
             key=DeviceKeys.from_keystore(head.keystore, ESME).ka,
             secrets=SharedSecrets(),
             counters=Counters(),
-            objects=Objects(),
+            payloads=Payloads(),
             supported=supported,
             quirks=quirks or Quirks(),
         )
@@ -154,7 +164,7 @@ def test_refusal(acceptance: Callable[..., Acceptance], head: Any, reason: str, 
     outcome = acceptance().judge(make(head))
     assert isinstance(outcome, Refused)
     assert outcome.reason == reason
-    assert outcome.response is None
+    assert outcome.answer is None
 
 
 def test_every_reason_has_a_row() -> None:

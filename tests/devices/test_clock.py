@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from smetslab.devices.payload_engine import Fault
 from smetslab.gbcs.values import Parameters, utc_text
 
 MINUTE = timedelta(minutes=1)
@@ -105,7 +106,7 @@ def test_a_difference_beyond_ten_seconds_makes_the_clock_unreliable(make_bench: 
 
 
 def test_adjustment_needs_an_interval_of_the_same_command(bench: Any) -> None:
-    bench.core.application.command_fault = 2
+    bench.core.application.command_fault = Fault(2)
     first = bench.ask("ECS70", interval(bench, -MINUTE, MINUTE), counter=1)
     assert first["failures"]["adjust_to_preset_time"] == "hardware-fault"
     assert codes(bench.core.application.event_log) == []

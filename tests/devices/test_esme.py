@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from smetslab.devices.payload_engine import Fault
 from smetslab.gbcs.codes import Cra, KeyUsage
 from smetslab.gbcs.message import decode_message
 from smetslab.gbcs.security import verify_mac, verify_signature
@@ -176,7 +177,7 @@ def test_ten_refusals_in_more_than_an_hour_are_not(bench: Any) -> None:
 
 
 def test_a_hardware_fault_hits_one_command_alone(bench: Any) -> None:
-    bench.core.application.command_fault = 0
+    bench.core.application.command_fault = Fault(0)
     assert bench.ask("ECS43", counter=1) == {"failures": {"execute_script": "hardware-fault"}}
     assert bench.ask("ECS45") == {"supply_state": "Enabled"}
     assert bench.ask("ECS43", counter=2) == {}

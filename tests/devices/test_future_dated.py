@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from smetslab.devices.payload_engine import Fault
 from smetslab.gbcs.message import decode_message
 from smetslab.gbcs.values import Parameters, utc_text
 from smetslab.ids import Eui64
@@ -166,7 +167,7 @@ def test_a_clock_that_is_invalid_holds_everything_back_until_it_is_set(
 
 def test_a_failing_activation_is_told_as_a_failure(bench: Any) -> None:
     bench.ask("ECS28a", load_limit(bench.now + timedelta(hours=1)))
-    bench.core.application.activation_fault = 1
+    bench.core.application.activation_fault = Fault(1)
     bench.pass_time(timedelta(hours=1))
     assert active(bench) == ("Disable", 6900, 60, 90)
     assert [code for code, _, _ in told(bench)] == ["8F66", "8F67", "8F66", "8F66"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from smetslab.devices.payload import WrongPayload, read_payload
+from smetslab.devices.payload import MisfitPayload, read_payload
 from smetslab.gbcs.dlms import axdr
 from smetslab.gbcs.dlms.apdu import (
     AccessRequest,
@@ -56,7 +56,7 @@ def request_of(message: Message) -> AccessRequest:
 def results(name: str, message: Message) -> list[int]:
     """The results with which the payload is refused."""
     refused = read_payload(USE_CASES[name], message, judge)
-    assert isinstance(refused, WrongPayload)
+    assert isinstance(refused, MisfitPayload)
     assert len(refused.response.data) == len(refused.response.results)
     assert refused.response.long_invoke_id == long_invoke_id(message.originator_counter)
     return [result.result for result in refused.response.results]

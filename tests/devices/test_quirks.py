@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from smetslab.devices.payload_engine import Fault
 from smetslab.devices.quirks import QUIRKS, Quirks, known_quirks
 from smetslab.errors import SecurityError, UsageError
 from smetslab.gbcs.codes import KeyUsage
@@ -110,7 +111,7 @@ def foreign_access_list(bench: Any) -> object:
 
 
 def error_in_the_middle(bench: Any) -> object:
-    bench.core.application.command_fault = 0
+    bench.core.application.command_fault = Fault(0)
     bench.ask("ECS28a", load_limit("immediate"))
     return bench.ask("ECS27")["load_limit_power_threshold"]
 

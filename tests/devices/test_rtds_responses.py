@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from smetslab.devices.payload_engine import Fault
 from smetslab.gbcs.dlms.apdu import AccessResponse, decode_apdu
 from smetslab.gbcs.message import Message, decode_message
 from smetslab.gbcs.security import EncryptionContext
@@ -61,7 +62,7 @@ def test_published_response(rtds: Path, make_bench: Callable[..., Any], case: st
     expected = _message(rtds / "gbcs" / f"{case}_RESPONSE_GBCS.HEX")
     bench = make_bench(state=WORLD, at=RTDS_TIME)
     if fault is not None:
-        bench.core.application.command_fault = fault
+        bench.core.application.command_fault = Fault(fault)
     # Protected anew for the bench's own keys; content and grouping header are the published ones.
     own = bench.head.protect(replace(command, message_mac=None, signature=None))
     sent = bench.send(own)

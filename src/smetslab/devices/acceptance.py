@@ -8,6 +8,7 @@ Spec: GBCS 6.2.4 (order of checks), 4.3.1 (replay), 6.4 (protection); the order 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal, Protocol
@@ -15,17 +16,10 @@ from typing import Literal, Protocol
 from smetslab.crypto import SIGNATURE_BYTES, PrivateKey, SharedSecrets
 from smetslab.devices import events
 from smetslab.devices.credentials import TrustAnchorStore
-from smetslab.devices.payload import WrongPayload, read_payload
+from smetslab.devices.payload_engine import Execution, WrongPayload
 from smetslab.devices.quirks import Quirks
 from smetslab.errors import GbcsDecodeError
 from smetslab.gbcs.codes import CounterFamily, Cra, DeviceType, KeyUsage, RemotePartyRole
-from smetslab.gbcs.dlms.apdu import (
-    AccessRequest,
-    AccessResponse,
-    DataAccessResult,
-    Specification,
-    decode_apdu,
-)
 from smetslab.gbcs.message import Message, decode_message
 from smetslab.gbcs.security import verify_mac, verify_signature
 from smetslab.gbcs.usecases.model import Protection, UseCase
@@ -94,14 +88,14 @@ to the originator by ECS100, a wrong payload by a response."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """The message is not executed. `response` is the content of the answer to a wrong payload."""
+    """The message is not executed. `answer` makes the content of the response to a wrong payload."""
 
     reason: Reason
     detail: str = ""
     message: Message | None = None
     use_case: UseCase | None = None
     role: RemotePartyRole | None = None
-    response: AccessResponse | None = None
+    answer: Callable[[Message], bytes] | None = None
 
     @property
     def step(self) -> Step:
@@ -123,12 +117,12 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """The message is to be executed on behalf of `role`."""
+    """The message is to be executed on behalf of `role`: `execution` does it."""
 
     message: Message
     use_case: UseCase
     role: RemotePartyRole
-    request: AccessRequest
+    execution: Execution
 
 
 class CounterJudge(Protocol):
@@ -138,11 +132,11 @@ class CounterJudge(Protocol):
         """Whether a command with `counter` is new."""
 
 
-class ObjectJudge(Protocol):
-    """The device's objects and access rights, asked in step 7."""
+class PayloadReader(Protocol):
+    """The device's engines, asked in step 7."""
 
-    def judge(self, specification: Specification, role: RemotePartyRole) -> DataAccessResult:
-        """SUCCESS when `role` may use this item."""
+    def read(self, use_case: UseCase, message: Message, role: RemotePartyRole) -> Execution | WrongPayload:
+        """The payload of an authentic command, or what is wrong with it."""
 
 
 class Supported(Protocol):
@@ -164,7 +158,7 @@ class Acceptance:
         key: PrivateKey,
         secrets: SharedSecrets,
         counters: CounterJudge,
-        objects: ObjectJudge,
+        payloads: PayloadReader,
         supported: Supported,
         quirks: Quirks,
     ) -> None:
@@ -175,7 +169,7 @@ class Acceptance:
         self._key = key
         self._secrets = secrets
         self._counters = counters
-        self._objects = objects
+        self._payloads = payloads
         self._supported = supported
         self._quirks = quirks
 
@@ -272,25 +266,15 @@ class Acceptance:
         )
 
     def _read(self, message: Message, use_case: UseCase, role: RemotePartyRole) -> Accepted | Refused:
-        if self._quirks.skips_structure_check:
-            try:
-                request = decode_apdu(message.content)
-            except GbcsDecodeError as error:
-                return Refused(reason="not-a-message", detail=str(error), message=message)
-            if isinstance(request, AccessRequest):
-                return Accepted(message=message, use_case=use_case, role=role, request=request)
-
-        def judge(specification: Specification) -> DataAccessResult:
-            return self._objects.judge(specification, role)
-
-        payload = read_payload(use_case, message, judge)
-        if isinstance(payload, WrongPayload):
+        """Step 7."""
+        read = self._payloads.read(use_case, message, role)
+        if isinstance(read, WrongPayload):
             return Refused(
                 reason="structure",
-                detail=payload.reason,
+                detail=read.reason,
                 message=message,
                 use_case=use_case,
                 role=role,
-                response=payload.response,
+                answer=read.answer,
             )
-        return Accepted(message=message, use_case=use_case, role=role, request=payload)
+        return Accepted(message=message, use_case=use_case, role=role, execution=read)

@@ -1,6 +1,7 @@
-"""The GBCS application of a DLMS device: receives messages, acts on them, answers, raises alerts, keeps
+"""The GBCS application of a device: receives messages, acts on them, answers, raises alerts, keeps
 future-dated work.
 
+It does what every command needs; what a payload means is known to the engines that are installed in it.
 Synchronous and free of I/O: octets and the time come in, and what is to be sent stands in the outbox of the
 workplace once it is durable. The shell around it owns inbox, tunnel and power.
 
@@ -10,32 +11,25 @@ Spec: GBCS 6.2.4 (processing), 9.2 (future-dated work), 16 (alerts).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from smetslab.crypto import SharedSecrets
 from smetslab.devices import events
 from smetslab.devices.acceptance import Acceptance, Accepted, Refused, Step, Supported
-from smetslab.devices.cosem.objects import MemberKey, ObjectModel
-from smetslab.devices.cosem.rights import AccessRights
-from smetslab.devices.cosem.server import Bindings, Call, CosemServer
 from smetslab.devices.counters import ExecutionCounters, OwnCounter
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
 from smetslab.devices.event_log import EventLog
 from smetslab.devices.future_dated import FutureDated, Instruction
 from smetslab.devices.limits import UNUSUAL_COMMANDS, UNUSUAL_COMMANDS_WINDOW
 from smetslab.devices.messages import Scribe
+from smetslab.devices.payload_engine import Call, Execution, Fault, PayloadEngine, WrongPayload
 from smetslab.devices.quirks import Quirks
 from smetslab.devices.work import OUTBOX_PREFIX, Outgoing, Work, Workplace
-from smetslab.errors import CertificateError
+from smetslab.errors import CertificateError, RegistryError
 from smetslab.gbcs.codes import CounterFamily, DeviceType, RemotePartyRole
-from smetslab.gbcs.dlms import axdr
-from smetslab.gbcs.dlms.apdu import AccessResponse, AccessResult, DataAccessResult, Obis
-from smetslab.gbcs.dlms.apdu import long_invoke_id as invoke_id_of
 from smetslab.gbcs.message import Message, decode_message
-from smetslab.gbcs.usecases.dlms import DlmsAccess
 from smetslab.gbcs.usecases.model import UseCase
 from smetslab.gbcs.usecases.registry import USE_CASES
 from smetslab.gbcs.values import Parameters, Value, utc_text
@@ -71,20 +65,14 @@ class Station:
     first_alert_counter: int
 
 
-class DlmsApplication:
+_EngineT = TypeVar("_EngineT", bound=PayloadEngine)
+
+
+class Application:
     """One device's application, as long as it has power."""
 
-    def __init__(
-        self,
-        *,
-        station: Station,
-        workplace: Workplace,
-        model: ObjectModel,
-        rights: AccessRights,
-        bindings: Bindings,
-        clock: TimeSource,
-        state: Mapping[str, Value] | None = None,
-    ) -> None:
+    def __init__(self, *, station: Station, workplace: Workplace, clock: TimeSource) -> None:
+        """It executes nothing until engines are installed."""
         nvm, quirks = workplace.nvm, station.quirks
         self._station = station
         self._place = workplace
@@ -93,16 +81,8 @@ class DlmsApplication:
         self.own_counter = OwnCounter(nvm, quirks, station.first_alert_counter)
         self.event_log = EventLog(nvm, "event")
         self.security_log = EventLog(nvm, "security")
-        self.future_dated = FutureDated(nvm, quirks, self._activate)
-        self.server = CosemServer(
-            model=model,
-            rights=rights,
-            bindings=bindings,
-            schedule=self.future_dated,
-            nvm=nvm,
-            quirks=quirks,
-            state=state,
-        )
+        self.future_dated = FutureDated(nvm, quirks)
+        self._engines: list[PayloadEngine] = []
         self.scribe = Scribe(
             device=station.eui64,
             keys=station.keys,
@@ -117,13 +97,13 @@ class DlmsApplication:
             key=station.keys.ka,
             secrets=station.secrets,
             counters=self.execution_counters,
-            objects=self.server,
-            supported=station.supported,
+            payloads=self,
+            supported=self._supports,
             quirks=quirks,
         )
         self._refusals: deque[datetime] = deque(maxlen=UNUSUAL_COMMANDS)
-        self.command_fault: int | None = None
-        self.activation_fault: int | None = None
+        self.command_fault: Fault | None = None
+        self.activation_fault: Fault | None = None
         self._load_outbox()
 
     def _load_outbox(self) -> None:
@@ -134,8 +114,25 @@ class DlmsApplication:
                 _alert_to_send(key, code, data, decode_message(data).business_target_id)
             )
 
-    def _activate(self, work: Work, key: MemberKey) -> None:
-        self.server.activate(work, key)
+    # ---------------------------------------------------------------------------- engines
+
+    def install(self, engine: _EngineT) -> _EngineT:
+        """Give the device an engine; of several that support a use case the first installed has it."""
+        self._engines.append(engine)
+        return engine
+
+    def _engine(self, use_case: UseCase) -> PayloadEngine | None:
+        return next((engine for engine in self._engines if engine.supports(use_case)), None)
+
+    def _supports(self, use_case: UseCase) -> bool:
+        return self._station.supported(use_case) and self._engine(use_case) is not None
+
+    def read(self, use_case: UseCase, message: Message, role: RemotePartyRole) -> Execution | WrongPayload:
+        """The payload of an authentic command, ready to be executed, or what is wrong with it."""
+        engine = self._engine(use_case)
+        if engine is None:
+            return WrongPayload(f"nothing executes {use_case.name}")
+        return engine.read(use_case, message, role)
 
     # ---------------------------------------------------------------------------- commands
 
@@ -156,15 +153,22 @@ class DlmsApplication:
             self._advance_counter(work, message, use_case)
             header = self._response_header(work, message, use_case)
             secret = self.scribe.encryption_secret(message) if use_case.encrypts_response else None
-            call = Call(work=work, role=accepted.role, command=message, response=header, secret=secret)
-            response, failed = self.server.run(accepted.request, call, fault)
+            call = Call(
+                work=work,
+                role=accepted.role,
+                use_case=use_case,
+                command=message,
+                response=header,
+                secret=secret,
+            )
+            done = accepted.execution(call, fault)
             work.note(
                 "CommandExecuted",
                 use_case=use_case.name,
                 counter=message.originator_counter,
-                failed_item=failed,
+                failed_item=done.failed,
             )
-            self._respond(work, header, response, use_case, accepted.role)
+            self._respond(work, header, done.content, use_case, accepted.role)
 
     def _advance_counter(self, work: Work, message: Message, use_case: UseCase) -> None:
         """Make the new execution counter part of the work, so that a replay can never find the old one."""
@@ -186,13 +190,13 @@ class DlmsApplication:
         self,
         work: Work,
         header: Message,
-        response: AccessResponse,
+        content: bytes,
         use_case: UseCase,
         role: RemotePartyRole,
     ) -> None:
         protection = use_case.response_protection(role)
         try:
-            data = self.scribe.response(header, response.encode(), protection)
+            data = self.scribe.response(header, content, protection)
         except CertificateError:
             work.note("ResponseNotSendable", recipient=str(header.business_target_id))
             return
@@ -217,7 +221,7 @@ class DlmsApplication:
         if refused.authentic:
             self._note_authenticated(message, use_case, refused.role)
         with self._place.work(now) as work:
-            if refused.response is None:
+            if refused.answer is None:
                 work.note("MessageDropped", data=data, reason=refused.reason, step=refused.step)
             for code in refused.log:
                 self.security_log.append(work, code, self._clock.time(now))
@@ -229,14 +233,13 @@ class DlmsApplication:
                 and not self._station.quirks.silent_on_unsupported_command
             ):
                 self._alert_unsupported(work, message)
-            if refused.response is not None and use_case is not None and refused.role is not None:
+            if refused.answer is not None and use_case is not None and refused.role is not None:
                 work.note(
                     "CommandRefused", use_case=use_case.name, reason=refused.reason, detail=refused.detail
                 )
                 self._advance_counter(work, message, use_case)
                 header = self._response_header(work, message, use_case)
-                response = replace(refused.response, long_invoke_id=invoke_id_of(header.originator_counter))
-                self._respond(work, header, response, use_case, refused.role)
+                self._respond(work, header, refused.answer(header), use_case, refused.role)
             if refused.step is Step.AUTHENTICATION and self._station.quirks.answers_before_authentication:
                 self._answer_unauthenticated(work, message, use_case, refused.role)
 
@@ -244,15 +247,13 @@ class DlmsApplication:
         self, work: Work, message: Message, use_case: UseCase | None, role: RemotePartyRole | None
     ) -> None:
         """What the quirk `answers-before-authentication` does."""
-        if use_case is None or role is None or not isinstance(use_case.payload, DlmsAccess):
+        engine = None if use_case is None else self._engine(use_case)
+        if use_case is None or role is None or engine is None:
             return
-        items = use_case.payload.items
-        response = AccessResponse(
-            invoke_id_of(message.originator_counter),
-            tuple(axdr.null() for _ in items),
-            tuple(AccessResult(item.choice, DataAccessResult.OTHER_REASON) for item in items),
-        )
-        self._respond(work, self._response_header(work, message, use_case), response, use_case, role)
+        header = self._response_header(work, message, use_case)
+        content = engine.refuse(use_case, header)
+        if content is not None:
+            self._respond(work, header, content, use_case, role)
 
     def _count_refusal(self, work: Work) -> None:
         """Unusual numbers of refused commands are an event of their own. Spec: GBCS 16.2 (0x8F60)."""
@@ -287,43 +288,47 @@ class DlmsApplication:
         """Alert the party that the device answers to; a device without one has nobody to tell."""
         recipient = self._station.trust_anchors.party(self._station.answers_to)
         if recipient is not None:
-            parameters = self._alert_parameters(work, code)
-            self._alert(work, USE_CASES[kind], code, recipient, parameters)
+            self.send_alert(work, USE_CASES[kind], code, recipient)
 
     def _alert_unsupported(self, work: Work, message: Message) -> None:
         """Tell the originator that its command is not supported. Spec: GBCS use case ECS100."""
-        parameters = self._alert_parameters(work, events.COMMAND_NOT_SUPPORTED)
-        parameters["unsupported_command"] = {
-            "message_code": format_message_code(message.message_code),
-            "originator_counter": message.originator_counter,
-        }
-        use_case = USE_CASES["ECS100"]
-        self._alert(
+        self.send_alert(
             work,
-            use_case,
+            USE_CASES["ECS100"],
             events.COMMAND_NOT_SUPPORTED,
             message.business_originator_id,
-            parameters,
+            {
+                "unsupported_command": {
+                    "message_code": format_message_code(message.message_code),
+                    "originator_counter": message.originator_counter,
+                }
+            },
             answers=message,
         )
 
-    def _alert_parameters(self, work: Work, code: int) -> Parameters:
-        return {"alert_code": f"{code:04X}", "time_stamp": utc_text(self._clock.time(work.now))}
-
-    def _alert(
+    def send_alert(
         self,
         work: Work,
         use_case: UseCase,
         code: int,
         recipient: Eui64,
-        parameters: Parameters,
+        parameters: Parameters | None = None,
         *,
         answers: Message | None = None,
     ) -> None:
-        """Number an alert and keep it in memory until it has left."""
+        """Number an alert and keep it in memory until it has left.
+
+        `parameters`: those besides code and time stamp; `answers`: the command whose supplementary fields it
+        repeats.
+        """
         counter = self.own_counter.take(work)
+        members: Parameters = {
+            "alert_code": f"{code:04X}",
+            "time_stamp": utc_text(self._clock.time(work.now)),
+            **(parameters or {}),
+        }
         try:
-            data = self.scribe.alert(use_case, recipient, counter, parameters, answers=answers)
+            data = self.scribe.alert(use_case, recipient, counter, members, answers=answers)
         except CertificateError:
             work.note("AlertNotSendable", code=f"{code:04X}", recipient=str(recipient))
             return
@@ -351,29 +356,26 @@ class DlmsApplication:
         fault, self.activation_fault = self.activation_fault, None
         with self._place.work(now) as work:
             for place, instruction in enumerate(due):
-                done = self.future_dated.execute(work, instruction, fault=place == fault)
-                work.note(
-                    "FutureDatedExecuted",
-                    object=instruction.name,
-                    counter=instruction.counter,
-                    outcome="success" if done else "failure",
-                )
-                if not self._station.quirks.no_activation_alert:
-                    self._alert_executed(work, instruction, done=done)
+                met = fault if fault is not None and place == fault.item else None
+                self._execute_dated(work, instruction, met)
         return True
 
-    def _alert_executed(self, work: Work, instruction: Instruction, *, done: bool) -> None:
-        code = events.FUTURE_DATED_DONE if done else events.FUTURE_DATED_FAILED
-        parameters = self._alert_parameters(work, code)
-        class_id, obis, attribute = instruction.key
-        parameters["instruction"] = {
-            "message_code": format_message_code(instruction.message_code),
-            "originator_counter": instruction.counter,
-            "class_id": class_id,
-            "logical_name": str(Obis(obis)),
-            "attribute": attribute,
-        }
-        self._alert(work, USE_CASES["FDEI-DLMS"], code, instruction.originator, parameters)
+    def _execute_dated(self, work: Work, instruction: Instruction, fault: Fault | None) -> None:
+        engine = next((one for one in self._engines if one.kind == instruction.kind), None)
+        if engine is None:
+            raise RegistryError(f"nothing carries out {instruction.kind} instruction {instruction.name}")
+        self.future_dated.forget(work, instruction.kind, instruction.key)
+        activated = engine.activate(work, instruction, fault)
+        work.note(
+            "FutureDatedExecuted",
+            object=instruction.name,
+            counter=instruction.counter,
+            outcome="success" if activated.done else "failure",
+        )
+        if not self._station.quirks.no_activation_alert:
+            self.send_alert(
+                work, activated.use_case, activated.code, instruction.originator, activated.parameters
+            )
 
     # ---------------------------------------------------------------------------- for people
 

@@ -14,7 +14,7 @@ from smetslab.crypto import SharedSecrets
 from smetslab.devices import events
 from smetslab.devices.application import Station
 from smetslab.devices.base import Carry, Device
-from smetslab.devices.chf_core import FIRST_ALERT_COUNTER, MODEL, HubCore, known_state, read_settings
+from smetslab.devices.chf_core import FIRST_ALERT_COUNTER, HubCore, known_state, read_settings
 from smetslab.devices.clock import ClockStatus
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
 from smetslab.devices.hub_relay import HubDeviceLog, UpwardBuffer
@@ -24,6 +24,7 @@ from smetslab.devices.limits import (
     WAN_RETRY_FIRST_S,
     WAN_RETRY_LONGEST_S,
 )
+from smetslab.devices.payload_engine import Fault
 from smetslab.devices.profile import DeviceProfile
 from smetslab.devices.quirks import Quirks
 from smetslab.devices.work import Workplace
@@ -95,7 +96,7 @@ class CommunicationsHub(Device[HubCore]):
             trust_anchors=trust_anchors,
             secrets=SharedSecrets() if secrets is None else secrets,
             quirks=Quirks.of(quirk.name for quirk in profile.quirks),
-            supported=lambda use_case: profile.conforms(use_case.name) != "no" and MODEL.supports(use_case),
+            supported=lambda use_case: profile.conforms(use_case.name) != "no",
             answers_to=RemotePartyRole.ACCESS_CONTROL_BROKER,
             first_alert_counter=FIRST_ALERT_COUNTER,
         )
@@ -253,7 +254,7 @@ class CommunicationsHub(Device[HubCore]):
 
     def inject_hardware_fault(self, item: int) -> None:
         """Item `item` (from 0) of the next command to the hub fails with a hardware fault, once."""
-        self._core.application.command_fault = item
+        self._core.application.command_fault = Fault(item)
 
     def inspect(self) -> dict[str, Value]:
         """The state of the hub, for diagnosis: JSON-able."""

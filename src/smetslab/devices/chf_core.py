@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from smetslab.devices.application import DlmsApplication, Station
+from smetslab.devices.application import Application, Station
 from smetslab.devices.clock import ClockStatus
 from smetslab.devices.cosem.model import CosemObject, cosem_object, fixed
 from smetslab.devices.cosem.objects import ObjectModel
 from smetslab.devices.cosem.rights import AccessRights
 from smetslab.devices.cosem.server import Bindings
+from smetslab.devices.cosem_engine import CosemEngine
 from smetslab.devices.profile import DeviceProfile
 from smetslab.devices.work import Workplace
 from smetslab.errors import UsageError
@@ -89,15 +90,17 @@ class HubCore:
 
     def __init__(self, station: Station, settings: HubSettings, workplace: Workplace) -> None:
         self._clock = settings.clock
-        self.application = DlmsApplication(
-            station=station,
-            workplace=workplace,
+        self.application = Application(station=station, workplace=workplace, clock=settings.clock)
+        cosem = CosemEngine(
             model=MODEL,
             rights=RIGHTS,
             bindings=Bindings(),
-            clock=settings.clock,
-            state=settings.attributes,
+            future_dated=self.application.future_dated,
+            nvm=workplace.nvm,
+            quirks=station.quirks,
+            state=dict(settings.attributes),
         )
+        self.server = self.application.install(cosem).server
 
     def receive(self, data: bytes, now: datetime) -> None:
         """A message for the hub itself has come."""

@@ -13,9 +13,9 @@ from smetslab.devices.application import Station
 from smetslab.devices.base import Carry, Device
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
 from smetslab.devices.esme_core import EsmeCore, EsmePlant
-from smetslab.devices.esme_objects import MODEL
 from smetslab.devices.esme_settings import known_state, read_settings
 from smetslab.devices.load import LoadProfile
+from smetslab.devices.payload_engine import Fault
 from smetslab.devices.profile import DeviceProfile
 from smetslab.devices.quirks import Quirks
 from smetslab.devices.work import Workplace
@@ -71,7 +71,7 @@ class Esme(Device[EsmeCore]):
             trust_anchors=trust_anchors,
             secrets=SharedSecrets() if secrets is None else secrets,
             quirks=Quirks.of(quirk.name for quirk in profile.quirks),
-            supported=lambda use_case: profile.conforms(use_case.name) != "no" and MODEL.supports(use_case),
+            supported=lambda use_case: profile.conforms(use_case.name) != "no",
             answers_to=RemotePartyRole.SUPPLIER,
             first_alert_counter=settings.first_alert_counter,
         )
@@ -108,11 +108,11 @@ class Esme(Device[EsmeCore]):
 
     def inject_hardware_fault(self, item: int) -> None:
         """Item `item` (from 0) of the next command that is executed fails with a hardware fault, once."""
-        self._core.application.command_fault = item
+        self._core.application.command_fault = Fault(item)
 
     def inject_activation_fault(self, item: int = 0) -> None:
         """Activation `item` (from 0) of the next future-dated execution fails, once."""
-        self._core.application.activation_fault = item
+        self._core.application.activation_fault = Fault(item)
 
 
 __all__ = ["Esme", "known_state"]

@@ -13,15 +13,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from smetslab.devices import events
-from smetslab.devices.application import DlmsApplication, Station
+from smetslab.devices.application import Application, Station
 from smetslab.devices.clock import DeviceClock
-from smetslab.devices.cosem.server import Bindings, Call, ItemError
+from smetslab.devices.cosem.server import Bindings, ItemError
+from smetslab.devices.cosem_engine import CosemEngine
 from smetslab.devices.counters import UtrnCache
 from smetslab.devices.esme_objects import MODEL, PREPAYMENT, RIGHTS, VAR_HOUR, WATT_HOUR
 from smetslab.devices.esme_settings import EsmeSettings
 from smetslab.devices.limits import CLOCK_CHECK_INTERVAL, CLOCK_RESERVE
 from smetslab.devices.load import LoadProfile
 from smetslab.devices.metering import EnergyMeter, Segment, microseconds
+from smetslab.devices.payload_engine import Call
 from smetslab.devices.prepay.account import Balances, TopUpRules
 from smetslab.devices.prepay.token import Rejected, TokenContext, judge_token
 from smetslab.devices.supply import SCRIPTS, Supply, SupplyEvent
@@ -80,15 +82,17 @@ class EsmeCore:
         if quirks.wrong_register_scaler:
             attributes["active_export_register_scaler_unit"] = {"scaler": 3, "unit": WATT_HOUR}
             attributes["reactive_export_register_scaler_unit"] = {"scaler": 3, "unit": VAR_HOUR}
-        self.application = DlmsApplication(
-            station=plant.station,
-            workplace=workplace,
+        self.application = Application(station=plant.station, workplace=workplace, clock=self.clock)
+        cosem = CosemEngine(
             model=MODEL,
             rights=RIGHTS,
             bindings=self._bindings(),
-            clock=self.clock,
+            future_dated=self.application.future_dated,
+            nvm=nvm,
+            quirks=quirks,
             state=attributes,
         )
+        self.server = self.application.install(cosem).server
         self.tariff = self._tariff()
         with workplace.work(now) as work:
             self._boot(work, off_since)
@@ -105,7 +109,7 @@ class EsmeCore:
         )
 
     def _tariff(self) -> TariffRegisters:
-        server = self.application.server
+        server = self.server
         calendar = TariffCalendar(
             seasons=server.value("tariff_seasons"),
             weeks=server.value("tariff_weeks"),
@@ -206,11 +210,11 @@ class EsmeCore:
             "time_debt_2",
             "payment_debt",
         )
-        return axdr.structure(*(axdr.double_long(self.application.server.number(name)) for name in names))
+        return axdr.structure(*(axdr.double_long(self.server.number(name)) for name in names))
 
     def _active_price(self, now: datetime) -> Data:
         """The price of the active rate; zero while the calendar selects none."""
-        charge = self.application.server.value("tariff_prices")
+        charge = self.server.value("tariff_prices")
         table = charge["charge_table"] if isinstance(charge, dict) else []
         wanted = self.tariff.price_index(now)
         for row in table if isinstance(table, list) else []:
@@ -296,7 +300,7 @@ class EsmeCore:
             raise ItemError(DataAccessResult.HARDWARE_FAULT, "no top-up credentials")
         counter = call.command.originator_counter
         seen = self.utrns.refuses(counter) and not self._plant.station.quirks.accepts_reused_utrn
-        server = self.application.server
+        server = self.server
         context = TokenContext(
             supplier=cell.entity_id,
             device=self._plant.station.eui64,
@@ -316,7 +320,7 @@ class EsmeCore:
         return axdr.null()
 
     def _top_up_rules(self) -> TopUpRules:
-        server = self.application.server
+        server = self.server
         mode = server.data("account_mode")
         payment_mode = mode.items[0] if isinstance(mode, Sequence) else None
         return TopUpRules(
@@ -327,7 +331,7 @@ class EsmeCore:
         )
 
     def _balances(self, work: Work) -> Balances:
-        server = self.application.server
+        server = self.server
         week, recovered = self._recovered(work)
         return Balances(
             meter_balance=server.number("meter_balance"),
@@ -338,7 +342,7 @@ class EsmeCore:
         )
 
     def _keep_balances(self, work: Work, before: Balances, after: Balances) -> None:
-        server = self.application.server
+        server = self.server
         server.put(work, "meter_balance", after.meter_balance)
         server.put(work, "emergency_credit_balance", after.emergency_credit)
         server.put(work, "accumulated_debt", after.accumulated_debt)
@@ -369,7 +373,7 @@ class EsmeCore:
 
     def inspect(self, now: datetime) -> dict[str, Value]:
         """The state of the meter, for diagnosis."""
-        server = self.application.server
+        server = self.server
         registers = self.meter.registers(now)
         names = ("meter_balance", "emergency_credit_balance", "accumulated_debt", "payment_debt")
         limits = (

@@ -36,7 +36,7 @@ _ANSWERS = {Choice.GET_WITH_SELECTION: Choice.GET, Choice.SET_WITH_SELECTION: Ch
 
 
 @dataclass(frozen=True, slots=True)
-class WrongPayload:
+class MisfitPayload:
     """Why a payload is refused, and the content of the response that says so."""
 
     reason: str
@@ -57,7 +57,7 @@ class _Problem:
     result: DataAccessResult = DataAccessResult.OTHER_REASON
 
 
-def read_payload(use_case: UseCase, message: Message, judge: Judge) -> AccessRequest | WrongPayload:
+def read_payload(use_case: UseCase, message: Message, judge: Judge) -> AccessRequest | MisfitPayload:
     """The access list of an authentic command, checked against its use case."""
     items = use_case.payload.items if isinstance(use_case.payload, DlmsAccess) else ()
     choices = [item.choice for item in items]
@@ -74,7 +74,7 @@ def read_payload(use_case: UseCase, message: Message, judge: Judge) -> AccessReq
             choices = [specification.choice for specification in apdu.specifications]
         else:
             problem = _Problem("not an access-request")
-    return WrongPayload(problem.reason, _refusal(message, choices, problem))
+    return MisfitPayload(problem.reason, _refusal(message, choices, problem))
 
 
 def _problem_of(

@@ -19,7 +19,8 @@ from smetslab.devices.cosem.model import (
 )
 from smetslab.devices.cosem.objects import ObjectModel
 from smetslab.devices.cosem.rights import AccessRights, Mode, Right
-from smetslab.devices.cosem.server import Bindings, Call, CosemServer, ItemError, Trigger
+from smetslab.devices.cosem.server import Bindings, CosemServer, ItemError, Trigger
+from smetslab.devices.payload_engine import Call, Fault
 from smetslab.devices.quirks import Quirks
 from smetslab.devices.work import Work
 from smetslab.errors import RegistryError
@@ -38,6 +39,7 @@ from smetslab.gbcs.dlms.shapes import Num, Text
 from smetslab.gbcs.message import Message, OtherInformation
 from smetslab.gbcs.security import EncryptionContext
 from smetslab.gbcs.usecases.dlms import PERIOD
+from smetslab.gbcs.usecases.registry import USE_CASES
 from smetslab.gbcs.values import date_time_octets
 from smetslab.ids import Eui64
 from smetslab.store import Nvm, PowerCut, Store
@@ -108,11 +110,12 @@ class Schedule:
     def __init__(self) -> None:
         self.set: list[tuple[Trigger, bytes]] = []
 
-    def set_activation(self, call: Call, trigger: Trigger, octets: bytes) -> None:
+    def set_activation(self, call: Call, trigger: Trigger, octets: bytes) -> bool:
         del call
         if octets == bytes(12):
             raise ItemError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, "no time")
         self.set.append((trigger, octets))
+        return False
 
 
 class Table:
@@ -151,7 +154,7 @@ class Table:
         self,
         *items: tuple[Choice, int, str, int, Data],
         role: RemotePartyRole = SUPPLIER,
-        fault: int | None = None,
+        fault: Fault | None = None,
         secret: bytes | None = SECRET,
     ) -> AccessResponse:
         request = AccessRequest(
@@ -166,7 +169,7 @@ class Table:
         request: AccessRequest,
         *,
         role: RemotePartyRole = SUPPLIER,
-        fault: int | None = None,
+        fault: Fault | None = None,
         secret: bytes | None = SECRET,
     ) -> AccessResponse:
         with self.nvm.transaction() as tx:
@@ -176,7 +179,12 @@ class Table:
 
 def call_of(work: Work, *, role: RemotePartyRole = SUPPLIER, secret: bytes | None = SECRET) -> Call:
     return Call(
-        work=work, role=role, command=header(Cra.COMMAND), response=header(Cra.RESPONSE), secret=secret
+        work=work,
+        role=role,
+        use_case=USE_CASES["ECS45"],
+        command=header(Cra.COMMAND),
+        response=header(Cra.RESPONSE),
+        secret=secret,
     )
 
 
@@ -267,7 +275,7 @@ def test_items_after_a_failed_one_are_not_executed(table: Table) -> None:
 
 def test_a_hardware_fault_ends_the_list_at_its_item(table: Table) -> None:
     response = table.run(
-        get(1, CONSTANT, 2), set_(1, SETTABLE, 2, axdr.unsigned(6)), get(1, CONSTANT, 2), fault=1
+        get(1, CONSTANT, 2), set_(1, SETTABLE, 2, axdr.unsigned(6)), get(1, CONSTANT, 2), fault=Fault(1)
     )
     assert results(response) == [0, 1, 250]
     assert table.server.value("settable") == 5

@@ -12,11 +12,12 @@ from datetime import timedelta
 
 import pytest
 
-from smetslab.devices import acceptance, esme_core, payload
-from smetslab.devices.application import DlmsApplication
+from smetslab.devices import acceptance, cosem_engine, esme_core, payload
+from smetslab.devices.application import Application
 from smetslab.devices.clock import DeviceClock
 from smetslab.devices.cosem import server
 from smetslab.devices.cosem.server import ItemError
+from smetslab.devices.cosem_engine import ActivationSchedule
 from smetslab.devices.counters import UtrnCache
 from smetslab.devices.credentials import TrustAnchorStore
 from smetslab.devices.esme import Esme
@@ -118,7 +119,7 @@ def narrow_ranges(patch: Patch) -> None:
 
 def lenient_reader(patch: Patch) -> None:
     """Executes what the message code asks for, whatever the content says."""
-    read = acceptance.read_payload
+    read = cosem_engine.read_payload
 
     def lenient(use_case, message, judge):  # type: ignore[no-untyped-def]
         try:
@@ -127,7 +128,7 @@ def lenient_reader(patch: Patch) -> None:
             return read(use_case, message, judge)
         return read(use_case, replace(message, content=content), judge)
 
-    patch.setattr(acceptance, "read_payload", lenient)
+    patch.setattr(cosem_engine, "read_payload", lenient)
 
 
 def knows_everybody(patch: Patch) -> None:
@@ -201,7 +202,7 @@ def wrong_version(patch: Patch) -> None:
     def other(self, workplace, now, off_since):  # type: ignore[no-untyped-def]
         core = read(self, workplace, now, off_since)
         with workplace.work(now) as work:
-            core.application.server.put(work, "firmware_version", "FFFFFFFF")
+            core.server.put(work, "firmware_version", "FFFFFFFF")
         return core
 
     patch.setattr(Esme, "_build", other)
@@ -233,14 +234,14 @@ def stubborn_clock(patch: Patch) -> None:
 
 def cancels_only_what_waits(patch: Patch) -> None:
     """Refuses a cancellation with nothing to cancel."""
-    set_activation = FutureDated.set_activation
+    set_activation = ActivationSchedule.set_activation
 
     def refusing(self, call, trigger, octets):  # type: ignore[no-untyped-def]
-        if octets[:2] == b"\xff\xff" and trigger.key not in self._waiting:
+        if octets[:2] == b"\xff\xff" and not self._future_dated.waiting:
             raise ItemError(DataAccessResult.OTHER_REASON, "nothing waits")
-        set_activation(self, call, trigger, octets)
+        return set_activation(self, call, trigger, octets)
 
-    patch.setattr(FutureDated, "set_activation", refusing)
+    patch.setattr(ActivationSchedule, "set_activation", refusing)
 
 
 def mixed_dates(patch: Patch) -> None:
@@ -251,14 +252,14 @@ def mixed_dates(patch: Patch) -> None:
 def impatient(patch: Patch) -> None:
     """Activates future-dated values half an hour early."""
     early = timedelta(minutes=30)
-    due, deadline = FutureDated.due, DlmsApplication.next_deadline
+    due, deadline = FutureDated.due, Application.next_deadline
     patch.setattr(FutureDated, "due", lambda self, time: due(self, time + early))
 
     def earlier(self):  # type: ignore[no-untyped-def]
         moment = deadline(self)
         return None if moment is None else moment - early
 
-    patch.setattr(DlmsApplication, "next_deadline", earlier)
+    patch.setattr(Application, "next_deadline", earlier)
 
 
 def logs_nothing(patch: Patch) -> None:
@@ -272,7 +273,7 @@ def logs_nothing(patch: Patch) -> None:
 
 def answers_under_another_counter(patch: Patch) -> None:
     """Answers what is not authentic, but in a way that no exchange takes for its response."""
-    refuse = DlmsApplication._refuse
+    refuse = Application._refuse
 
     def talkative(self, refused, data, now):  # type: ignore[no-untyped-def]
         refuse(self, refused, data, now)
@@ -288,7 +289,7 @@ def answers_under_another_counter(patch: Patch) -> None:
                     Outgoing(data=octets, target=header.business_target_id, event="ResponseSent", detail={})
                 )
 
-    patch.setattr(DlmsApplication, "_refuse", talkative)
+    patch.setattr(Application, "_refuse", talkative)
 
 
 def forgetful_hub(patch: Patch) -> None:

@@ -17,6 +17,7 @@ from smetslab.devices.cosem.model import Storage
 from smetslab.devices.cosem.objects import CompiledAttribute, MemberKey, ObjectModel
 from smetslab.devices.cosem.rights import AccessRights, Mode, mode_of
 from smetslab.devices.payload import answer_choice, in_range
+from smetslab.devices.payload_engine import Call, Fault
 from smetslab.devices.quirks import Quirks
 from smetslab.devices.work import Work
 from smetslab.errors import GbcsDecodeError, RegistryError, SmetsLabError
@@ -33,7 +34,6 @@ from smetslab.gbcs.dlms.apdu import (
     long_invoke_id,
 )
 from smetslab.gbcs.dlms.axdr import Data, Octets, decode_data, encode_data
-from smetslab.gbcs.message import Message
 from smetslab.gbcs.usecases.dlms import PERIOD, RANGE_DESCRIPTOR
 from smetslab.gbcs.values import Value, date_time_value, parse_utc
 from smetslab.store import Nvm
@@ -47,21 +47,6 @@ class ItemError(SmetsLabError):
         super().__init__(f"{result.name.lower().replace('_', '-')}: {why}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """Everything an item may need of the command it belongs to.
-
-    `response`: the grouping header of the response, which protected content is bound to; `secret`: the shared
-    secret with whom that content is for.
-    """
-
-    work: Work
-    role: RemotePartyRole
-    command: Message
-    response: Message
-    secret: bytes | None
-
-
 @dataclass(frozen=True, slots=True)
 class Trigger:
     """An activation that was set: which attribute, and its place in the access list."""
@@ -73,8 +58,8 @@ class Trigger:
 class Schedule(Protocol):
     """Who keeps the future-dated work of the device. Spec: GBCS 9.2."""
 
-    def set_activation(self, call: Call, trigger: Trigger, octets: bytes) -> None:
-        """An activation time was written. Raises ItemError when it is none."""
+    def set_activation(self, call: Call, trigger: Trigger, octets: bytes) -> bool:
+        """An activation time was written; True: activate at once. Raises ItemError when it is none."""
 
 
 Computed = Callable[[datetime], Data]
@@ -86,6 +71,9 @@ BufferSource = Callable[[datetime, datetime | None, datetime | None], Data]
 Handler = Callable[[Call, Data], Data]
 """A method. Raises ItemError."""
 
+Changed = Callable[[Work], None]
+"""Told when a stored attribute has changed: written by a command, or activated."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bindings:
@@ -94,6 +82,7 @@ class Bindings:
     computed: Mapping[str, Computed] = field(default_factory=dict)
     buffers: Mapping[str, BufferSource] = field(default_factory=dict)
     methods: Mapping[str, Handler] = field(default_factory=dict)
+    changed: Mapping[str, Changed] = field(default_factory=dict)
 
 
 _DATA_PROTECTION = (protection.DATA_PROTECTION_CLASS, protection.GET_PROTECTED_ATTRIBUTES)
@@ -172,10 +161,16 @@ class CosemServer:
     def activate(self, work: Work, key: MemberKey) -> None:
         """Copy passive to active attributes. Spec: GBCS 9.2.2.6."""
         for passive, active in self._model.copies[key]:
-            self._store(work, self._model.attributes[active], self._values[passive])
+            self._change(work, self._model.attributes[active], self._values[passive])
 
     def can_activate(self, key: MemberKey) -> bool:
         return key in self._model.copies
+
+    def _change(self, work: Work, attribute: CompiledAttribute, data: Data) -> None:
+        """Store what comes from outside, and tell whoever waits for it."""
+        self._store(work, attribute, data)
+        if attribute.name in self._bindings.changed:
+            self._bindings.changed[attribute.name](work)
 
     def _store(self, work: Work, attribute: CompiledAttribute, data: Data) -> None:
         self._values[attribute.key] = data
@@ -192,9 +187,9 @@ class CosemServer:
         return DataAccessResult.SUCCESS
 
     def run(
-        self, request: AccessRequest, call: Call, fault: int | None = None
+        self, request: AccessRequest, call: Call, fault: Fault | None = None
     ) -> tuple[AccessResponse, int | None]:
-        """Execute an access list. `fault`: the item that meets a hardware fault.
+        """Execute an access list. `fault`: the item that fails; its result is hardware-fault unless given.
 
         Returns the content of the response, and the place of the first failed item.
         """
@@ -208,7 +203,7 @@ class CosemServer:
             result = DataAccessResult.OTHER_REASON
             if failed is None or self._quirks.continues_after_error:
                 try:
-                    answer = self._perform(specification, value, call, place, faulty=place == fault)
+                    answer = self._perform(specification, value, call, place, fault)
                     result = DataAccessResult.SUCCESS
                 except ItemError as error:
                     result = error.result
@@ -219,10 +214,10 @@ class CosemServer:
         return AccessResponse(invoke_id, tuple(data), tuple(results)), failed
 
     def _perform(
-        self, specification: Specification, data: Data, call: Call, place: int, *, faulty: bool
+        self, specification: Specification, data: Data, call: Call, place: int, fault: Fault | None
     ) -> Data:
-        if faulty:
-            raise ItemError(DataAccessResult.HARDWARE_FAULT, "injected")
+        if fault is not None and fault.item == place:
+            raise ItemError(_injected(fault), "injected")
         key = self._resolve(specification, call.role)
         match specification.choice:
             case Choice.GET:
@@ -295,8 +290,10 @@ class CosemServer:
         if not in_range(attribute.shape, data):
             raise ItemError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, f"{attribute.name} is out of range")
         if attribute.trigger and isinstance(data, Octets):
-            self._schedule.set_activation(call, Trigger(attribute.key, place), data.value)
-        self._store(call.work, attribute, data)
+            at_once = self._schedule.set_activation(call, Trigger(attribute.key, place), data.value)
+            if at_once:
+                self.activate(call.work, attribute.key)
+        self._change(call.work, attribute, data)
 
     def _get_protected(self, data: Data, call: Call) -> Data:
         """Class 30: read attributes and encrypt them to the remote party. Spec: GBCS 8.4."""
@@ -319,3 +316,7 @@ class CosemServer:
             return self._read(attribute, call.work.now)
         first, last = (date_time_value(bound) for bound in request.window)
         return self._bindings.buffers[attribute.name](call.work.now, first, last)
+
+
+def _injected(fault: Fault) -> DataAccessResult:
+    return DataAccessResult.HARDWARE_FAULT if fault.result is None else DataAccessResult(fault.result)
