@@ -84,6 +84,10 @@ class DuisError(CodecError):
     """A DUIS document is not well formed, not valid, or lacks what its service request needs."""
 
 
+class FirmwareError(CodecError):
+    """Bytes are not the firmware file that they are read as, or a value does not fit one."""
+
+
 class ProtocolError(SmetsLabError):
     """The rules of a protocol were broken; `code` is the protocol's own code where it has one."""
 

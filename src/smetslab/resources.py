@@ -17,6 +17,11 @@ def device_profiles() -> Traversable:
     return _folder("device_profiles")
 
 
+def firmware_images() -> Traversable:
+    """The folder of the synthetic firmware images that smetslab ships, with their manifest."""
+    return _folder("firmware_images")
+
+
 def _folder(name: str) -> Traversable:
     # The wheel carries top-level folders of the repository under `data`; a checkout has them beside `src`.
     package = files("smetslab")

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 import smetslab
-from smetslab.cli import duis, evidence, gbcs, output, pki, rtds, run, suites
+from smetslab.cli import duis, evidence, firmware, gbcs, output, pki, rtds, run, suites
 from smetslab.errors import LocalProtocolError, SmetsLabError, UsageError
 
 app = typer.Typer(
@@ -33,6 +33,7 @@ app.add_typer(rtds.app, name="rtds")
 app.add_typer(duis.app, name="duis")
 app.add_typer(pki.app, name="pki")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(firmware.app, name="firmware")
 app.command("run")(run.run)
 app.command("suites")(suites.suites)
 
