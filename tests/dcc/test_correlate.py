@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from smetslab.dcc.correlate import SEEN_LIMIT, FutureDated, Ledger, Pending, Question
+from smetslab.dcc.correlate import LOCAL_LIMIT, SEEN_LIMIT, Ledger
+from smetslab.dcc.pending import FutureDated, Pending, Question
 from smetslab.duis.document import RequestId
 from smetslab.errors import StoreError
 from smetslab.gbcs.codes import CounterFamily, Cra
@@ -96,11 +97,11 @@ def test_a_request_moves_through_its_states_and_leaves_its_answer(store: Store) 
     later = again(store)
     assert (later.pending(), later.is_repeat("up-1"), later.is_repeat("up-2")) == ((), True, False)
     assert later.next_broker_counter(0) == 78
-    found = later.final(sent.request_id)
+    found = later.outbox.answer_to(sent.request_id)
     assert found is not None
-    assert found[1] == b"<final/>"
-    assert later.take_final(sent) == b"<final/>"
-    assert (later.take_final(sent), later.final(sent.request_id)) == (None, None)
+    assert found.document == b"<final/>"
+    assert later.outbox.take(sent.number) == b"<final/>"
+    assert (later.outbox.take(sent.number), later.outbox.answer_to(sent.request_id)) == (None, None)
 
 
 def _question(counter: int) -> Question:
@@ -133,7 +134,9 @@ def test_of_two_commands_with_one_counter_the_older_is_answered_first(store: Sto
     ledger.finish(first, b"1")
     assert ledger.match(response()) == second
     ledger.finish(second, b"2")
-    assert ledger.final(second.request_id) == (f"final/{second.number:012}/{second.request_id.key}", b"2")
+    latest = ledger.outbox.answer_to(second.request_id)
+    assert latest is not None
+    assert (latest.number, latest.document) == (second.number, b"2")
 
 
 def test_counters_only_rise_and_families_do_not_mix(store: Store) -> None:
@@ -168,10 +171,8 @@ def test_outcomes_are_counted_until_the_last(store: Store) -> None:
     ledger.keep_outcome(b"2", "up-3", half, 1, 2)
     later = again(store)
     assert later.future_dated(USER, DEVICE, 1000) is None
-    assert later.alerts() == [b"1", b"again", b"2"]
+    assert later.outbox.alerts() == [b"1", b"again", b"2"]
     assert all(later.is_repeat(f"up-{number}") for number in (1, 2, 3))
-    later.forget_alerts()
-    assert again(store).alerts() == []
 
 
 @pytest.mark.parametrize("activation", [None, "never"])
@@ -195,12 +196,32 @@ def test_a_cancellation_forgets_earlier_commands_of_its_kind_only(store: Store) 
 def test_identities_are_remembered_up_to_a_limit(store: Store) -> None:
     ledger = again(store)
     for number in range(SEEN_LIMIT + 10):
-        ledger.keep_alert(b"", f"up-{number}")
-    ledger.forget_alerts()
+        ledger.note_seen(f"up-{number}")
     for one in (ledger, again(store)):
         assert one.is_repeat(f"up-{SEEN_LIMIT + 9}")
         assert not one.is_repeat("up-0")
         assert sum(one.is_repeat(f"up-{number}") for number in range(SEEN_LIMIT + 10)) <= SEEN_LIMIT
+
+
+def test_the_end_of_a_sequenced_request_is_remembered_and_no_others(store: Store) -> None:
+    ledger = again(store)
+    for counter, sequenced, succeeded in ((1, True, True), (2, True, False), (3, False, True)):
+        kept = accept(ledger, counter, question=_question(counter), sequenced=sequenced)
+        ledger.finish(kept, b"", succeeded=succeeded)
+    ends = [again(store).end_of(RequestId(USER, DEVICE, counter)) for counter in (1, 2, 3)]
+    assert ends == [True, False, None]
+
+
+def test_commands_for_local_delivery_are_matched_but_not_waited_for_and_bounded(store: Store) -> None:
+    ledger = again(store)
+    for counter in range(LOCAL_LIMIT + 1):
+        accept(ledger, counter, question=_question(counter), state="local")
+    later = again(store)
+    assert later.pending() == ()
+    assert later.match(response(0)) is None
+    newest = later.match(response(LOCAL_LIMIT))
+    assert newest is not None
+    assert newest.state == "local"
 
 
 STEPS = ("begin", "counted", "deleted", "written", "committed")
@@ -236,7 +257,7 @@ def test_a_cut_in_the_middle_leaves_all_or_nothing(what: str, step: str) -> None
 
 def _state(ledger: Ledger) -> tuple[tuple[str, ...], tuple[str, ...], int | None]:
     pending = tuple(f"<{one.request_id.counter}>" for one in ledger.pending())
-    answered = tuple(f"<{c}>" for c in (1000, 1001) if ledger.final(RequestId(USER, DEVICE, c)))
+    answered = tuple(f"<{c}>" for c in (1000, 1001) if ledger.outbox.answer_to(RequestId(USER, DEVICE, c)))
     return pending, answered, ledger.last_counter(USER, DEVICE, CounterFamily.ORDINARY)
 
 

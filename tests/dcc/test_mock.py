@@ -344,7 +344,7 @@ def test_a_response_that_comes_at_its_very_deadline_ends_the_request_once(play) 
         response = bench.esme.answer(encode_message(bench.esme.received[0]))
         [entry] = bench.dcc._ledger.pending()
         moment = (entry.deadline - bench.clock.epoch).total_seconds()
-        bench.clock.call_at(moment, bench.dcc._receive, WanMessage("up-9", HUB, response))
+        bench.clock.call_at(moment, bench.dcc._inbound.receive, WanMessage("up-9", HUB, response))
         answer = parse_response(await bench.dcc.final_response(RequestId(SUPPLIER, ESME, 1000)))
         assert answer.code == "I0"
         await bench.clock.sleep(10)

@@ -1,5 +1,5 @@
-"""What the DCC must not forget: accepted requests, counters, answers not yet fetched, future-dated
-commands, alerts.
+"""What the DCC must not forget: accepted requests, counters, documents not yet delivered, future-dated
+commands, the ends of sequences.
 
 Everything that was acknowledged is in the store before the acknowledgement leaves, and each step of a
 request is one transaction, so that a restart finds every request exactly where it was. No loop, no
@@ -11,116 +11,81 @@ delivers twice is known by its identity.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Final, Literal, TypeAlias
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Final, TypeAlias, TypeVar
 
+from smetslab.dcc.outbox import Delivery, Outbox
+from smetslab.dcc.pending import FutureDated, Pending, future_from, future_json, pending_from, pending_json
 from smetslab.duis.document import RequestId
-from smetslab.errors import StoreError
 from smetslab.gbcs.codes import CounterFamily
 from smetslab.gbcs.message import Message
 from smetslab.gbcs.usecases.registry import USE_CASES
 from smetslab.gbcs.values import NEVER
 from smetslab.ids import Eui64
 from smetslab.store import Nvm
-from smetslab.store.nvm import Json, Transaction
-
-State: TypeAlias = Literal["held", "ready", "sent"]
+from smetslab.store.nvm import Transaction
 
 SEEN_LIMIT: Final = 4096
 """How many identities of received messages are remembered. A choice: the WAN repeats within minutes."""
 
+ENDS_LIMIT: Final = 4096
+"""How many ends of sequenced requests are remembered, for those that come after. A choice."""
+
+LOCAL_LIMIT: Final = 4096
+"""How many commands for local delivery are remembered, for responses that come back. A choice."""
+
+DEFAULT_OUTBOX_LIMIT: Final = 100_000
+
 _SEQUENCE: Final = "sequence"
 _BROKER_COUNTER: Final = "broker-counter"
+_PENDING: Final = "pending/"
 
+_K = TypeVar("_K")
+_Command: TypeAlias = tuple[Eui64, Eui64, int]
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What every answer to a request repeats of it."""
-
-    request_id: RequestId
-    reference: str
-    variant: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
-    """An accepted request without its final response.
-
-    `held`: the DCC waits for `due` and has not built the command. `ready`: the command may be under way.
-    `sent`: the WAN took it, the response is awaited until `deadline`. `originator` and `counter` are
-    those of the grouping header, which are the broker's where it acts for the user. `document` is kept
-    while held, `message` afterwards. `activation` is when the device will carry the command out, None
-    when at once.
-    """
-
-    number: int
-    question: Question
-    state: State
-    use_case: str
-    device: Eui64
-    hub: Eui64
-    originator: Eui64
-    counter: int
-    due: datetime | None = None
-    deadline: datetime | None = None
-    activation: str | None = None
-    document: bytes = b""
-    message: bytes = b""
-
-    @property
-    def request_id(self) -> RequestId:
-        return self.question.request_id
-
-    @property
-    def identity(self) -> str:
-        """What names the command on the WAN, also after a restart."""
-        return f"command-{self.number}"
-
-    @property
-    def was_held(self) -> bool:
-        return self.due is not None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FutureDated:
-    """A command that a device will carry out later, remembered to explain the alerts about its
-    instructions.
-    """
-
-    question: Question
-    use_case: str
-    number: int
-    reported: tuple[int, ...] = ()
-
-    @classmethod
-    def of(cls, entry: Pending) -> FutureDated:
-        return cls(question=entry.question, use_case=entry.use_case, number=entry.number)
+Also: TypeAlias = Callable[[Transaction], None]
+"""Something that is kept in the same transaction."""
 
 
 class Ledger:
     """The durable memory of the DCC. One method, one transaction."""
 
-    def __init__(self, nvm: Nvm) -> None:
+    def __init__(self, nvm: Nvm, outbox_limit: int = DEFAULT_OUTBOX_LIMIT) -> None:
         """Raises StoreError when the memory cannot be read."""
         self._nvm = nvm
+        self.outbox = Outbox(nvm, outbox_limit)
         self._pending: dict[int, Pending] = {}
         self._by_command: dict[_Command, list[int]] = {}
-        for key, _ in nvm.items("pending/"):
-            entry = _pending_from(key, nvm.get_json(key))
-            self._index(entry)
+        self._by_request: dict[str, list[int]] = {}
+        self._local: dict[int, None] = {}
+        for key, _ in nvm.items(_PENDING):
+            self._index(pending_from(key, nvm.get_json(key)))
         self._seen = {octets.decode(): None for _, octets in nvm.items("seen/")}
+        self._ends: dict[str, bool] = {}
+        for _, octets in nvm.items("end/"):
+            self._ends[octets[1:].decode()] = octets[:1] == b"+"
 
     # Requests -----------------------------------------------------------------------------------------------
 
     def pending(self) -> tuple[Pending, ...]:
-        """Every request without final response, oldest first."""
-        return tuple(self._pending[number] for number in sorted(self._pending))
+        """Every request without final response, oldest first; those that went out for local delivery are not
+        waited for.
+        """
+        return tuple(self._pending[number] for number in sorted(self._pending) if number not in self._local)
 
     def get(self, number: int) -> Pending | None:
         """The request of that number while it has no final response."""
         return self._pending.get(number)
+
+    def open_request(self, request_id: RequestId) -> Pending | None:
+        """The latest request of that id that has no final response."""
+        numbers = self._by_request.get(request_id.key)
+        return self._pending[numbers[-1]] if numbers else None
+
+    def end_of(self, request_id: RequestId) -> bool | None:
+        """Whether a sequenced request succeeded; None when its end is not known."""
+        return self._ends.get(request_id.key)
 
     def last_counter(self, user: Eui64, device: Eui64, family: CounterFamily) -> int | None:
         """The highest counter accepted from `user` for `device`, None before the first."""
@@ -134,27 +99,34 @@ class Ledger:
     def next_number(self) -> int:
         """A number never given before; the one that the next `accept` takes is this or higher."""
         with self._nvm.transaction() as transaction:
-            return _take_number(transaction)
+            return take_number(transaction)
 
     def accept(
         self,
         make: Callable[[int], Pending],
         *,
-        family: CounterFamily,
+        family: CounterFamily | None,
         broker_counter: int | None = None,
+        also: Iterable[Also] = (),
     ) -> Pending:
         """Keep a request with all that follows from accepting it; from here on it will have a final
-        response.
+        response. `family` None: its counter is not the user's.
         """
         with self._nvm.transaction() as transaction:
-            entry = make(_take_number(transaction))
-            _raise_counter(transaction, entry.request_id, family)
+            entry = make(take_number(transaction))
+            if family is not None:
+                _raise_counter(transaction, entry.request_id, family)
             if broker_counter is not None:
                 _put_number(transaction, _BROKER_COUNTER, broker_counter)
             if entry.activation not in {None, NEVER}:
                 future = FutureDated.of(entry)
-                transaction.put_json(_future_key(future.question.request_id), _future_json(future))
-            transaction.put_json(_pending_key(entry.number), _pending_json(entry))
+                transaction.put_json(_future_key(future.question.request_id), future_json(future))
+            transaction.put_json(_pending_key(entry.number), pending_json(entry))
+            given_way = self._make_room(transaction) if entry.state == "local" else None
+            for step in also:
+                step(transaction)
+        if given_way is not None:
+            self._forget(given_way)
         self._index(entry)
         return entry
 
@@ -168,7 +140,7 @@ class Ledger:
     def change(self, entry: Pending, broker_counter: int | None = None) -> None:
         """Keep a request's next state."""
         with self._nvm.transaction() as transaction:
-            transaction.put_json(_pending_key(entry.number), _pending_json(entry))
+            transaction.put_json(_pending_key(entry.number), pending_json(entry))
             if broker_counter is not None:
                 _put_number(transaction, _BROKER_COUNTER, broker_counter)
         self._forget(entry.number)
@@ -184,52 +156,63 @@ class Ledger:
         return next(iter(of_code or found), None)
 
     def finish(
-        self, entry: Pending, final: bytes, *, identity: str | None = None, forget_future: bool = False
+        self,
+        entry: Pending,
+        final: bytes,
+        *,
+        succeeded: bool = False,
+        identity: str | None = None,
+        forget_future: bool = False,
+        claimed: bool = False,
     ) -> None:
-        """Replace a request by its final response. `identity` is that of the message that brought it."""
+        """Replace a request by its final response. `identity` is that of the message that brought it;
+        `claimed`: somebody in this process fetches it.
+        """
+        delivery = Delivery(
+            number=entry.number,
+            user=entry.request_id.originator,
+            device=entry.device,
+            kind="response",
+            document=final,
+            request=entry.request_id.key,
+        )
         with self._nvm.transaction() as transaction:
             transaction.delete(_pending_key(entry.number))
-            transaction.put(_final_key(entry), final)
+            self.outbox.put(transaction, delivery)
             if identity is not None:
                 self._note_seen(transaction, identity)
+            if entry.sequenced:
+                self._note_end(transaction, entry, succeeded)
             if forget_future:
                 self._forget_future(transaction, entry)
         self._forget(entry.number)
         if identity is not None:
             self._seen[identity] = None
+        if entry.sequenced:
+            self._ends[entry.request_id.key] = succeeded
+        self.outbox.publish(delivery, claimed=claimed)
 
     def _index(self, entry: Pending) -> None:
         self._pending[entry.number] = entry
-        if entry.state != "held":
+        self._by_request.setdefault(entry.request_id.key, []).append(entry.number)
+        if entry.state == "local":
+            self._local[entry.number] = None
+        if entry.state not in {"held", "quarantined"}:
             self._by_command.setdefault(_command(entry), []).append(entry.number)
 
     def _forget(self, number: int) -> None:
         entry = self._pending.pop(number)
-        numbers = self._by_command.get(_command(entry), [])
-        if number in numbers:
-            numbers.remove(number)
-        if not numbers:
-            self._by_command.pop(_command(entry), None)
+        self._local.pop(number, None)
+        _take_away(self._by_command, _command(entry), number)
+        _take_away(self._by_request, entry.request_id.key, number)
 
-    # Final responses ----------------------------------------------------------------------------------------
-
-    def final(self, request_id: RequestId) -> tuple[str, bytes] | None:
-        """Key and document of the latest final response to a request that nobody has fetched."""
-        suffix = f"/{request_id.key}"
-        found = [item for item in self._nvm.items("final/") if item[0].endswith(suffix)]
-        return found[-1] if found else None
-
-    def take_final(self, entry: Pending) -> bytes | None:
-        """The final response of exactly this request, forgotten here from now on."""
-        return self.take(_final_key(entry))
-
-    def take(self, key: str) -> bytes | None:
-        """What is kept under a key, forgotten here from now on."""
-        document = self._nvm.get(key)
-        if document is not None:
-            with self._nvm.transaction() as transaction:
-                transaction.delete(key)
-        return document
+    def _make_room(self, transaction: Transaction) -> int | None:
+        """The oldest command for local delivery gives way where there are too many."""
+        if len(self._local) < LOCAL_LIMIT:
+            return None
+        oldest = next(iter(self._local))
+        transaction.delete(_pending_key(oldest))
+        return oldest
 
     # What devices send --------------------------------------------------------------------------------------
 
@@ -247,13 +230,23 @@ class Ledger:
         """The future-dated command with that counter."""
         key = _future_key(RequestId(user, device, counter))
         value = self._nvm.get_json(key)
-        return None if value is None else _future_from(key, value)
+        return None if value is None else future_from(key, value)
 
-    def keep_alert(self, document: bytes, identity: str) -> None:
+    def keep_alert(
+        self,
+        document: bytes,
+        user: Eui64,
+        device: Eui64,
+        *,
+        identity: str | None = None,
+        also: Iterable[Also] = (),
+    ) -> None:
         """Keep an alert for its user."""
         with self._nvm.transaction() as transaction:
-            self._put_alert(transaction, document, identity)
-        self._seen[identity] = None
+            delivery = self._put_alert(transaction, document, user, device, identity)
+            for step in also:
+                step(transaction)
+        self._publish(delivery, identity)
 
     def keep_outcome(
         self, document: bytes, identity: str, future: FutureDated, instruction: int, total: int
@@ -262,34 +255,47 @@ class Ledger:
         command.
         """
         reported = tuple(sorted({*future.reported, instruction}))
+        parties = future.question.request_id
         with self._nvm.transaction() as transaction:
-            self._put_alert(transaction, document, identity)
-            key = _future_key(future.question.request_id)
+            delivery = self._put_alert(transaction, document, parties.originator, parties.target, identity)
+            key = _future_key(parties)
             if len(reported) == total:
                 transaction.delete(key)
             else:
-                transaction.put_json(key, _future_json(replace(future, reported=reported)))
-        self._seen[identity] = None
+                transaction.put_json(key, future_json(replace(future, reported=reported)))
+        self._publish(delivery, identity)
 
-    def _put_alert(self, transaction: Transaction, document: bytes, identity: str) -> None:
-        transaction.put(f"alert/{_take_number(transaction):012}", document)
-        self._note_seen(transaction, identity)
+    def _put_alert(
+        self, transaction: Transaction, document: bytes, user: Eui64, device: Eui64, identity: str | None
+    ) -> Delivery:
+        delivery = Delivery(
+            number=take_number(transaction), user=user, device=device, kind="alert", document=document
+        )
+        self.outbox.put(transaction, delivery)
+        if identity is not None:
+            self._note_seen(transaction, identity)
+        return delivery
 
-    def alerts(self) -> list[bytes]:
-        """Every alert document kept, oldest first."""
-        return [document for _, document in self._nvm.items("alert/")]
-
-    def forget_alerts(self) -> None:
-        with self._nvm.transaction() as transaction:
-            transaction.clear("alert/")
+    def _publish(self, delivery: Delivery, identity: str | None) -> None:
+        if identity is not None:
+            self._seen[identity] = None
+        self.outbox.publish(delivery)
 
     def _note_seen(self, transaction: Transaction, identity: str) -> None:
         """Remember an identity in the place of one of long ago."""
-        key = f"seen/{_take_number(transaction) % SEEN_LIMIT:04}"
+        key = f"seen/{take_number(transaction) % SEEN_LIMIT:04}"
         old = transaction.get(key)
         transaction.put(key, identity.encode())
         if old is not None:
             self._seen.pop(old.decode(), None)
+
+    def _note_end(self, transaction: Transaction, entry: Pending, succeeded: bool) -> None:
+        """Remember how a sequenced request ended in the place of one of long ago."""
+        key = f"end/{take_number(transaction) % ENDS_LIMIT:04}"
+        old = transaction.get(key)
+        transaction.put(key, (b"+" if succeeded else b"-") + entry.request_id.key.encode())
+        if old is not None:
+            self._ends.pop(old[1:].decode(), None)
 
     def _forget_future(self, transaction: Transaction, entry: Pending) -> None:
         """A cancellation was carried out: no alert about this user's earlier commands of the kind will
@@ -297,24 +303,25 @@ class Ledger:
         """
         prefix = _future_key(replace(entry.request_id, counter=0)).rpartition("/")[0] + "/"
         for key, _ in self._nvm.items(prefix):
-            found = _future_from(key, self._nvm.get_json(key))
+            found = future_from(key, self._nvm.get_json(key))
             if found.use_case == entry.use_case and found.number < entry.number:
                 transaction.delete(key)
-
-
-_Command: TypeAlias = tuple[Eui64, Eui64, int]
 
 
 def _command(entry: Pending) -> _Command:
     return (entry.device, entry.originator, entry.counter)
 
 
+def _take_away(index: dict[_K, list[int]], key: _K, number: int) -> None:
+    numbers = index.get(key)
+    if numbers is not None and number in numbers:
+        numbers.remove(number)
+        if not numbers:
+            del index[key]
+
+
 def _pending_key(number: int) -> str:
-    return f"pending/{number:012}"
-
-
-def _final_key(entry: Pending) -> str:
-    return f"final/{entry.number:012}/{entry.request_id.key}"
+    return f"{_PENDING}{number:012}"
 
 
 def _future_key(request_id: RequestId) -> str:
@@ -334,7 +341,8 @@ def _put_number(transaction: Transaction, key: str, value: int) -> None:
     transaction.put(key, value.to_bytes(8, "big"))
 
 
-def _take_number(transaction: Transaction) -> int:
+def take_number(transaction: Transaction) -> int:
+    """The next number of this memory: it names requests, documents and whatever else is counted."""
     number = (_number(transaction, _SEQUENCE) or 0) + 1
     _put_number(transaction, _SEQUENCE, number)
     return number
@@ -343,108 +351,3 @@ def _take_number(transaction: Transaction) -> int:
 def _raise_counter(transaction: Transaction, request_id: RequestId, family: CounterFamily) -> None:
     key = _counter_key(request_id.originator, request_id.target, family)
     _put_number(transaction, key, max(request_id.counter, _number(transaction, key) or 0))
-
-
-def _moment_json(moment: datetime | None) -> Json:
-    return None if moment is None else moment.astimezone(UTC).isoformat()
-
-
-def _moment_from(value: Json) -> datetime | None:
-    return None if value is None else datetime.fromisoformat(str(value))
-
-
-def _question_json(question: Question) -> dict[str, Json]:
-    return {
-        "request_id": str(question.request_id),
-        "reference": question.reference,
-        "variant": question.variant,
-    }
-
-
-def _question_from(members: dict[str, Json]) -> Question:
-    return Question(
-        RequestId.parse(str(members["request_id"])), str(members["reference"]), str(members["variant"])
-    )
-
-
-def _pending_json(entry: Pending) -> Json:
-    return {
-        "number": entry.number,
-        **_question_json(entry.question),
-        "state": entry.state,
-        "use_case": entry.use_case,
-        "device": str(entry.device),
-        "hub": str(entry.hub),
-        "originator": str(entry.originator),
-        "counter": entry.counter,
-        "due": _moment_json(entry.due),
-        "deadline": _moment_json(entry.deadline),
-        "activation": entry.activation,
-        "document": entry.document.hex(),
-        "message": entry.message.hex(),
-    }
-
-
-def _pending_from(key: str, value: Json) -> Pending:
-    try:
-        members = _members(value)
-        activation = members["activation"]
-        return Pending(
-            number=int(str(members["number"])),
-            question=_question_from(members),
-            state=_state(members["state"]),
-            use_case=str(members["use_case"]),
-            device=Eui64.parse(str(members["device"])),
-            hub=Eui64.parse(str(members["hub"])),
-            originator=Eui64.parse(str(members["originator"])),
-            counter=int(str(members["counter"])),
-            due=_moment_from(members["due"]),
-            deadline=_moment_from(members["deadline"]),
-            activation=None if activation is None else str(activation),
-            document=bytes.fromhex(str(members["document"])),
-            message=bytes.fromhex(str(members["message"])),
-        )
-    except (KeyError, ValueError) as error:
-        raise StoreError(f"the DCC's memory is damaged at {key}: {error}") from error
-
-
-def _state(value: Json) -> State:
-    states: tuple[State, ...] = ("held", "ready", "sent")
-    for state in states:
-        if state == value:
-            return state
-    raise ValueError(f"unknown state {value!r}")
-
-
-def _future_json(future: FutureDated) -> Json:
-    return {
-        **_question_json(future.question),
-        "use_case": future.use_case,
-        "number": future.number,
-        "reported": list(future.reported),
-    }
-
-
-def _future_from(key: str, value: Json) -> FutureDated:
-    try:
-        members = _members(value)
-        return FutureDated(
-            question=_question_from(members),
-            use_case=str(members["use_case"]),
-            number=int(str(members["number"])),
-            reported=_numbers(members["reported"]),
-        )
-    except (KeyError, ValueError) as error:
-        raise StoreError(f"the DCC's memory is damaged at {key}: {error}") from error
-
-
-def _numbers(value: Json) -> tuple[int, ...]:
-    if not isinstance(value, list):
-        raise StoreError("a list is missing in the DCC's memory")
-    return tuple(item for item in value if isinstance(item, int))
-
-
-def _members(value: Json) -> dict[str, Json]:
-    if not isinstance(value, dict):
-        raise StoreError("an object is missing in the DCC's memory")
-    return value

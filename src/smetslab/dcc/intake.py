@@ -10,7 +10,8 @@ from typing import Final, TypeAlias
 
 from smetslab.dcc.acb import AccessControlBroker
 from smetslab.dcc.access import Facts, judge
-from smetslab.dcc.correlate import Ledger, Pending, Question
+from smetslab.dcc.correlate import Ledger
+from smetslab.dcc.pending import Pending, Question
 from smetslab.dcc.rules import DccRules
 from smetslab.dcc.transform import transform
 from smetslab.duis.codes import CommandVariant, ResponseCode, WebService

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from smetslab.dcc.correlate import FutureDated, Question
+from smetslab.dcc.pending import FutureDated, Pending, Question
 from smetslab.duis.codes import ResponseCode
 from smetslab.duis.document import (
     DeviceAlert,
+    DeviceResponse,
     FutureDatedDeviceAlert,
     Payload,
     RequestId,
@@ -58,6 +59,11 @@ class Responder:
             body=ResponseMessage(question.reference, question.variant, payload),
             schema_version=self._schema_version,
         )
+
+    def final(self, entry: Pending, code: str, moment: datetime, octets: bytes | None) -> Response:
+        """The one final response to a request; `octets` are the response of the device."""
+        payload = None if octets is None else DeviceResponse(octets)
+        return self.answer(entry.question, code, moment, payload, from_device=octets is not None)
 
     def outcome(
         self, future: FutureDated, alert_code: str, octets: bytes, place: tuple[int, int], moment: datetime

@@ -24,7 +24,9 @@ class DccRules:
     `verify_users`: the signature on a signed pre-command, and that it is the command that was asked for.
     `verify_devices`: the signature or, where it is addressed to the broker, the MAC of responses and
     alerts. `response_timeout_s` runs from the moment the WAN took the command, `delivery_timeout_s` is
-    how long the WAN may refuse it, `retry_interval_s` how often it is asked.
+    how long the WAN may refuse it, `retry_interval_s` how often it is asked; `response_retries` is how
+    often a command without response is sent again. `sequence_timeout_s` is how long a request waits for
+    one before it that has not come. `kept_documents` bounds undelivered responses, and undelivered alerts.
     """
 
     check_roles: bool = True
@@ -37,5 +39,8 @@ class DccRules:
     response_timeout_s: float = 300.0
     delivery_timeout_s: float = 300.0
     retry_interval_s: float = 10.0
+    response_retries: int = 0
+    sequence_timeout_s: float = 3600.0
+    kept_documents: int = 100_000
     schema_version: str = DEFAULT_SCHEMA_VERSION
     document_limit: int = MAX_DOCUMENT_BYTES

@@ -117,5 +117,8 @@ class ResponseCode:
     NO_COMMUNICATION: Final = "E20"
     NO_RESPONSE: Final = "E21"
     FUTURE_DATED_TIME_OUT: Final = "E30"
+    PRECEDING_FAILED: Final = "E40"
+    SEQUENCE_TIME_OUT: Final = "E41"
+    """Both unverified: no source gives the wording of E40 to E48, whose place is behind the time-outs."""
     UNASSIGNED: Final = "E65"
     """Refusals whose code no public source names. E65 was seen as such a synchronous refusal; unverified."""
