@@ -107,7 +107,7 @@ def test_a_top_up_under_another_counter_is_refused(bench: Any) -> None:
 def test_a_top_up_above_the_largest_is_refused_and_its_counter_stays_unused(bench: Any) -> None:
     assert top_up(bench, 51, UNIT) == REFUSED
     assert bench.alerted == ["8F5B"]
-    assert bench.core.utrns.counters == ()
+    assert bench.core.prepayment.utrns.counters == ()
     assert top_up(bench, 50, 2 * UNIT) == {}
 
 

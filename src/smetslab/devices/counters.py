@@ -82,6 +82,11 @@ class UtrnCache:
         """In rising order."""
         return tuple(self._counters)
 
+    @property
+    def highest(self) -> int:
+        """The highest counter, 0 when there is none."""
+        return self._counters[-1] if self._counters else 0
+
     def refuses(self, counter: int) -> bool:
         """Whether a top-up with `counter` was credited, or is older than everything a full cache
         remembers."""

@@ -17,19 +17,17 @@ from smetslab.devices.application import Application, Station
 from smetslab.devices.clock import DeviceClock
 from smetslab.devices.cosem.server import Bindings, ItemError
 from smetslab.devices.cosem_engine import CosemEngine
-from smetslab.devices.counters import UtrnCache
-from smetslab.devices.esme_objects import MODEL, PREPAYMENT, RIGHTS, VAR_HOUR, WATT_HOUR
+from smetslab.devices.esme_objects import MODEL, RIGHTS, VAR_HOUR, WATT_HOUR
+from smetslab.devices.esme_prepay import EsmePrepayment
 from smetslab.devices.esme_settings import EsmeSettings
 from smetslab.devices.limits import CLOCK_CHECK_INTERVAL, CLOCK_RESERVE
 from smetslab.devices.load import LoadProfile
 from smetslab.devices.metering import EnergyMeter, Segment, microseconds
 from smetslab.devices.payload_engine import Call
-from smetslab.devices.prepay.account import Balances, TopUpRules
-from smetslab.devices.prepay.token import Rejected, TokenContext, judge_token
+from smetslab.devices.prepay.token import TokenSource
 from smetslab.devices.supply import SCRIPTS, Supply, SupplyEvent
 from smetslab.devices.tariff import TariffCalendar, TariffRegisters
 from smetslab.devices.work import Work, Workplace
-from smetslab.gbcs.codes import CellUsage, KeyUsage, RemotePartyRole
 from smetslab.gbcs.dlms import axdr
 from smetslab.gbcs.dlms.apdu import DataAccessResult
 from smetslab.gbcs.dlms.axdr import (
@@ -44,7 +42,6 @@ from smetslab.gbcs.dlms.axdr import (
 )
 from smetslab.gbcs.values import Value, date_time_octets, date_time_value, utc_text
 
-_WEEK_KEY = "prepay/week"
 _UNSIGNED = Tag.DOUBLE_LONG_UNSIGNED
 _PROFILE_ENTRY = StructureDescription((_UNSIGNED, _UNSIGNED))
 _DAILY_ENTRY = StructureDescription(
@@ -75,7 +72,6 @@ class EsmeCore:
         self.clock = DeviceClock(nvm, quirks, status=settings.clock_status, offset=settings.clock_offset)
         self.supply = Supply(nvm, settings.supply_state)
         self.meter = EnergyMeter(nvm, plant.load, self._first_segment(now))
-        self.utrns = UtrnCache(nvm)
         self._interval: tuple[datetime, datetime] | None = None
         self._next_check = now + CLOCK_CHECK_INTERVAL
         attributes = dict(settings.attributes)
@@ -94,6 +90,14 @@ class EsmeCore:
         )
         self.server = self.application.install(cosem).server
         self.tariff = self._tariff()
+        self.prepayment = EsmePrepayment(
+            nvm=nvm,
+            server=self.server,
+            station=plant.station,
+            clock=self.clock,
+            secret=self.application.scribe.secret,
+            raise_event=self.application.raise_event,
+        )
         with workplace.work(now) as work:
             self._boot(work, off_since)
 
@@ -293,81 +297,17 @@ class EsmeCore:
     def _enter_token(self, call: Call, data: Data) -> Data:
         """enter on the token gateway. A refused top-up is answered with result 1. Spec: GBCS use case CS01a,
         14.6."""
-        cell = self._plant.station.trust_anchors.find(
-            RemotePartyRole.SUPPLIER, KeyUsage.KEY_AGREEMENT, CellUsage.PREPAYMENT_TOP_UP
+        if not isinstance(data, Octets):
+            raise ItemError(DataAccessResult.HARDWARE_FAULT, "no octets")
+        refusal = self.prepayment.top_up(
+            call.work,
+            data.value.decode("ascii", "replace"),
+            TokenSource.WAN,
+            call.command.originator_counter,
         )
-        if cell is None or not isinstance(data, Octets):
-            raise ItemError(DataAccessResult.HARDWARE_FAULT, "no top-up credentials")
-        counter = call.command.originator_counter
-        seen = self.utrns.refuses(counter) and not self._plant.station.quirks.accepts_reused_utrn
-        server = self.server
-        context = TokenContext(
-            supplier=cell.entity_id,
-            device=self._plant.station.eui64,
-            counter=counter,
-            secret=self.application.scribe.secret(cell.public_key),
-            seen=seen,
-            maximum_credit=server.number("maximum_credit"),
-            maximum_balance=server.number("maximum_meter_balance"),
-        )
-        balances = self._balances(call.work)
-        verdict = judge_token(data.value.decode("ascii", "replace"), context, balances, self._top_up_rules())
-        if isinstance(verdict, Rejected):
-            self.application.raise_event(call.work, verdict.code)
-            raise ItemError(DataAccessResult.HARDWARE_FAULT, f"top-up refused: {verdict.code:04X}")
-        self.utrns.remember(call.work, counter)
-        self._keep_balances(call.work, balances, verdict.balances)
+        if refusal is not None:
+            raise ItemError(DataAccessResult.HARDWARE_FAULT, f"top-up refused: {refusal.code:04X}")
         return axdr.null()
-
-    def _top_up_rules(self) -> TopUpRules:
-        server = self.server
-        mode = server.data("account_mode")
-        payment_mode = mode.items[0] if isinstance(mode, Sequence) else None
-        return TopUpRules(
-            prepayment=payment_mode == axdr.enum(PREPAYMENT),
-            per_payment=server.number("debt_recovery_per_payment"),
-            rate_cap=server.number("debt_recovery_rate_cap"),
-            emergency_limit=server.number("emergency_credit_limit"),
-        )
-
-    def _balances(self, work: Work) -> Balances:
-        server = self.server
-        week, recovered = self._recovered(work)
-        return Balances(
-            meter_balance=server.number("meter_balance"),
-            emergency_credit=server.number("emergency_credit_balance"),
-            accumulated_debt=server.number("accumulated_debt"),
-            payment_debt=server.number("payment_debt"),
-            recovered=recovered if week == self._week(work.now) else 0,
-        )
-
-    def _keep_balances(self, work: Work, before: Balances, after: Balances) -> None:
-        server = self.server
-        server.put(work, "meter_balance", after.meter_balance)
-        server.put(work, "emergency_credit_balance", after.emergency_credit)
-        server.put(work, "accumulated_debt", after.accumulated_debt)
-        server.put(work, "payment_debt", after.payment_debt)
-        work.tx.put_json(_WEEK_KEY, [self._week(work.now), after.recovered])
-        work.note(
-            "StateChanged", what="meter balance", value=after.meter_balance, before=before.meter_balance
-        )
-
-    def _recovered(self, work: Work) -> tuple[str, int]:
-        """The week, and the payment-based debt recovered in it."""
-        kept = work.tx.get_json(_WEEK_KEY)
-        if (
-            isinstance(kept, list)
-            and len(kept) == 2
-            and isinstance(kept[0], str)
-            and isinstance(kept[1], int)
-        ):
-            return kept[0], kept[1]
-        return "", 0
-
-    def _week(self, now: datetime) -> str:
-        """The Monday that the week of the debt recovery cap began on, by the device's clock."""
-        today = self.clock.time(now).date()
-        return (today - timedelta(days=today.weekday())).isoformat()
 
     # ---------------------------------------------------------------------------- for people
 
@@ -394,7 +334,7 @@ class EsmeCore:
             "account": {name: server.value(name) for name in (*names, "account_mode")},
             "load_limit": {name: server.value(name) for name in limits},
             "supplier_message": server.value("supplier_message"),
-            "utrn_counters": list(self.utrns.counters),
+            "utrn_counters": list(self.prepayment.utrns.counters),
             **self.application.inspect(),
         }
 

@@ -1,1 +1,2 @@
-"""Prepayment of an ESME: which top-up is accepted, and where its money goes. Pure functions of values."""
+"""Prepayment, electricity and gas: accounts, top-up codes, lock-out. Free of I/O; must not know COSEM or
+ZCL."""
