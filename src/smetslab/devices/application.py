@@ -11,6 +11,7 @@ Spec: GBCS 6.2.4 (processing), 9.2 (future-dated work), 16 (alerts).
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -34,6 +35,9 @@ from smetslab.gbcs.usecases.model import UseCase
 from smetslab.gbcs.usecases.registry import USE_CASES
 from smetslab.gbcs.values import Parameters, Value, utc_text
 from smetslab.ids import Eui64, format_message_code
+
+ZIGBEE_DEVICES = (DeviceType.GSME, DeviceType.GPF)
+"""Devices whose alerts have GBZ content. Spec: GBCS 16."""
 
 
 class TimeSource(Protocol):
@@ -65,15 +69,33 @@ class Station:
     first_alert_counter: int
 
 
+Stamp = Callable[[UseCase, datetime], int | None]
+"""The clock status in the date-time of a response to a use case at a moment of laboratory time; None where it
+says nothing about the clock. Of the published responses only those to gas reads tell it."""
+
+
 _EngineT = TypeVar("_EngineT", bound=PayloadEngine)
 
 
 class Application:
     """One device's application, as long as it has power."""
 
-    def __init__(self, *, station: Station, workplace: Workplace, clock: TimeSource) -> None:
-        """It executes nothing until engines are installed."""
+    def __init__(
+        self,
+        *,
+        station: Station,
+        workplace: Workplace,
+        clock: TimeSource,
+        routes: Callable[[int], events.Route] = events.route_of,
+        stamp: Stamp | None = None,
+    ) -> None:
+        """It executes nothing until engines are installed.
+
+        `routes`: what becomes of an event; `stamp`: what date-times of responses say about the clock.
+        """
         nvm, quirks = workplace.nvm, station.quirks
+        self._routes = routes
+        self._stamp = stamp
         self._station = station
         self._place = workplace
         self._clock = clock
@@ -184,7 +206,10 @@ class Application:
             message.other_information.key_agreement_certificate is not None and use_case.encrypts_response
         )
         counter = self.own_counter.take(work) if unknown else None
-        return self.scribe.response_header(message, use_case, self._clock.time(work.now), counter)
+        status = None if self._stamp is None else self._stamp(use_case, work.now)
+        return self.scribe.response_header(
+            message, use_case, self._clock.time(work.now), counter, clock_status=status
+        )
 
     def _respond(
         self,
@@ -275,12 +300,13 @@ class Application:
 
     # ---------------------------------------------------------------------------- events and alerts
 
-    def raise_event(self, work: Work, code: int) -> None:
-        """Write an event where it belongs and tell who has to know. Spec: GBCS 16.2."""
-        route = events.ROUTES[code]
+    def raise_event(self, work: Work, code: int, extra: bytes = b"") -> None:
+        """Write an event where it belongs and tell who has to know; `extra` goes into the log. Spec: GBCS
+        16.2."""
+        route = self._routes(code)
         if route.log is not None:
             log = self.security_log if route.log == "security" else self.event_log
-            log.append(work, code, self._clock.time(work.now))
+            log.append(work, code, self._clock.time(work.now), extra)
         if route.alert is not None:
             self._alert_generic(work, route.alert, code)
 
@@ -288,10 +314,21 @@ class Application:
         """Alert the party that the device answers to; a device without one has nobody to tell."""
         recipient = self._station.trust_anchors.party(self._station.answers_to)
         if recipient is not None:
-            self.send_alert(work, USE_CASES[kind], code, recipient)
+            self.send_alert(work, USE_CASES[self._generic(kind)], code, recipient)
+
+    def _generic(self, kind: events.AlertKind) -> str:
+        """The use case of a generic alert: ZigBee devices write GBZ content. Spec: GBCS 16."""
+        return f"{kind}-ZigBee" if self._station.device_type in ZIGBEE_DEVICES else kind
 
     def _alert_unsupported(self, work: Work, message: Message) -> None:
-        """Tell the originator that its command is not supported. Spec: GBCS use case ECS100."""
+        """Tell the originator that its command is not supported. Spec: GBCS use case ECS100.
+
+        That one has DLMS content; a ZigBee device sends the code alone (unverified).
+        """
+        if self._station.device_type in ZIGBEE_DEVICES:
+            use_case = USE_CASES[self._generic("GCA")]
+            self.send_alert(work, use_case, events.COMMAND_NOT_SUPPORTED, message.business_originator_id)
+            return
         self.send_alert(
             work,
             USE_CASES["ECS100"],

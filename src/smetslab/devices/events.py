@@ -91,3 +91,8 @@ ROUTES: Mapping[int, Route] = {
 }
 """Codes that a device of this laboratory raises. 0x8F66, 0x8F67 and 0x8F85 have alerts of their own use
 cases."""
+
+
+def route_of(code: int) -> Route:
+    """What becomes of an event unless a device has other settings."""
+    return ROUTES[code]

@@ -41,12 +41,19 @@ class Scribe:
         self._quirks = quirks
 
     def response_header(
-        self, command: Message, use_case: UseCase, time: datetime, supplementary_counter: int | None
+        self,
+        command: Message,
+        use_case: UseCase,
+        time: datetime,
+        supplementary_counter: int | None,
+        *,
+        clock_status: int | None = None,
     ) -> Message:
         """The grouping header of the response to `command`, without content or protection.
 
         Supplementary id and counter are echoed, the certificate never; an unknown remote party gets the
-        device's own counter in its place. Spec: GBCS 7.2.7.
+        device's own counter in its place. `clock_status` stands in the date-time, None: unspecified. Spec:
+        GBCS 7.2.7.
         """
         asked = command.other_information
         counter = command.originator_counter
@@ -64,7 +71,9 @@ class Scribe:
                 supplementary_originator_counter=supplementary_counter,
             ),
             content=b"",
-            date_time=date_time_octets(time) if use_case.date_time_in_response else None,
+            date_time=date_time_octets(time, status=0xFF if clock_status is None else clock_status)
+            if use_case.date_time_in_response
+            else None,
         )
 
     def response(self, header: Message, content: bytes, protection: Protection) -> bytes:
@@ -99,7 +108,8 @@ class Scribe:
             ),
             content=b"",
         )
-        content = engine.encode_content(use_case, header, parameters)
+        secret = self._secret_with(recipient) if use_case.encrypts_response else None
+        content = engine.encode_content(use_case, header, parameters, secret)
         protection = Protection(signature=use_case.critical, message_mac=not use_case.critical)
         return encode_message(self._protect(replace(header, content=content), protection))
 
@@ -128,9 +138,11 @@ class Scribe:
     def _protect(self, message: Message, protection: Protection) -> Message:
         if protection.signature:
             return with_signature(message, self._keys.ds)
-        key = self._trust_anchors.key_of(message.business_target_id, KeyUsage.KEY_AGREEMENT)
+        return with_mac(message, self._secret_with(message.business_target_id))
+
+    def _secret_with(self, party: Eui64) -> bytes:
+        """The shared secret with a known remote party."""
+        key = self._trust_anchors.key_of(party, KeyUsage.KEY_AGREEMENT)
         if key is None:
-            raise CertificateError(
-                f"no key agreement cell for {message.business_target_id}", spec="GBCS 6.4.5"
-            )
-        return with_mac(message, self.secret(key))
+            raise CertificateError(f"no key agreement cell for {party}", spec="GBCS 6.4.5")
+        return self.secret(key)
