@@ -55,7 +55,7 @@ class ServiceRequest:
     """One row of the service request table.
 
     `element` and `body` are what stands in Body. `dcc_elements` are those elements that the DCC acts on
-    itself and that no use case gets.
+    itself and that no use case gets. `non_device`: the DCC answers by itself and no device is asked.
     """
 
     variant: str
@@ -68,6 +68,7 @@ class ServiceRequest:
     future_dating: FutureDating = FutureDating.NO
     mappings: tuple[UseCaseMapping, ...] = ()
     dcc_elements: tuple[str, ...] = ()
+    non_device: bool = False
     confidence: Confidence = "vectors"
 
     def mapping_for(self, device_type: DeviceType) -> UseCaseMapping | None:

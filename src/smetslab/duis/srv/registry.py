@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from smetslab.duis.srv import clock, firmware, messaging, prepayment, reading, supply
+from smetslab.duis.srv import clock, firmware, messaging, nondevice, prepayment, reading, supply
 from smetslab.duis.srv.model import ServiceRequest, UseCaseMapping
 from smetslab.errors import RegistryError
 from smetslab.gbcs.usecases.engine import command_parameter_names
@@ -57,7 +57,7 @@ def _build(rows: Iterable[ServiceRequest]) -> dict[str, ServiceRequest]:
     return result
 
 
-_MODULES = (prepayment, messaging, reading, supply, clock, firmware)
+_MODULES = (prepayment, messaging, reading, supply, clock, firmware, nondevice)
 
 SERVICE_REQUESTS = _build(row for module in _MODULES for row in module.SERVICE_REQUESTS)
 """Every declared variant by its number, such as `4.1.1`."""
