@@ -326,3 +326,29 @@ async def _guarded(work: Coroutine[Any, Any, T]) -> T:
     if faults:
         raise faults[0]
     return result
+
+
+class StandingClock:
+    """A clock that stands at `moment` until it is put elsewhere. Nothing can be awaited on it."""
+
+    __slots__ = ("moment",)
+
+    def __init__(self, moment: datetime) -> None:
+        self.moment = moment
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def time(self) -> float:
+        return self.moment.timestamp()
+
+    async def sleep(self, seconds: float) -> None:
+        raise LocalProtocolError(f"a standing clock never gets {seconds} s further")
+
+    async def sleep_until(self, moment: datetime) -> None:
+        raise LocalProtocolError(f"a standing clock never comes to {moment}")
+
+    def call_at(
+        self, time_s: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts
+    ) -> asyncio.TimerHandle:
+        raise LocalProtocolError(f"a standing clock never comes to {time_s} s")

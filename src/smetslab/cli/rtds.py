@@ -13,7 +13,16 @@ from rich.text import Text
 
 from smetslab.cli import output
 from smetslab.errors import UsageError
-from smetslab.rtds import CheckReport, MessageRow, Summary, check_folder, report_schema
+from smetslab.rtds import (
+    CheckReport,
+    MessageRow,
+    ReplayReport,
+    Summary,
+    check_folder,
+    replay_folder,
+    replay_schema,
+    report_schema,
+)
 
 app = typer.Typer(help="The Reference Test Data Set.", no_args_is_help=True)
 
@@ -65,7 +74,57 @@ def check(
         raise typer.Exit(output.EXIT_FAIL)
 
 
-def _write(file: Path, report: CheckReport) -> None:
+@app.command()
+def replay(
+    *,
+    rtds: Annotated[
+        Path | None,
+        typer.Option("--rtds", metavar="DIR", help="Where the scenarios and their key store are."),
+    ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            "--keys", metavar="KEYSTORE", help="Use this keystore.json or folder of PEM files instead."
+        ),
+    ] = None,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write a row per scenario there; - prints it."),
+    ] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the schema of the JSON instead.")] = False,
+) -> None:
+    """Execute every command on a device in the same state and compare the answers. Exit code 1 when one
+    differs or is not supported."""
+    if schema:
+        output.print_json(replay_schema())
+        return
+    if rtds is None:
+        raise UsageError("no folder given", hint="smetslab rtds replay --rtds DIR")
+    report = replay_folder(rtds, keystore=keys)
+    if json_file == Path("-"):
+        output.print_json(report.model_dump(mode="json"))
+    else:
+        if json_file is not None:
+            _write(json_file, report)
+        _show_replay(report)
+    if not report.passed:
+        raise typer.Exit(output.EXIT_FAIL)
+
+
+def _show_replay(report: ReplayReport) -> None:
+    for row in report.scenarios:
+        if row.outcome in {"different", "unsupported"}:
+            output.line(f"{row.outcome.upper()} {row.scenario}: {row.first_difference}", style="red")
+    summary = report.summary
+    output.line(
+        f"{summary.scenarios} scenarios: {summary.equal} equal, {summary.same_structure} of the same "
+        f"structure, {summary.different} different, {summary.unsupported} unsupported",
+        style="green" if report.passed else "bold red",
+    )
+    sys.stdout.flush()
+
+
+def _write(file: Path, report: CheckReport | ReplayReport) -> None:
     text = json.dumps(report.model_dump(mode="json"), indent=2)
     try:
         file.write_text(text + "\n", encoding="utf-8")

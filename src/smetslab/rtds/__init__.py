@@ -1,17 +1,24 @@
-"""The Reference Test Data Set: finds its messages and keys in a folder and checks every message.
+"""The Reference Test Data Set: finds its messages and keys in a folder, checks every message, and replays its
+scenarios on devices.
 
-Works on any folder laid out like it. Knows no device and no service; the messages are taken as they stand.
+Works on any folder laid out like it. The checks know no device and no service; the messages are taken as they
+stand.
 """
 
 from smetslab.rtds.check import CheckReport, MessageRow, Summary, check_folder, check_message, report_schema
 from smetslab.rtds.keys import MessageKeys
+from smetslab.rtds.replay import ReplayReport, ScenarioRow, replay_folder, replay_schema
 
 __all__ = [
     "CheckReport",
     "MessageKeys",
     "MessageRow",
+    "ReplayReport",
+    "ScenarioRow",
     "Summary",
     "check_folder",
     "check_message",
+    "replay_folder",
+    "replay_schema",
     "report_schema",
 ]

@@ -65,7 +65,10 @@ class ObjectModel:
         """Whether the device type has every object that a use case needs."""
         if self._device_type not in use_case.devices or not isinstance(use_case.payload, DlmsAccess):
             return False
-        return all(item.optional or self._has(item) for item in use_case.payload.items)
+        there = [self._has(item) for item in use_case.payload.items]
+        return any(there) and all(
+            item.optional or has for item, has in zip(use_case.payload.items, there, strict=True)
+        )
 
     def _has(self, item: AccessItem) -> bool:
         """Whether the member that an item names is there, and the attributes that it reads through class

@@ -1,0 +1,84 @@
+"""The electricity meters of the published scenarios: a base state, and overlays for single groups.
+
+Spec: RTDS 4.5.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from smetslab.devices.application import Station
+from smetslab.devices.credentials import TrustAnchorStore
+from smetslab.devices.esme_core import EsmeCore, EsmePlant
+from smetslab.devices.esme_settings import read_settings
+from smetslab.devices.load import LoadProfile
+from smetslab.devices.profile import load_profile
+from smetslab.devices.quirks import Quirks
+from smetslab.gbcs.codes import DeviceType, RemotePartyRole
+from smetslab.gbcs.values import Value
+from smetslab.ids import Eui64
+from smetslab.rng import RootSeed
+from smetslab.rtds.rules import Rule
+from smetslab.rtds.worlds.model import Site, World
+
+PROFILE: Final = "esme-rtds"
+
+PARTIES: Final = {
+    RemotePartyRole.RECOVERY: Eui64.parse("90B3D51F30000001"),
+    RemotePartyRole.ACCESS_CONTROL_BROKER: Eui64.parse("90B3D51F30000002"),
+    RemotePartyRole.TRANSITIONAL_COS: Eui64.parse("90B3D51F30000004"),
+    RemotePartyRole.SUPPLIER: Eui64.parse("90B3D51F30010000"),
+    RemotePartyRole.LOAD_CONTROLLER: Eui64.parse("90B3D51F30010008"),
+    RemotePartyRole.NETWORK_OPERATOR: Eui64.parse("90B3D51F30020000"),
+}
+"""Who is in the trust anchor cells of a meter."""
+
+BASE: Mapping[str, Value] = {
+    "active_tariff_price": 1,
+}
+
+OVERLAYS: Mapping[str, Mapping[str, Value]] = {}
+
+RULES: tuple[Rule, ...] = ()
+
+
+def build(site: Site) -> EsmeCore:
+    """A meter in the world of the published scenarios."""
+    profile = load_profile(PROFILE)
+    settings = read_settings(profile)
+    attributes = {**settings.attributes, **BASE}
+    for overlay in site.overlays:
+        attributes.update(OVERLAYS[overlay])
+    counter = settings.first_alert_counter if site.alert_counter is None else site.alert_counter
+    station = Station(
+        eui64=site.eui64,
+        device_type=DeviceType.ESME,
+        keys=site.keys,
+        trust_anchors=TrustAnchorStore.for_device(DeviceType.ESME, site.ring, PARTIES),
+        secrets=site.secrets,
+        quirks=Quirks(),
+        supported=lambda _use_case: True,
+        answers_to=RemotePartyRole.SUPPLIER,
+        first_alert_counter=counter,
+    )
+    plant = EsmePlant(
+        station=station,
+        settings=replace(settings, attributes=attributes),
+        load=LoadProfile(RootSeed(1).octets("load", 16), settings.generation_peak_w),
+        hub_time=lambda: _hub_time(site.now),
+    )
+    return EsmeCore(plant, site.workplace, site.now, None)
+
+
+def _hub_time(now: datetime) -> datetime:
+    """The hub's time is that of the scenarios."""
+    return now
+
+
+WORLDS: Final = tuple(
+    World(name=name, entity=Eui64.parse(entity), build=build, rules=RULES)
+    for name, entity in (("esme", "00DB1234567890A0"), ("load-control-esme", "00DB1234567890A6"))
+)
