@@ -74,7 +74,7 @@ def acceptance(head: Any) -> Callable[..., Acceptance]:
             device=ESME,
             device_type=DeviceType.ESME,
             trust_anchors=TrustAnchorStore.for_device(DeviceType.ESME, head.keystore, parties),
-            key=DeviceKeys.from_keystore(head.keystore, ESME).ka,
+            keys=DeviceKeys.from_keystore(head.keystore, ESME),
             secrets=SharedSecrets(),
             counters=Counters(),
             payloads=Payloads(),

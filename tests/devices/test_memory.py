@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smetslab.devices.counters import ExecutionCounters, OwnCounter, UtrnCache
-from smetslab.devices.credentials import CELLS, Cell, DeviceKeys, TrustAnchorStore
+from smetslab.devices.credentials import CELLS, NOBODY, ROOT_CELL, Cell, DeviceKeys, TrustAnchorStore
 from smetslab.devices.event_log import EventLog
 from smetslab.devices.limits import EVENT_LOG_ENTRIES, UTRN_CACHE_ENTRIES
 from smetslab.devices.quirks import Quirks
@@ -157,8 +157,9 @@ def test_a_cell_is_filled_once_and_with_a_certificate_that_names_somebody(head: 
     with pytest.raises(RegistryError, match="twice"):
         TrustAnchorStore([cell, cell])
     root = head.keystore.authorities()[0]
+    assert Cell.of(RemotePartyRole.ROOT, CellUsage.MANAGEMENT, root).entity_id == NOBODY
     with pytest.raises(CertificateError):
-        Cell.of(RemotePartyRole.ROOT, CellUsage.MANAGEMENT, root)
+        Cell.of(RemotePartyRole.SUPPLIER, CellUsage.MANAGEMENT, root)
 
 
 def test_one_party_in_several_roles_has_them_all(head: Any) -> None:
@@ -178,5 +179,6 @@ def test_device_keys_belong_to_their_certificates(head: Any) -> None:
         DeviceKeys.from_keystore(head.keystore, Eui64.parse("00DB1234567890AF"))
 
 
-def test_only_devices_of_this_laboratory_have_cells() -> None:
-    assert set(CELLS) == {DeviceType.ESME, DeviceType.CHF}
+def test_every_device_type_has_its_cells_and_all_but_type_2_the_root() -> None:
+    assert set(CELLS) == set(DeviceType)
+    assert [name for name, cells in CELLS.items() if ROOT_CELL not in cells] == [DeviceType.TYPE_2]

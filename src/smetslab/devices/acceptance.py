@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal, Protocol
 
-from smetslab.crypto import SIGNATURE_BYTES, PrivateKey, SharedSecrets
+from smetslab.crypto import SIGNATURE_BYTES, PrivateKey, PublicKey, SharedSecrets
 from smetslab.devices import events
 from smetslab.devices.credentials import TrustAnchorStore
 from smetslab.devices.payload_engine import Execution, WrongPayload
@@ -125,6 +125,24 @@ class Accepted:
     execution: Execution
 
 
+Peers = Callable[[Eui64], PublicKey | None]
+"""The key agreement key of a device that this one is paired with; None for any other."""
+
+
+def nobody(device: Eui64) -> PublicKey | None:
+    """The peers of a device that is paired with none."""
+    del device
+    return None
+
+
+class AgreementKey(Protocol):
+    """Who holds the device's own key agreement key, which may change."""
+
+    @property
+    def ka(self) -> PrivateKey:
+        """The key in use."""
+
+
 class CounterJudge(Protocol):
     """The device's execution counters, asked in step 3."""
 
@@ -155,18 +173,20 @@ class Acceptance:
         device: Eui64,
         device_type: DeviceType,
         trust_anchors: TrustAnchorStore,
-        key: PrivateKey,
+        keys: AgreementKey,
+        peers: Peers = nobody,
         secrets: SharedSecrets,
         counters: CounterJudge,
         payloads: PayloadReader,
         supported: Supported,
         quirks: Quirks,
     ) -> None:
-        """`key` is the device's private key agreement key."""
+        """`peers`: the devices that this one is paired with, for commands on the HAN."""
         self._device = device
         self._device_type = device_type
         self._trust_anchors = trust_anchors
-        self._key = key
+        self._keys = keys
+        self._peers = peers
         self._secrets = secrets
         self._counters = counters
         self._payloads = payloads
@@ -179,6 +199,9 @@ class Acceptance:
         if isinstance(message, Refused):
             return message
         roles = self._trust_anchors.roles_of(message.business_originator_id)
+        peer = None if roles else self._peers(message.business_originator_id)
+        if peer is not None:
+            return self._judge_peer(message, peer)
         if not roles:
             return Refused(reason="unknown-originator", message=message)
         declared = by_code(message.message_code)
@@ -188,6 +211,29 @@ class Acceptance:
         if reason is not None or use_case is None:
             reason = reason or "unsupported-message-code"
             return Refused(reason=reason, message=message, use_case=use_case, role=role)
+        return self._read(message, use_case, role)
+
+    def _judge_peer(self, message: Message, peer: PublicKey) -> Accepted | Refused:
+        """Steps 3 to 7 for a device that is paired with this one: only use cases of the HAN are for it.
+
+        Both share the key of the MAC; nothing is signed. Spec: GBCS use cases PCS01, PCS02; unverified.
+        """
+        use_case, role = by_code(message.message_code), RemotePartyRole.OTHER
+        reason: Reason | None = None
+        if use_case is not None and not self._is_new(message, use_case):
+            reason = "counter-not-greater"
+        elif message.signature or message.message_mac is None:
+            reason = "shape"
+        elif not self._quirks.skips_mac and not verify_mac(message, self._secrets.get(self._keys.ka, peer)):
+            reason = "mac"
+        elif use_case is None or self._device_type not in use_case.devices or not self._supported(use_case):
+            reason = "unsupported-message-code"
+        elif use_case.originator_roles:
+            reason = "role"
+        if reason is not None or use_case is None:
+            return Refused(
+                reason=reason or "unsupported-message-code", message=message, use_case=use_case, role=role
+            )
         return self._read(message, use_case, role)
 
     def _envelope(self, data: bytes) -> Message | Refused:
@@ -255,7 +301,7 @@ class Acceptance:
     def _mac_is_right(self, message: Message) -> bool:
         """The MAC of a command is the ACB's, whoever the originator is."""
         broker = self._trust_anchors.public_key(RemotePartyRole.ACCESS_CONTROL_BROKER, KeyUsage.KEY_AGREEMENT)
-        return broker is not None and verify_mac(message, self._secrets.get(self._key, broker))
+        return broker is not None and verify_mac(message, self._secrets.get(self._keys.ka, broker))
 
     def _signature_is_right(self, message: Message) -> bool:
         key = self._trust_anchors.key_of(message.business_originator_id, KeyUsage.DIGITAL_SIGNATURE)

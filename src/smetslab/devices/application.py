@@ -12,19 +12,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from smetslab.crypto import SharedSecrets
+from smetslab.crypto import PublicKey, SharedSecrets
 from smetslab.devices import events
-from smetslab.devices.acceptance import Acceptance, Accepted, Refused, Step, Supported
+from smetslab.devices.acceptance import Acceptance, Accepted, Peers, Refused, Step, Supported
 from smetslab.devices.counters import ExecutionCounters, OwnCounter
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
 from smetslab.devices.event_log import EventLog
 from smetslab.devices.future_dated import FutureDated, Instruction
 from smetslab.devices.limits import UNUSUAL_COMMANDS, UNUSUAL_COMMANDS_WINDOW
 from smetslab.devices.messages import Scribe
+from smetslab.devices.own_keys import OwnKeys
 from smetslab.devices.payload_engine import Call, Execution, Fault, PayloadEngine, WrongPayload
 from smetslab.devices.quirks import Quirks
 from smetslab.devices.work import OUTBOX_PREFIX, Outgoing, Work, Workplace
@@ -35,6 +36,7 @@ from smetslab.gbcs.usecases.model import UseCase
 from smetslab.gbcs.usecases.registry import USE_CASES
 from smetslab.gbcs.values import Parameters, Value, utc_text
 from smetslab.ids import Eui64, format_message_code
+from smetslab.rng import RootSeed
 
 ZIGBEE_DEVICES = (DeviceType.GSME, DeviceType.GPF)
 """Devices whose alerts have GBZ content. Spec: GBCS 16."""
@@ -67,6 +69,8 @@ class Station:
     supported: Supported
     answers_to: RemotePartyRole
     first_alert_counter: int
+    seed: RootSeed = field(default_factory=lambda: RootSeed(0))
+    """The chance from which the device makes its keys."""
 
 
 Stamp = Callable[[UseCase, datetime], int | None]
@@ -99,6 +103,8 @@ class Application:
         self._station = station
         self._place = workplace
         self._clock = clock
+        self.trust_anchors = station.trust_anchors.opened(nvm)
+        self.keys = OwnKeys(station.keys, nvm, station.eui64, station.seed)
         self.execution_counters = ExecutionCounters(nvm, quirks)
         self.own_counter = OwnCounter(nvm, quirks, station.first_alert_counter)
         self.event_log = EventLog(nvm, "event")
@@ -107,22 +113,26 @@ class Application:
         self._engines: list[PayloadEngine] = []
         self.scribe = Scribe(
             device=station.eui64,
-            keys=station.keys,
-            trust_anchors=station.trust_anchors,
+            keys=self.keys,
+            trust_anchors=self.trust_anchors,
+            peers=self._peer_key,
             secrets=station.secrets,
             quirks=quirks,
         )
         self._acceptance = Acceptance(
             device=station.eui64,
             device_type=station.device_type,
-            trust_anchors=station.trust_anchors,
-            key=station.keys.ka,
+            trust_anchors=self.trust_anchors,
+            keys=self.keys,
+            peers=self._peer_key,
             secrets=station.secrets,
             counters=self.execution_counters,
             payloads=self,
             supported=self._supports,
             quirks=quirks,
         )
+        self.peers: Peers | None = None
+        """Who is paired with the device and has a certificate for it: its device log, once there is one."""
         self._refusals: deque[datetime] = deque(maxlen=UNUSUAL_COMMANDS)
         self.command_fault: Fault | None = None
         self.activation_fault: Fault | None = None
@@ -135,6 +145,10 @@ class Application:
             self._place.outbox.append(
                 _alert_to_send(key, code, data, decode_message(data).business_target_id)
             )
+
+    def _peer_key(self, device: Eui64) -> PublicKey | None:
+        """The key agreement key of a device that this one is paired with; None for any other."""
+        return None if self.peers is None else self.peers(device)
 
     # ---------------------------------------------------------------------------- engines
 
@@ -312,7 +326,7 @@ class Application:
 
     def _alert_generic(self, work: Work, kind: events.AlertKind, code: int) -> None:
         """Alert the party that the device answers to; a device without one has nobody to tell."""
-        recipient = self._station.trust_anchors.party(self._station.answers_to)
+        recipient = self.trust_anchors.party(self._station.answers_to)
         if recipient is not None:
             self.send_alert(work, USE_CASES[self._generic(kind)], code, recipient)
 

@@ -79,7 +79,6 @@ class CommunicationsHub(Device[HubCore]):
     ) -> None:
         """Raises UsageError when the profile names a quirk or setting that a hub does not have."""
         super().__init__(eui64=eui64, nvm=nvm, clock=clock, trace=trace, block_rules=block_rules)
-        del rng  # a hub leaves nothing to chance
         self.profile = profile
         self.dropped = 0
         """Messages that could not be passed on."""
@@ -99,6 +98,7 @@ class CommunicationsHub(Device[HubCore]):
             supported=lambda use_case: profile.conforms(use_case.name) != "no",
             answers_to=RemotePartyRole.ACCESS_CONTROL_BROKER,
             first_alert_counter=FIRST_ALERT_COUNTER,
+            seed=rng.child("keys"),
         )
 
     def _build(self, workplace: Workplace, now: datetime, off_since: datetime | None) -> HubCore:

@@ -74,6 +74,7 @@ class Esme(Device[EsmeCore]):
             supported=lambda use_case: profile.conforms(use_case.name) != "no",
             answers_to=RemotePartyRole.SUPPLIER,
             first_alert_counter=settings.first_alert_counter,
+            seed=rng.child("keys"),
         )
         load = LoadProfile(rng.octets(f"load.{eui64}", 16), settings.generation_peak_w)
         self._plant = EsmePlant(station=station, settings=settings, load=load, hub_time=hub_time)

@@ -9,7 +9,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from smetslab.crypto import PublicKey, SharedSecrets
-from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
+from smetslab.devices.acceptance import Peers
+from smetslab.devices.credentials import TrustAnchorStore
+from smetslab.devices.own_keys import OwnKeys
 from smetslab.devices.quirks import Quirks
 from smetslab.errors import CertificateError
 from smetslab.gbcs.codes import Cra, KeyUsage
@@ -29,14 +31,16 @@ class Scribe:
         self,
         *,
         device: Eui64,
-        keys: DeviceKeys,
+        keys: OwnKeys,
         trust_anchors: TrustAnchorStore,
+        peers: Peers,
         secrets: SharedSecrets,
         quirks: Quirks,
     ) -> None:
         self._device = device
         self._keys = keys
         self._trust_anchors = trust_anchors
+        self._peers = peers
         self._secrets = secrets
         self._quirks = quirks
 
@@ -141,8 +145,8 @@ class Scribe:
         return with_mac(message, self._secret_with(message.business_target_id))
 
     def _secret_with(self, party: Eui64) -> bytes:
-        """The shared secret with a known remote party."""
-        key = self._trust_anchors.key_of(party, KeyUsage.KEY_AGREEMENT)
+        """The shared secret with a known remote party, or with a device that is paired with this one."""
+        key = self._trust_anchors.key_of(party, KeyUsage.KEY_AGREEMENT) or self._peers(party)
         if key is None:
             raise CertificateError(f"no key agreement cell for {party}", spec="GBCS 6.4.5")
         return self.secret(key)

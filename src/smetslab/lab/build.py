@@ -26,7 +26,7 @@ from smetslab.gbcs.codes import CellUsage, DeviceType, KeyUsage, RemotePartyRole
 from smetslab.han import DirectMedium
 from smetslab.ids import Eui64
 from smetslab.lab.config import DeviceConfig, HubConfig, LabConfig, PartyConfig, PremisesConfig
-from smetslab.pki import Authority, KeyRing, Party, load_keystore
+from smetslab.pki import Authority, Certificate, KeyRing, Party, load_keystore
 from smetslab.registry import (
     DeviceStatus,
     Inventory,
@@ -154,6 +154,11 @@ def _members(premises: PremisesConfig) -> tuple[Eui64, ...]:
     return (premises.hub.eui64, *(device.eui64 for device in premises.devices))
 
 
+def _root(keystore: KeyRing) -> Certificate | None:
+    """The root above the issuer of the organisations: the first that the lab's own authority has listed."""
+    return next((c for c in keystore.authorities() if c.role is RemotePartyRole.ROOT), None)
+
+
 class Lab:
     """A running laboratory; an async context manager on whatever loop runs: virtual time or real.
 
@@ -269,7 +274,7 @@ class Lab:
             loss_probability=config.han.loss_probability,
         )
         hub_profile = lab_profile(config, premises.hub)
-        anchors = TrustAnchorStore.for_device(DeviceType.CHF, self.keystore, self._parties(None))
+        anchors = self._anchors(DeviceType.CHF, None)
         hub = CommunicationsHub(
             profile=hub_profile,
             eui64=hub_id,
@@ -287,7 +292,7 @@ class Lab:
         for device in premises.devices:
             profile = lab_profile(config, device)
             _must_be_virtual(device, profile)
-            anchors = TrustAnchorStore.for_device(DeviceType.ESME, self.keystore, self._parties(device))
+            anchors = self._anchors(DeviceType.ESME, device)
             self.devices[device.eui64] = await stack.enter_async_context(
                 Esme(
                     profile=profile,
@@ -305,6 +310,11 @@ class Lab:
             )
             self._enlist(device.eui64, hub_id, profile, anchors, device)
             hub.device_log.add(device.eui64, DeviceType.ESME)
+
+    def _anchors(self, device_type: DeviceType, device: DeviceConfig | None) -> TrustAnchorStore:
+        """The trust anchor cells of a new device; with a key store from elsewhere nobody has its root."""
+        root = None if self.config.keystore_path else _root(self.keystore)
+        return TrustAnchorStore.for_device(device_type, self.keystore, self._parties(device), root=root)
 
     def _device_seed(self, seed: RootSeed, device: DeviceConfig) -> RootSeed:
         """A device's own seed; a `load_seed` in the lab file fixes it whatever the run's seed is."""
