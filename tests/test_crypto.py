@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smetslab import crypto
-from smetslab.crypto import PrivateKey, PublicKey, SharedSecrets
+from smetslab.crypto import CcmStar, PrivateKey, PublicKey, SharedSecrets, aes_mmo, hmac_mmo
 from smetslab.errors import SecurityError
 
 # RFC 6979 A.2.5: P-256, SHA-256.
@@ -186,3 +186,40 @@ def test_representation_shows_nothing_secret() -> None:
         assert f"{secret:x}"[:8] not in shown
         assert str(secret)[:8] not in shown
         assert shared.hex()[:8] not in shown
+
+
+@pytest.mark.parametrize(
+    ("data", "digest"),
+    [
+        ("C0", "AE3A102A28D43EE0D4A09E22788B206C"),
+        ("C0C1C2C3C4C5C6C7C8C9CACBCCCDCECF", "A7977E88BC0B61E8210827109A228F2D"),
+    ],
+)
+def test_mmo_gives_the_published_hashes(data: str, digest: str) -> None:
+    """ZigBee C.5."""
+    assert aes_mmo(bytes.fromhex(data)) == bytes.fromhex(digest)
+
+
+def test_mmo_marks_a_long_message_by_its_longer_length() -> None:
+    """Spec: ZigBee B.6: 8191 octets are the last with a length of two octets."""
+    assert len({aes_mmo(bytes(size)) for size in (8190, 8191, 8192, 8193)}) == 4
+
+
+def test_hmac_mmo_gives_the_published_value() -> None:
+    """ZigBee C.6."""
+    key = bytes(range(0x40, 0x50))
+    assert hmac_mmo(key, b"\xc0") == bytes.fromhex("4512807BF94CB3400F0E2C25FB76E999")
+
+
+def test_ccm_star_opens_only_what_it_has_sealed() -> None:
+    cipher = CcmStar(bytes(range(16)))
+    sealed = cipher.seal(bytes(13), b"payload", b"header")
+    assert cipher.open(bytes(13), sealed, b"header") == b"payload"
+    for nonce, data, aad in (
+        (bytes(12) + b"\x01", sealed, b"header"),
+        (bytes(13), sealed[:-1] + bytes((sealed[-1] ^ 1,)), b"header"),
+        (bytes(13), sealed, b"Header"),
+        (bytes(13), b"abc", b""),
+    ):
+        with pytest.raises(SecurityError, match="MIC"):
+            cipher.open(nonce, data, aad)

@@ -1,11 +1,12 @@
-"""Cryptographic primitives of GBCS, in one place.
+"""Cryptographic primitives of GBCS and ZigBee, in one place.
 
 Only this module and `smetslab.pki` import `cryptography`. Keys are parsed once into objects that show no
 secret
 in their representation; ECDH runs once for each pair of keys (`SharedSecrets`), the key derivation for each
 message.
 
-Spec: GBCS 4.3.2, 4.3.3 (P-256, SHA-256, AES-128-GCM with a 96-bit tag, raw r|s signatures).
+Spec: GBCS 4.3.2, 4.3.3 (P-256, SHA-256, AES-128-GCM with a 96-bit tag, raw r|s signatures); ZigBee annex A
+(AES-CCM*), annex B (AES-MMO, HMAC-MMO).
 """
 
 from __future__ import annotations
@@ -19,14 +20,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.ciphers.modes import GCM
+from cryptography.hazmat.primitives.ciphers.modes import ECB, GCM
 
 from smetslab.errors import SecurityError
 
 TAG_BYTES = 12
 SIGNATURE_BYTES = 64
+MIC_BYTES = 4
+AES_BLOCK = 16
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 _CURVE = ec.SECP256R1()
@@ -194,6 +197,54 @@ def gcm_open(key: bytes, iv: bytes, sealed: bytes, aad: bytes) -> bytes:
         return decryptor.update(ciphertext) + decryptor.finalize()
     except InvalidTag as error:
         raise SecurityError("decryption", "tag does not match", spec="GBCS 8.4") from error
+
+
+class CcmStar:
+    """AES-CCM* at the one level that ZigBee uses, ENC-MIC-32: 13-octet nonce, 4-octet MIC. One object for a
+    key.
+
+    Spec: ZigBee annex A, 4.5.1 (security level 5)
+    """
+
+    __slots__ = ("_cipher",)
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESCCM(key, tag_length=MIC_BYTES)
+
+    def seal(self, nonce: bytes, plaintext: bytes, aad: bytes) -> bytes:
+        """Ciphertext followed by the MIC."""
+        return self._cipher.encrypt(nonce, plaintext, aad)
+
+    def open(self, nonce: bytes, sealed: bytes, aad: bytes) -> bytes:
+        """Plaintext of ciphertext | MIC. Raises SecurityError when the MIC does not fit."""
+        try:
+            return self._cipher.decrypt(nonce, sealed, aad)
+        except (InvalidTag, ValueError) as error:
+            raise SecurityError("MIC", "does not match", spec="ZigBee annex A") from error
+
+    def __repr__(self) -> str:
+        return "CcmStar()"
+
+
+def aes_mmo(data: bytes) -> bytes:
+    """The Matyas-Meyer-Oseas hash with AES-128, 16 octets. Spec: ZigBee B.6."""
+    bits = 8 * len(data)
+    length = bits.to_bytes(2, "big") if bits < 1 << 16 else bits.to_bytes(4, "big") + bytes(2)
+    padded = data + b"\x80"
+    padded += bytes(-(len(padded) + len(length)) % AES_BLOCK) + length
+    state = bytes(AES_BLOCK)
+    for start in range(0, len(padded), AES_BLOCK):
+        block = padded[start : start + AES_BLOCK]
+        # One block at a time under a new key each time: this is a compression function, not a mode.
+        image = Cipher(AES(state), ECB()).encryptor().update(block)  # noqa: S305
+        state = bytes(left ^ right for left, right in zip(image, block, strict=True))
+    return state
+
+
+def hmac_mmo(key: bytes, data: bytes) -> bytes:
+    """HMAC over `aes_mmo`; `key` has 16 octets. Spec: ZigBee B.1.4; FIPS 198."""
+    inner = aes_mmo(bytes(octet ^ 0x36 for octet in key) + data)
+    return aes_mmo(bytes(octet ^ 0x5C for octet in key) + inner)
 
 
 def equal(left: bytes, right: bytes) -> bool:

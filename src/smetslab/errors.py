@@ -80,6 +80,14 @@ class ZclEncodeError(CodecError):
     """A value does not fit the ZCL frame it is written into."""
 
 
+class ZigbeeDecodeError(CodecError):
+    """Bytes are not the ZigBee frame, certificate or command below ZCL that they are read as."""
+
+
+class ZigbeeEncodeError(CodecError):
+    """A value does not fit the ZigBee frame below ZCL that it is written into."""
+
+
 class DuisError(CodecError):
     """A DUIS document is not well formed, not valid, or lacks what its service request needs."""
 
