@@ -88,6 +88,16 @@ class ZigbeeEncodeError(CodecError):
     """A value does not fit the ZigBee frame below ZCL that it is written into."""
 
 
+class CaptureError(SmetsLabError):
+    """A file is not the capture, or the list of keys, that it is read as. Attributes: `offset`, `line`."""
+
+    def __init__(self, what: str, offset: int | None, *, line: int | None = None) -> None:
+        self.offset = offset
+        self.line = line
+        place = f" at byte {offset}" if offset is not None else f" in line {line}" if line is not None else ""
+        super().__init__(f"capture: {what}{place}")
+
+
 class DuisError(CodecError):
     """A DUIS document is not well formed, not valid, or lacks what its service request needs."""
 
