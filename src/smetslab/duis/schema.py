@@ -79,8 +79,16 @@ class DuisSchema:
             resolve_entities=False, no_network=True, load_dtd=False, huge_tree=limit > MAX_DOCUMENT_BYTES
         )
         try:
-            self._schema.assertValid(etree.fromstring(data, parser))
-        except (etree.XMLSyntaxError, etree.DocumentInvalid) as error:
+            tree = etree.fromstring(data, parser)
+        except etree.XMLSyntaxError as error:
+            raise DuisError(f"not valid under {self.name}: {_first_line(error)}", path="document") from error
+        self.validate_tree(tree)
+
+    def validate_tree(self, tree: etree._Element) -> None:
+        """The same for a document that our own reader has passed and lxml has parsed. Raises DuisError."""
+        try:
+            self._schema.assertValid(tree)
+        except etree.DocumentInvalid as error:
             raise DuisError(f"not valid under {self.name}: {_first_line(error)}", path="document") from error
 
 

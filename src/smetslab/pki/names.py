@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from smetslab.errors import CodecError
@@ -84,8 +85,26 @@ class DistinguishedName:
             for a in self.attributes
         )
 
+    @property
+    def rfc2253(self) -> str:
+        """The name as XML signatures write it: last attribute first, no spaces. Spec: RFC 2253 2."""
+        return ",".join(
+            f"{_SHORT.get(a.oid, a.oid)}={_escaped(a.text) if a.text is not None else '#' + a.value.hex()}"
+            for a in reversed(self.attributes)
+        )
+
     def __str__(self) -> str:
         return ", ".join(str(attribute) for attribute in self.attributes) or "(empty)"
+
+
+def _escaped(text: str) -> str:
+    """Spec: RFC 2253 2.4."""
+    escaped = re.sub(r'([,+"\\<>;])', r"\\\1", text)
+    if escaped[:1] in {" ", "#"}:
+        escaped = "\\" + escaped
+    if text.endswith(" ") and len(text) > 1:
+        escaped = escaped[:-1] + "\\ "
+    return escaped
 
 
 def name(*attributes: tuple[str, str]) -> DistinguishedName:
