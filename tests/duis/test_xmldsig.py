@@ -1,4 +1,4 @@
-"""XML signatures: made here and judged by another library, made there and judged here, and every way to cheat."""
+"""XML signatures: made here and judged by another library, the other way round, and every way to cheat."""
 
 from __future__ import annotations
 

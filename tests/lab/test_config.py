@@ -47,6 +47,7 @@ def test_the_built_in_lab_is_one_home_with_a_hub_and_a_meter() -> None:
         RemotePartyRole.TRANSITIONAL_COS,
         RemotePartyRole.WAN_PROVIDER,
         RemotePartyRole.LOAD_CONTROLLER,
+        RemotePartyRole.OTHER,
     }
     supplier = lab.party(RemotePartyRole.SUPPLIER)
     assert supplier is not None
@@ -209,6 +210,7 @@ def test_the_schema_names_every_key_and_forbids_others() -> None:
         "transitional_cos",
         "wan_provider",
         "load_controller",
+        "other",
     ]
     assert re.fullmatch(party["eui64"]["pattern"], "90-B3-D5-1F-30-01-00-00")
     assert re.fullmatch(party["eui64"]["pattern"], "90B3D51F30010000")

@@ -118,6 +118,23 @@ class ServiceUser:
             return answer
         return await self.send_signed(variant, self.sign(answer))
 
+    async def send_request(self, request: Request) -> ServiceResponse:
+        """Send a whole request, under its own id, and return the last answer.
+
+        One that is to be transformed is transformed, compared, signed and sent, as with `request`.
+        """
+        header = request.header
+        document = write_request(request)
+        if header.command_variant is not CommandVariant.TRANSFORM:
+            answer = await self._dcc.submit(document, header.command_variant.service)
+            return self.open_response(answer)
+        row = _row(header.variant)
+        elements = read_body(row, request.body)
+        message = await self._pre_command(row, document, header.request_id, elements)
+        if isinstance(message, ServiceResponse):
+            return message
+        return await self.send_signed(header.variant, self.sign(message))
+
     async def pre_command(
         self,
         variant: str,
@@ -186,12 +203,18 @@ class ServiceUser:
         document = self.document(
             variant, target, elements, CommandVariant.TRANSFORM, counter=counter, execution=execution
         )
+        used = self.counters[target, _family(row)] if counter is None else counter
+        asked = RequestId(self.party, target, used)
+        return await self._pre_command(row, document, asked, _with_execution(elements, execution))
+
+    async def _pre_command(
+        self, row: ServiceRequest, document: bytes, asked: RequestId, elements: Parameters
+    ) -> Message | ServiceResponse:
         response = parse_response(await self._dcc.submit(document, WebService.TRANSFORM))
         if not isinstance(response.payload, PreCommand):
             return ServiceResponse(code=response.code, response=response)
         message = decode_message(response.payload.payload)
-        used = self.counters[target, _family(row)] if counter is None else counter
-        self._compare(row, message, RequestId(self.party, target, used), _with_execution(elements, execution))
+        self._compare(row, message, asked, elements)
         return message
 
     def _compare(self, row: ServiceRequest, message: Message, asked: RequestId, elements: Parameters) -> None:

@@ -7,7 +7,7 @@ the reference lists no canonicalisation, its digest is over the *inclusive* cano
 without the signature. KeyInfo names the certificate by issuer and serial number and carries none.
 
 White space between elements, comments and the choice of prefixes do not count, because the published tools
-drop or ignore them. Documents reach this module through `smetslab.duis.element`, which refuses document types.
+drop or ignore them. Documents come here through `smetslab.duis.element`, which refuses document types.
 
 Spec: XML Signature Syntax and Processing 1.1; Canonical XML 1.0; Exclusive XML Canonicalization 1.0; DUIS
 signature profile (published signing tool and sample responses).
@@ -87,7 +87,7 @@ class XmlSignature:
 
 
 def read_signature(tree: etree._Element) -> XmlSignature:
-    """The signature of a document, digest checked. `tree` is that of `parse_tree` and loses its signature here.
+    """The signature of a document, digest checked. `tree` comes from `parse_tree` and loses its signature.
 
     Raises SecurityError when there is none, more than one, one outside of the profile, or one of another
     document.
@@ -157,7 +157,7 @@ def _reference_digest(signed_info: etree._Element) -> bytes:
     )
     _algorithm(canonicalisation, EXCLUSIVE)
     _algorithm(method, ECDSA_SHA256)
-    if dict(reference.attrib) != {"URI": ""}:
+    if dict(reference.attrib.items()) != {"URI": ""}:
         raise SecurityError(CHECK, "its reference is not to the whole document", spec=_SPEC)
     transforms, digest_method, digest = _children(reference, "Transforms", "DigestMethod", "DigestValue")
     (transform,) = _children(transforms, "Transform")
@@ -186,7 +186,7 @@ def _children(element: etree._Element, *names: str) -> list[etree._Element]:
 
 
 def _algorithm(element: etree._Element, expected: str) -> None:
-    if dict(element.attrib) != {"Algorithm": expected} or len(element):
+    if dict(element.attrib.items()) != {"Algorithm": expected} or len(element):
         local = etree.QName(element).localname
         raise SecurityError(
             CHECK, f"{local} is {element.get('Algorithm', 'missing')!r}, expected {expected!r}", spec=_SPEC

@@ -27,6 +27,7 @@ from smetslab.han import DirectMedium
 from smetslab.ids import Eui64
 from smetslab.lab.config import DeviceConfig, HubConfig, LabConfig, PartyConfig, PremisesConfig
 from smetslab.pki import Authority, Certificate, KeyRing, Party, load_keystore
+from smetslab.pki.certificate import DSP_XML_SIGN_ROLE, XML_SIGN_ROLE
 from smetslab.registry import (
     DeviceStatus,
     Inventory,
@@ -51,9 +52,10 @@ CREDENTIALS: Final[Mapping[RemotePartyRole, tuple[tuple[KeyUsage, CellUsage], ..
         RemotePartyRole.SUPPLIER: (_SIGN, _AGREE, _TOP_UP),
         RemotePartyRole.NETWORK_OPERATOR: (_SIGN, _AGREE),
         RemotePartyRole.ACCESS_CONTROL_BROKER: (_SIGN, _AGREE),
-        RemotePartyRole.TRANSITIONAL_COS: (_SIGN, _AGREE),
+        RemotePartyRole.TRANSITIONAL_COS: (_SIGN,),
         RemotePartyRole.WAN_PROVIDER: (_SIGN,),
         RemotePartyRole.LOAD_CONTROLLER: (_SIGN, _AGREE),
+        RemotePartyRole.OTHER: (_SIGN, _AGREE),
     }
 )
 """Which keys a remote party of each role has. Spec: GBCS 12 (organisation certificates)."""
@@ -63,6 +65,7 @@ USER_ROLES: Final[Mapping[RemotePartyRole, tuple[UserRole, ...]]] = MappingProxy
         RemotePartyRole.SUPPLIER: (UserRole.IMPORT_SUPPLIER, UserRole.EXPORT_SUPPLIER, UserRole.GAS_SUPPLIER),
         RemotePartyRole.NETWORK_OPERATOR: (UserRole.ELECTRICITY_DISTRIBUTOR, UserRole.GAS_TRANSPORTER),
         RemotePartyRole.LOAD_CONTROLLER: (UserRole.OTHER_USER,),
+        RemotePartyRole.OTHER: (UserRole.OTHER_USER,),
     }
 )
 """As what a remote party may use the DCC; parties of other roles are no service users."""
@@ -97,10 +100,25 @@ def lab_keystore(config: LabConfig) -> KeyRing:
         entry
         for party in config.parties
         for entry in authority.party(
-            Party(name=party.name, entity_id=party.eui64, role=party.role, uses=CREDENTIALS[party.role])
+            Party(
+                name=party.name,
+                entity_id=party.eui64,
+                role=party.role,
+                uses=CREDENTIALS[party.role],
+                xml_role=_xml_role(party.role),
+            )
         )
     ]
     return KeyRing([*authority.authorities(), *parties]).merged(own)
+
+
+def _xml_role(role: RemotePartyRole) -> int | None:
+    """The role of the certificate with which a party signs DUIS documents; None where it has none of its
+    own.
+    """
+    if role is RemotePartyRole.ACCESS_CONTROL_BROKER:
+        return DSP_XML_SIGN_ROLE
+    return XML_SIGN_ROLE if role in USER_ROLES else None
 
 
 def lab_profile(config: LabConfig, device: HubConfig | DeviceConfig) -> DeviceProfile:
@@ -173,10 +191,12 @@ class Lab:
         seed: RootSeed | None = None,
         keystore: KeyRing | None = None,
         memory: str = "",
+        keep: int | None = None,
     ) -> None:
         """Cheap. `keystore`: that of `lab_keystore(config)`, for who builds many labs of one
         configuration; `memory`: the name of a part of the store that is this lab's own and empty when it
-        begins, without which the lab goes on with what an earlier one left there.
+        begins, without which the lab goes on with what an earlier one left there; `keep` bounds how many
+        observations its trace keeps.
         """
         self.config = config
         self.seed = RootSeed(config.seed) if seed is None else seed
@@ -186,13 +206,14 @@ class Lab:
         self.devices: dict[Eui64, Esme] = {}
         self.users: dict[str, ServiceUser] = {}
         self._memory = f"{memory}/" if memory else ""
+        self._keep = keep
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         config = self.config
         async with AsyncExitStack() as stack:
             self.clock = LoopClock(config.epoch, config.time.scale)
-            self.trace = Trace(self.clock)
+            self.trace = Trace(self.clock, self._keep)
             self.store = stack.enter_context(Store(config.store.url))
             if self._memory:
                 self.store.forget(self._memory)

@@ -10,6 +10,13 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AwareDatetime, Field, PrivateAttr, field_validator, model_validator
 
+from smetslab.dcc.services.settings import (
+    DEFAULT_CALLBACK,
+    DUIS_PORT,
+    SMKI_API_KEY,
+    SMKI_PORT,
+    callback_url,
+)
 from smetslab.devices.declaration import Declaration, Eui64Text, named, parse, read_octets
 from smetslab.devices.profile import DeviceProfile, Quirk, StateValue, check_names, load_profile
 from smetslab.errors import UsageError
@@ -22,7 +29,7 @@ DEFAULT_NAME: Final = "default.lab.toml"
 PARTY_ROLES: Final[Mapping[str, RemotePartyRole]] = {
     role.name.lower(): role
     for role in RemotePartyRole
-    if role not in (RemotePartyRole.ROOT, RemotePartyRole.ISSUING_AUTHORITY, RemotePartyRole.OTHER)
+    if role not in (RemotePartyRole.ROOT, RemotePartyRole.ISSUING_AUTHORITY)
 }
 """Roles a party of a lab can have; root and issuing authority belong to the key store."""
 
@@ -95,6 +102,74 @@ class KeyConfig(Declaration):
         return self
 
 
+class TlsConfig(Declaration):
+    """HTTPS for the services; with `client_authorities` every client must show a certificate. Paths of PEM
+    files, relative to the lab file.
+    """
+
+    certificate: Annotated[str, Field(min_length=1)]
+    key: Annotated[str, Field(min_length=1)]
+    client_authorities: str | None = None
+
+
+class CallbackTlsConfig(Declaration):
+    """For call-backs to HTTPS addresses: whom to trust besides the system's authorities, and as whom to come.
+    Paths of PEM files, relative to the lab file.
+    """
+
+    authorities: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+
+    @model_validator(mode="after")
+    def _certificate_and_key(self) -> CallbackTlsConfig:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key: both or none")
+        return self
+
+
+_Port = Annotated[int, Field(ge=0, le=65535)]
+_Callback = Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class ServeConfig(Declaration):
+    """How `smetslab serve` offers the services of this lab. Ports of 0 are chosen by the system.
+
+    `callback` is HOST:PORT/PATH, with or without a scheme; `callbacks` are those of single service users by
+    their EUI-64. `schema` is the folder of the published DUIS schemas. `epoch` says when laboratory time
+    begins: now, at the lab file's own epoch, or at a given moment.
+    """
+
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: _Port = DUIS_PORT
+    smki_port: _Port = SMKI_PORT
+    smki_api_key: str | None = SMKI_API_KEY
+    callback: _Callback | None = DEFAULT_CALLBACK
+    callbacks: dict[Eui64Text, _Callback] = Field(default_factory=dict)
+    callback_delay_s: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 1.0
+    schema_folder: str | None = None
+    verify_signatures: bool = True
+    check_validity: bool = False
+    errors: Literal["http", "duis"] = "http"
+    sign_acknowledgements: bool = False
+    signing_certificate: str | None = None
+    """Serial number (decimal) or name, in the key store, of the certificate that signs responses."""
+    epoch: Literal["now", "lab"] | AwareDatetime = "now"
+    stop_within_s: Annotated[float, Field(ge=0, le=600, allow_inf_nan=False)] = 10.0
+    tls: TlsConfig | None = None
+    callback_tls: CallbackTlsConfig = CallbackTlsConfig()
+
+    @field_validator("callback", "callbacks")
+    @classmethod
+    def _callbacks_are_addresses(cls, value: Any) -> Any:
+        for callback in value.values() if isinstance(value, dict) else [value]:
+            try:
+                _ = None if callback is None else callback_url(callback)
+            except UsageError as error:
+                raise ValueError(str(error)) from error
+        return value
+
+
 class PartyConfig(Declaration):
     """A remote party: a service user, or the DCC in one of its roles."""
 
@@ -147,6 +222,7 @@ class LabConfig(Declaration):
     han: HanConfig = HanConfig()
     tolerances: ToleranceConfig = ToleranceConfig()
     keys: KeyConfig = KeyConfig()
+    serve: ServeConfig = ServeConfig()
     parties: Annotated[tuple[PartyConfig, ...], Field(min_length=1)]
     premises: Annotated[tuple[PremisesConfig, ...], Field(min_length=1)]
 
@@ -213,7 +289,11 @@ class LabConfig(Declaration):
         """Where the key store of the remote parties is; None when the lab makes its own."""
         if self.keys.keystore is None:
             return None
-        return (Path() if self._base is None else self._base) / self.keys.keystore
+        return self.path(self.keys.keystore)
+
+    def path(self, text: str) -> Path:
+        """A path as the lab file writes it: relative to the lab file's folder."""
+        return (Path() if self._base is None else self._base) / text
 
     def party(self, role: RemotePartyRole) -> PartyConfig | None:
         """The first party of a role."""

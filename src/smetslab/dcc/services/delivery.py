@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from typing import Final, Protocol
 
 import httpx
 
+from smetslab.dcc.outbox import Delivery
 from smetslab.dcc.services.log import log_event
 from smetslab.dcc.services.settings import CallbackSettings
 from smetslab.duis.document import RequestId
@@ -33,26 +33,12 @@ MAX_ACKNOWLEDGEMENT_WAIT_S: Final = 30.0
 """How long a call-back waits for its acknowledgement to be written, should that never be reported."""
 
 _HEADERS: Final = {"Content-Type": "application/xml; charset=utf-8"}
-_REQUEST_ID: Final = re.compile(rb"<sr:RequestID>([^<]{1,120})</sr:RequestID>")
-
-
-class Parcel(Protocol):
-    """One document for a user: `smetslab.dcc.outbox.Delivery`."""
-
-    @property
-    def number(self) -> int: ...
-    @property
-    def user(self) -> Eui64: ...
-    @property
-    def device(self) -> Eui64: ...
-    @property
-    def document(self) -> bytes: ...
 
 
 class Outbox(Protocol):
     """Where documents wait for delivery: `MockDcc`."""
 
-    def subscribe(self, notify: Callable[[Parcel], None]) -> Callable[[], None]:
+    def subscribe(self, notify: Callable[[Delivery], None]) -> Callable[[], None]:
         """Have `notify` called for everything undelivered, in order, and for each that follows."""
         ...
 
@@ -75,7 +61,7 @@ class _Destination:
 class _Lane:
     """Documents about one device for one user, oldest first, and since when the first waits in vain."""
 
-    waiting: deque[Parcel] = field(default_factory=deque)
+    waiting: deque[Delivery] = field(default_factory=deque)
     failing_since: float | None = None
 
 
@@ -172,24 +158,21 @@ class Postman:
         if not hold.due.done():
             hold.due.set_result(0.0)
 
-    async def _wait_for_acknowledgement(self, document: bytes) -> None:
-        if not self._holds:
-            return
-        found = _REQUEST_ID.search(document)
-        hold = None if found is None else self._holds.get(RequestId.parse(found[1].decode()).key)
+    async def _wait_for_acknowledgement(self, request: str) -> None:
+        hold = self._holds.get(request)
         if hold is not None:
             due = await asyncio.shield(hold.due)
             await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
 
     # Lanes --------------------------------------------------------------------------------------------------
 
-    def _take(self, parcel: Parcel) -> None:
-        key = (parcel.user, parcel.device)
+    def _take(self, delivery: Delivery) -> None:
+        key = (delivery.user, delivery.device)
         lane = self._lanes.setdefault(key, _Lane())
-        lane.waiting.append(parcel)
+        lane.waiting.append(delivery)
         self._idle.clear()
         if key not in self._tasks and self._group is not None:
-            name = f"call-backs to {parcel.user} about {parcel.device}"
+            name = f"call-backs to {delivery.user} about {delivery.device}"
             self._tasks[key] = self._group.create_task(self._serve(key, lane), name=name)
 
     async def _serve(self, key: tuple[Eui64, Eui64], lane: _Lane) -> None:
@@ -204,43 +187,43 @@ class Postman:
             if not self._lanes:
                 self._idle.set()
 
-    async def _deliver(self, parcel: Parcel, lane: _Lane) -> bool:
+    async def _deliver(self, delivery: Delivery, lane: _Lane) -> bool:
         """Try once; True when the document is done with."""
-        url = self._settings.url_for(parcel.user)
+        url = self._settings.url_for(delivery.user)
         if url is None:
-            self._complain_once(parcel.user)
+            self._complain_once(delivery.user)
             await asyncio.Event().wait()
             return False
-        await self._wait_for_acknowledgement(parcel.document)
+        await self._wait_for_acknowledgement(delivery.request)
         destination = self._destination(url)
         loop = asyncio.get_running_loop()
         await asyncio.sleep(max(0.0, destination.retry_at - loop.time()))
         async with destination.free:
-            outcome = await self._post(destination, parcel)
+            outcome = await self._post(destination, delivery)
         if outcome is None:
-            self._outbox.acknowledge(parcel.number)
+            self._outbox.acknowledge(delivery.number)
             destination.failures, destination.retry_at = 0, 0.0
             lane.failing_since = None
             return True
         status, reason = outcome
         if status in FINAL_REFUSALS:
-            self._give_up(parcel, url, f"refused with HTTP {status}")
+            self._give_up(delivery, url, f"refused with HTTP {status}")
             return True
         now = loop.time()
         if lane.failing_since is None:
             lane.failing_since = now
         if now - lane.failing_since >= self._settings.give_up_after_s:
-            self._give_up(parcel, url, reason)
+            self._give_up(delivery, url, reason)
             lane.failing_since = None
             return True
-        self._back_off(destination, parcel, reason)
+        self._back_off(destination, delivery, reason)
         return False
 
-    async def _post(self, destination: _Destination, parcel: Parcel) -> tuple[int, str] | None:
+    async def _post(self, destination: _Destination, delivery: Delivery) -> tuple[int, str] | None:
         """None when the user has taken the document, else HTTP status (0 without an answer) and reason."""
         try:
             response = await self._client.post(
-                destination.url, content=self._sign(parcel.document), headers=_HEADERS
+                destination.url, content=self._sign(delivery.document), headers=_HEADERS
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return 0, f"{type(error).__name__}: {error}"
@@ -248,9 +231,9 @@ class Postman:
             log_event(
                 logging.INFO,
                 "call-back delivered",
-                number=parcel.number,
-                user=str(parcel.user),
-                device=str(parcel.device),
+                number=delivery.number,
+                user=str(delivery.user),
+                device=str(delivery.device),
                 status=response.status_code,
             )
             return None
@@ -263,7 +246,7 @@ class Postman:
             self._destinations[url] = found
         return found
 
-    def _back_off(self, destination: _Destination, parcel: Parcel, reason: str) -> None:
+    def _back_off(self, destination: _Destination, delivery: Delivery, reason: str) -> None:
         """Lanes that failed together count as one failure of their address."""
         now = asyncio.get_running_loop().time()
         if destination.retry_at > now:
@@ -276,21 +259,21 @@ class Postman:
         log_event(
             logging.WARNING,
             "call-back failed",
-            number=parcel.number,
-            user=str(parcel.user),
+            number=delivery.number,
+            user=str(delivery.user),
             url=destination.url,
             reason=reason,
             retry_in_s=wait,
         )
 
-    def _give_up(self, parcel: Parcel, url: str, reason: str) -> None:
-        self._outbox.acknowledge(parcel.number)
+    def _give_up(self, delivery: Delivery, url: str, reason: str) -> None:
+        self._outbox.acknowledge(delivery.number)
         log_event(
             logging.ERROR,
             "call-back given up: the user did not take the document",
-            number=parcel.number,
-            user=str(parcel.user),
-            device=str(parcel.device),
+            number=delivery.number,
+            user=str(delivery.user),
+            device=str(delivery.device),
             url=url,
             reason=reason,
         )

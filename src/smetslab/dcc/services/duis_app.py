@@ -46,7 +46,7 @@ class Door(Protocol):
     async def receive(
         self, xml: bytes, service: WebService | None = None, *, request: duis.Request | None = None
     ) -> bytes:
-        """The synchronous answer. Raises DuisError when the body of the request is not that of its variant."""
+        """The synchronous answer. Raises DuisError when the body does not fit the variant."""
         ...
 
 
@@ -201,13 +201,8 @@ async def empty_error(request: Request, error: Exception) -> Response:
 async def refused_body(request: Request, error: Exception) -> Response:
     """A body of the wrong type, too long, too slow, or cut off."""
     status = error.status if isinstance(error, BodyRefusedError) else 400
-    log_event(
-        logging.WARNING,
-        "request refused",
-        path=request.url.path[:200],
-        status=status,
-        reason=str(error)[:500],
-    )
+    path = request.url.path[:200]
+    log_event(logging.WARNING, "request refused", path=path, status=status, reason=str(error)[:500])
     # What is left of the body is not worth reading: the connection ends here.
     return Response(status_code=status, headers={"Connection": "close"})
 

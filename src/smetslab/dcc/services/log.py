@@ -20,7 +20,7 @@ def log_event(level: int, event: str, **fields: Field) -> None:
 
 
 class StructuredFormatter(logging.Formatter):
-    """One record, one line: a JSON object, or `time level event name=value ...`. Other loggers' records too."""
+    """One record, one line: a JSON object, or `time level event name=value`. Of any logger."""
 
     def __init__(self, *, as_json: bool) -> None:
         super().__init__()

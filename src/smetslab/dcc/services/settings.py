@@ -29,7 +29,7 @@ _HOST_PORT: Final = re.compile(r"[^/\s]+(?::[0-9]{1,5})?(?:/\S*)?")
 
 
 def callback_url(text: str) -> str:
-    """The URL of `HOST:PORT/PATH`, with or without its scheme; http where there is none. Raises UsageError."""
+    """The URL of `HOST:PORT/PATH`, with or without its scheme, else http. Raises UsageError."""
     url = text.strip()
     if "://" not in url:
         if not _HOST_PORT.fullmatch(url):
