@@ -98,6 +98,11 @@ def _use_case(row: UseCaseRow) -> str:
         *([f"counter family {row.counter_family}"] if row.counter_family not in {"ordinary", "none"} else []),
         *([f"protection: {row.protection}"] if row.protection != "criticality" else []),
         *([f"alerts {', '.join(row.alerts)}"] if row.alerts else []),
+        *([f"from GBCS {row.first_version}"] if row.first_version else []),
+        *([f"later than GBCS {row.later_than}"] if row.later_than else []),
+        *([f"to GBCS {row.last_version}"] if row.last_version else []),
+        *([f"newer form of {row.replaces}"] if row.replaces else []),
+        *([f"older form of {row.replaced_by}"] if row.replaced_by else []),
     ]
     lines = [f"## {row.name}\n\n{row.title}. For {', '.join(row.devices)}; {'; '.join(facts)}."]
     if row.confidence == "unverified":
@@ -111,11 +116,13 @@ def _use_case(row: UseCaseRow) -> str:
                 item.access,
                 item.command or "",
                 item.response or "",
+                "; ".join(f"`{path}` {' or '.join(names)}" for path, names in item.elements.items()),
             )
             for item in row.items
         ]
         last = "it says" if row.alert else "a response says"
-        lines.append("\n" + table(("name", "access", "a command says", last), body).rstrip("\n"))
+        head = ("name", "access", "a command says", last, "in DUIS and MMC")
+        lines.append("\n" + table(head, body).rstrip("\n"))
     return "\n".join(lines) + "\n"
 
 

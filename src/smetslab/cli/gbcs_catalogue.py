@@ -62,6 +62,21 @@ def _list(found: tuple[UseCaseRow, ...]) -> None:
     output.line(f"{len(found)} use cases", style="dim")
 
 
+def _versions(row: UseCaseRow) -> str:
+    """What is known about the GBCS versions that have a use case."""
+    known = [
+        f"{word} {version}"
+        for word, version in (
+            ("later than", row.later_than),
+            ("from", row.first_version),
+            ("to", row.last_version),
+        )
+        if version is not None
+    ]
+    source = f" ({row.version_source})" if row.version_source else ""
+    return " ".join(known) + source if known else "not known"
+
+
 def _show(row: UseCaseRow) -> None:
     output.line(f"{row.name}  {row.title}", style="bold")
     facts = (
@@ -78,6 +93,9 @@ def _show(row: UseCaseRow) -> None:
         ("date-time in response", "yes" if row.date_time_in_response else "no"),
         ("encrypted response", "yes" if row.encrypts_response else "no"),
         ("alerts later", ", ".join(row.alerts)),
+        ("GBCS versions", _versions(row)),
+        ("older form", row.replaces or ""),
+        ("newer form", row.replaced_by or ""),
         ("confidence", row.confidence),
         ("not confirmed", ", ".join(row.unverified)),
     )
@@ -92,3 +110,5 @@ def _show(row: UseCaseRow) -> None:
         for direction, says in (("command", item.command), ("response", item.response)):
             if says:
                 output.line(f"    {'says' if row.alert else direction}: {says}")
+        for path, elements in item.elements.items():
+            output.line(f"    {path} = {' or '.join(elements)}", style="dim")

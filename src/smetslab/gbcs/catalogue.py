@@ -16,8 +16,11 @@ from smetslab.gbcs.asn1.constructed import Choice as Asn1Choice
 from smetslab.gbcs.asn1.constructed import Sequence, SequenceOf
 from smetslab.gbcs.asn1.der import Asn1Type
 from smetslab.gbcs.dlms.apdu import Choice, Obis
+from smetslab.gbcs.dlms.protection import ProtectedObject
 from smetslab.gbcs.dlms.shapes import Shape, Struct
-from smetslab.gbcs.dlms.wording import shape_words
+from smetslab.gbcs.dlms.wording import shape_elements, shape_words
+from smetslab.gbcs.elements import Elements, below
+from smetslab.gbcs.gbz.components import FROM_DATE_TIME
 from smetslab.gbcs.gbz.naming import attribute_name, cluster_name
 from smetslab.gbcs.identities import DEVICE_WORDS, ROLE_WORDS
 from smetslab.gbcs.usecases import USE_CASES, UseCase
@@ -26,6 +29,8 @@ from smetslab.gbcs.usecases.dlms import AccessItem, DlmsAccess, DlmsAlert
 from smetslab.gbcs.usecases.gbz import Exchange, GbzAccess
 from smetslab.gbcs.usecases.gbzalert import GbzAlert
 from smetslab.gbcs.usecases.sealed import SealedAlert
+from smetslab.gbcs.usecases.versions import newer_form
+from smetslab.gbcs.versions import GbcsVersion
 from smetslab.ids import format_message_code
 from smetslab.zigbee.zcl import CLUSTERS
 
@@ -43,6 +48,10 @@ class ItemRow(_Model):
     access: str = Field(description="what it does to which object, attribute or cluster")
     command: str | None = Field(description="what a command says")
     response: str | None = Field(description="what a response or alert says")
+    elements: dict[str, list[str]] = Field(
+        description="elements and @attributes of DUIS and MMC by the path of the parameter with their value; "
+        "a path has no places in lists"
+    )
     confidence: str
 
 
@@ -65,6 +74,14 @@ class UseCaseRow(_Model):
     encrypts_response: bool
     protection: str
     alerts: list[str] = Field(description="Message Codes of the alerts that its execution causes later")
+    first_version: str | None = Field(description="first GBCS version that has it; null where not known")
+    last_version: str | None = Field(
+        description="last GBCS version that has it; null where not known, or none"
+    )
+    later_than: str | None = Field(description="a GBCS version that has it not yet; null where not known")
+    version_source: str = Field(description="who says so")
+    replaces: str | None = Field(description="its older form, which devices of older versions have")
+    replaced_by: str | None = Field(description="its newer form")
     confidence: str
     unverified: list[str] = Field(description="fields of this row that no vector and no text confirms")
     items: list[ItemRow]
@@ -114,12 +131,14 @@ def _text(row: UseCaseRow) -> str:
         *row.originator_roles,
         *row.service_requests,
         *[f"{item.name} {item.access}" for item in row.items],
+        *[element for item in row.items for names in item.elements.values() for element in names],
     ]
     return "\n".join(parts).lower()
 
 
 def row_of(use_case: UseCase) -> UseCaseRow:
     """The row of one use case."""
+    following = newer_form(use_case)
     return UseCaseRow(
         name=use_case.name,
         message_code=format_message_code(use_case.code),
@@ -137,10 +156,20 @@ def row_of(use_case: UseCase) -> UseCaseRow:
         encrypts_response=use_case.encrypts_response,
         protection=use_case.protection.value,
         alerts=[format_message_code(code) for code in use_case.alerts],
+        first_version=_version(use_case.first_version),
+        last_version=_version(use_case.last_version),
+        later_than=_version(use_case.later_than),
+        version_source=use_case.version_source,
+        replaces=use_case.replaces,
+        replaced_by=None if following is None else following.name,
         confidence=use_case.confidence,
         unverified=list(use_case.unverified),
         items=list(_items(use_case)),
     )
+
+
+def _version(version: GbcsVersion | None) -> str | None:
+    return None if version is None else str(version)
 
 
 def payload_kind(use_case: UseCase) -> PayloadKind:
@@ -164,17 +193,23 @@ def _items(use_case: UseCase) -> Iterator[ItemRow]:
             yield from _members(payload.body)
             for one in payload.sealed.objects:
                 access = f"encrypted: class {one.class_id} {one.obis} attribute {one.attribute}"
-                yield _row(one.name, access, response=shape_words(one.shape))
+                yield _row(
+                    one.name,
+                    access,
+                    response=shape_words(one.shape),
+                    elements=_protected_elements(one, one.name),
+                )
         case DlmsAlert() as payload:
             yield from _members(payload.body)
         case GbzAccess() as payload:
             for exchange in payload.exchanges:
-                yield _exchange_row(exchange)
+                yield _exchange_row(exchange, payload.elements)
         case GbzAlert() as payload:
-            yield _row("alert_code", "alert", response="two octets")
-            yield _row("time_stamp", "alert", response="seconds since 2000")
+            for name, says in (("alert_code", "two octets"), ("time_stamp", "seconds since 2000")):
+                yield _row(name, "alert", response=says, elements={name: payload.elements[name]})
             if payload.extra is not None:
-                yield _row(payload.extra.name, "encrypted" if payload.extra.encrypted else "alert")
+                access = "encrypted" if payload.extra.encrypted else "alert"
+                yield _row(payload.extra.name, access, elements=payload.extra.elements)
         case Asn1Payload() as payload:
             yield from _asn1_rows(payload)
 
@@ -188,9 +223,33 @@ def _asn1_rows(payload: Asn1Payload) -> Iterator[ItemRow]:
         if name is not None:
             says = _asn1_words(types()[name])
             is_command = access == "command"
+            members = member_paths(types()[name])
             yield _row(
-                name, access, command=says if is_command else None, response=None if is_command else says
+                name,
+                access,
+                command=says if is_command else None,
+                response=None if is_command else says,
+                elements={path: names for path, names in payload.elements.items() if path in members},
             )
+
+
+def member_paths(kind: Asn1Type, before: str = "") -> dict[str, None]:
+    """The paths of all members of an ASN.1 type, in order."""
+    found: dict[str, None] = {}
+    match kind:
+        case Sequence():
+            inside = [(one.name, one.type) for one in kind.members]
+        case Asn1Choice():
+            inside = list(kind.alternatives.items())
+        case SequenceOf():
+            return member_paths(kind.element, before)
+        case _:
+            return found
+    for name, inner in inside:
+        path = f"{before}.{name}" if before else name
+        found[path] = None
+        found.update(member_paths(inner, path))
+    return found
 
 
 def _asn1_words(kind: Asn1Type) -> str:
@@ -211,42 +270,89 @@ def _row(
     *,
     command: str | None = None,
     response: str | None = None,
+    elements: Elements | None = None,
     confidence: str = "vectors",
 ) -> ItemRow:
-    return ItemRow(name=name, access=access, command=command, response=response, confidence=confidence)
+    return ItemRow(
+        name=name,
+        access=access,
+        command=command,
+        response=response,
+        elements={path: list(names) for path, names in (elements or {}).items()},
+        confidence=confidence,
+    )
+
+
+def _own(name: str, elements: tuple[str, ...]) -> Elements:
+    return {name: elements} if elements else {}
+
+
+def _protected_elements(one: ProtectedObject, path: str) -> Elements:
+    return _own(path, one.elements) | shape_elements(one.shape, path)
 
 
 def _access_rows(item: AccessItem) -> Iterator[ItemRow]:
     notes = [
         word for word, wanted in (("optional", item.optional), ("activation", item.activation)) if wanted
     ]
+    notes += [] if item.later_than is None else [f"later than GBCS {item.later_than}"]
     access = str(item) + (f" ({', '.join(notes)})" if notes else "")
     yield _row(
         item.name,
         access,
         command=None if item.command is None else shape_words(item.command),
         response=None if item.response is None else shape_words(item.response),
+        elements=_item_elements(item),
         confidence=item.confidence,
     )
     if item.selection is not None:
         yield _row(
-            item.selection_name, "period of the entries that are read", command=shape_words(item.selection)
+            item.selection_name,
+            "period of the entries that are read",
+            command=shape_words(item.selection),
+            elements={item.selection_name: ("ReadLogPeriod",)}
+            | shape_elements(item.selection, item.selection_name),
         )
     for one in () if item.protected is None else item.protected.objects:
         window = ", entries of a period" if one.window else ""
+        path = f"{item.name}.{one.name}"
         yield _row(
-            f"{item.name}.{one.name}",
+            path,
             f"encrypted: class {one.class_id} {one.obis} attribute {one.attribute}{window}",
             response=shape_words(one.shape),
+            elements=_protected_elements(one, path),
         )
+
+
+def _item_elements(item: AccessItem) -> Elements:
+    found = _own(item.name, item.elements)
+    for shape in (item.command, item.response):
+        found |= {} if shape is None else shape_elements(shape, item.name)
+    if item.protected is not None and item.protected.windowed:
+        found |= below(item.name, {"start_date_time": ("StartDateTime",), "end_date_time": ("EndDateTime",)})
+    return found
 
 
 def _members(body: Struct) -> Iterator[ItemRow]:
     for name, shape in body.members:
-        yield _row(name, "alert", response=shape_words(shape))
+        elements = _own(name, body.elements.get(name, ())) | shape_elements(shape, name)
+        yield _row(name, "alert", response=shape_words(shape), elements=elements)
 
 
-def _exchange_row(exchange: Exchange) -> ItemRow:
+def exchange_paths(exchange: Exchange) -> dict[str, None]:
+    """What the elements of a payload may name of an exchange: attributes, and fields below their commands."""
+    found = {attribute.name: None for attribute in exchange.attributes}
+    for command in (exchange.command, exchange.answer):
+        if command is not None:
+            found.update({f"{command.name}.{path}": None for path in command.fields.paths()})
+    if exchange.from_date_time is not None:
+        found[FROM_DATE_TIME] = None
+    return found
+
+
+def _exchange_row(exchange: Exchange, elements: Elements) -> ItemRow:
+    paths = exchange_paths(exchange)
+    own = {path: names for path, names in elements.items() if path in paths}
     cluster = cluster_name(exchange.cluster)
     times = "" if (exchange.least, exchange.most) == (1, 1) else _times(exchange)
     if exchange.command is None:
@@ -256,6 +362,7 @@ def _exchange_row(exchange: Exchange) -> ItemRow:
             f"cluster {cluster}{times}",
             command=", ".join(names),
             response="encrypted" if exchange.encrypted else "values by name",
+            elements=own,
         )
     answer = "default_response" if exchange.answer is None else exchange.answer.name
     return _row(
@@ -263,6 +370,7 @@ def _exchange_row(exchange: Exchange) -> ItemRow:
         f"cluster {cluster}{times}",
         command=", ".join(exchange.command.fields.names) or None,
         response=answer + (", encrypted" if exchange.encrypted else ""),
+        elements=own,
     )
 
 

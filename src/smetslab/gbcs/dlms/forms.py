@@ -7,7 +7,7 @@ its octets.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from smetslab.errors import GbcsDecodeError, GbcsEncodeError
@@ -23,6 +23,7 @@ from smetslab.gbcs.dlms.axdr import (
     TypeDescription,
 )
 from smetslab.gbcs.dlms.shapes import Shape, Struct, mismatch
+from smetslab.gbcs.elements import Elements, elements_of
 from smetslab.gbcs.values import HEX_PREFIX, Value, from_hex, to_hex
 
 
@@ -104,6 +105,12 @@ class NamedList:
 
     names: tuple[str, ...]
     element: Shape
+    elements: Elements = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        known = {str(name): elements_of(name) for name in self.names if elements_of(name)}
+        object.__setattr__(self, "elements", known)
+        object.__setattr__(self, "names", tuple([str(name) for name in self.names]))
 
     def decode(self, data: Data, path: str) -> Value:
         if type(data) is not Sequence or data.tag is not Tag.ARRAY or len(data.items) != len(self.names):

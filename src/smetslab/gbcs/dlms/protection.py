@@ -8,7 +8,7 @@ Spec: GBCS 8.4; IEC 62056-6-2 (Data protection, class 30).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from smetslab.errors import GbcsDecodeError, GbcsEncodeError
@@ -16,6 +16,7 @@ from smetslab.gbcs.dlms import axdr
 from smetslab.gbcs.dlms.apdu import AccessResponse, DataNotification, Obis
 from smetslab.gbcs.dlms.axdr import Data, Null, Number, Octets, Sequence, StructureDescription, Tag
 from smetslab.gbcs.dlms.shapes import Const, Shape, kind_of, mismatch
+from smetslab.gbcs.elements import elements_of
 from smetslab.gbcs.message import DATE_TIME_BYTES, Message
 from smetslab.gbcs.security import ENCRYPTED_HEADER, ENCRYPTION_TRANSACTION, EncryptionContext
 from smetslab.gbcs.values import Value, date_time_from_text, date_time_to_text, from_hex, to_hex
@@ -44,6 +45,11 @@ class ProtectedObject:
     attribute: int
     shape: Shape
     window: bool = False
+    elements: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "elements", elements_of(self.name))
+        object.__setattr__(self, "name", str(self.name))
 
 
 @dataclass(frozen=True, slots=True)

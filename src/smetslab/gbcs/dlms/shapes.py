@@ -30,6 +30,7 @@ from smetslab.gbcs.dlms.axdr import (
     Tag,
     TypeDescription,
 )
+from smetslab.gbcs.elements import Elements, elements_of
 from smetslab.gbcs.values import HEX_PREFIX, Value, from_hex, to_hex
 
 
@@ -284,14 +285,15 @@ class Struct:
     """A structure of named members in order. Names in `optional` may be absent, from the last one
     backwards."""
 
-    __slots__ = ("members", "required")
+    __slots__ = ("elements", "members", "required")
 
     def __init__(self, members: Mapping[str, Shape], optional: tuple[str, ...] = ()) -> None:
-        names = tuple(members)
+        names = tuple([str(name) for name in members])
         if names[len(names) - len(optional) :] != optional:
             raise ValueError("optional members come last and in order")
-        self.members = tuple(members.items())
+        self.members = tuple(zip(names, members.values(), strict=True))
         self.required = len(names) - len(optional)
+        self.elements = {str(name): elements_of(name) for name in members if elements_of(name)}
 
     def decode(self, data: Data, path: str) -> Value:
         if type(data) is not Sequence or data.tag is not Tag.STRUCTURE:
@@ -427,6 +429,14 @@ class Packed:
     payloads)."""
 
     fields: tuple[tuple[str, int, PackedForm], ...]
+    elements: Elements = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        known = {str(name): elements_of(name) for name, _, _ in self.fields if elements_of(name)}
+        object.__setattr__(self, "elements", known)
+        object.__setattr__(
+            self, "fields", tuple([(str(name), size, form) for name, size, form in self.fields])
+        )
 
     @property
     def length(self) -> int:

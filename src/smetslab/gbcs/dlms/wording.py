@@ -32,8 +32,33 @@ from smetslab.gbcs.dlms.shapes import (
     Struct,
     Text,
 )
+from smetslab.gbcs.elements import Elements, below
 
 _MOST_NAMES = 8
+
+
+def shape_elements(shape: Shape, path: str) -> Elements:
+    """What DUIS and MMC call the members of a value at `path`, by their paths."""
+    found: Elements = {}
+    match shape:
+        case Struct():
+            found.update(below(path, shape.elements))
+            for name, one in shape.members:
+                found.update(shape_elements(one, f"{path}.{name}"))
+        case Packed():
+            found.update(below(path, shape.elements))
+        case NamedList():
+            found.update(below(path, shape.elements))
+            for name in shape.names:
+                found.update(shape_elements(shape.element, f"{path}.{name}"))
+        case ListOf() | Compact():
+            found = shape_elements(shape.element, path)
+        case Nullable():
+            found = shape_elements(shape.shape, path)
+        case OneOf():
+            for one in shape.variants:
+                found.update(shape_elements(one, path))
+    return found
 
 
 def tag_words(tag: Tag) -> str:

@@ -25,6 +25,12 @@ USE_CASES = (
             command="ActivateFirmwareCommand",
             response="ActivateFirmwareResponse",
             activation="execution_date_time",
+            elements={
+                "manufacturer_image_hash": ("FirmwareHash",),
+                "execution_date_time": ("ExecutionDateTime",),
+                "execution_outcome.activate_image_response_code": ("ActivateImageResponseCode",),
+                "execution_outcome.firmware_version": ("FirmwareVersion",),
+            },
         ),
         originator_roles=SUPPLIER,
         service_requests=("11.3",),
@@ -39,7 +45,18 @@ USE_CASES = (
         title="Future Dated Firmware Activation Alert",
         devices=_METERS,
         critical=True,
-        payload=Asn1Payload(alert="ActivateFirmwareAlert"),
+        payload=Asn1Payload(
+            alert="ActivateFirmwareAlert",
+            elements={
+                "time_stamp": (
+                    "Timestamp",
+                    "ExecutionDateTime",
+                ),
+                "originator_counter": ("OriginatorCounterFromCommand",),
+                "execution_outcome.activate_image_response_code": ("ActivateImageResponseCode",),
+                "execution_outcome.firmware_version": ("FirmwareVersion",),
+            },
+        ),
         counter_family=CounterFamily.NONE,
     ),
     UseCase(
@@ -48,7 +65,11 @@ USE_CASES = (
         title="Read PPMID/HCALCS Firmware Version",
         devices=(DeviceType.HCALCS, DeviceType.PPMID),
         critical=False,
-        payload=Asn1Payload(command="ReadFirmwareVersionCommand", response="ReadFirmwareVersionResponse"),
+        payload=Asn1Payload(
+            command="ReadFirmwareVersionCommand",
+            response="ReadFirmwareVersionResponse",
+            elements={"firmware_version": ("FirmwareVersion",)},
+        ),
         originator_roles=(RemotePartyRole.ACCESS_CONTROL_BROKER,),
         service_requests=("11.2",),
         unverified=("replay_protected",),
@@ -59,7 +80,10 @@ USE_CASES = (
         title="PPMID Firmware Activation Alert 8F8B",
         devices=(DeviceType.PPMID,),
         critical=True,
-        payload=Asn1Payload(alert="FirmwareActivationAlert"),
+        payload=Asn1Payload(
+            alert="FirmwareActivationAlert",
+            elements={"alert_code": ("GBCSHexAlertCode",), "time_stamp": ("Timestamp",)},
+        ),
         counter_family=CounterFamily.NONE,
     ),
     UseCase(
@@ -68,7 +92,10 @@ USE_CASES = (
         title="Firmware Transfer Alert",
         devices=(DeviceType.CHF,),
         critical=True,
-        payload=Asn1Payload(alert="FirmwareTransferAlert"),
+        payload=Asn1Payload(
+            alert="FirmwareTransferAlert",
+            elements={"alert_code": ("GBCSHexAlertCode",), "time_stamp": ("Timestamp",)},
+        ),
         counter_family=CounterFamily.NONE,
     ),
 )

@@ -8,25 +8,33 @@ from smetslab.gbcs.dlms.axdr import Tag
 from smetslab.gbcs.dlms.forms import SCAN_TRIGGERS, ChannelMask, ControllerOctet, NamedOctets
 from smetslab.gbcs.dlms.protection import ProtectedRead
 from smetslab.gbcs.dlms.shapes import Bytes, Num, Packed, PackedForm, Shape, Struct
+from smetslab.gbcs.elements import known
 from smetslab.gbcs.usecases.auxiliary import STATE_INFORMATION
 from smetslab.gbcs.usecases.common import CHF, ESME
 from smetslab.gbcs.usecases.dlms import DlmsAlert, protected_object
-from smetslab.gbcs.usecases.hub import SUB_GHZ_CONFIGURATION, device_log_details
+from smetslab.gbcs.usecases.hub import SUB_GHZ_CONFIGURATION, log_details
 from smetslab.gbcs.usecases.model import Confidence, UseCase
 from smetslab.gbcs.usecases.reading import billing_entries
 from smetslab.gbcs.usecases.sealed import SealedAlert
 
-_HEAD: dict[str, Shape] = {"alert_code": shapes.CODE, "time_stamp": shapes.DATE_TIME}
+_HEAD: dict[str, Shape] = {
+    known("alert_code", "GBCSHexAlertCode"): shapes.CODE,
+    known("time_stamp", "Timestamp"): shapes.DATE_TIME,
+}
 _DLMS_DEVICES = (DeviceType.ESME, DeviceType.CHF)
 
 _COMMAND: tuple[tuple[str, int, PackedForm], ...] = (
-    ("message_code", 2, "message-code"),
-    ("originator_counter", 8, "int"),
+    (known("message_code", "FutureDatedCommandMessageCode"), 2, "message-code"),
+    (known("originator_counter", "FutureDatedCommandOriginatorCounter"), 8, "int"),
 )
 _INSTRUCTION: tuple[tuple[str, int, PackedForm], ...] = (
-    ("class_id", 2, "int"),
-    ("logical_name", 6, "logical-name"),
-    ("attribute", 1, "int"),
+    (known("class_id", "ClassId"), 2, "int"),
+    (known("logical_name", "InstanceId"), 6, "logical-name"),
+    (known("attribute", "AttributeId"), 1, "int"),
+)
+_UNSUPPORTED: tuple[tuple[str, int, PackedForm], ...] = (
+    (known("message_code", "MessageCodeofCommandReceived"), 2, "message-code"),
+    (known("originator_counter", "OriginatorCounterfromCommandReceived"), 8, "int"),
 )
 _MESSAGE = Packed(
     (
@@ -90,7 +98,7 @@ USE_CASES = (
         0x0018,
         "Device Addition To / Removal From HAN Whitelist Alerts",
         CHF,
-        {"device_log": device_log_details("backup_date_time")},
+        {"device_log": Struct({"backup_date_time": shapes.DATE_TIME, **log_details()})},
         critical=False,
     ),
     UseCase(
@@ -105,7 +113,7 @@ USE_CASES = (
             ProtectedRead(
                 (
                     protected_object(
-                        "billing_calendar_triggered_billing_data_log",
+                        known("billing_calendar_triggered_billing_data_log", "ESMEBillingDataLogEntry"),
                         7,
                         "0-0:98.1.0.255",
                         2,
@@ -120,14 +128,17 @@ USE_CASES = (
         0x0067,
         "Supply Outage Restore Alert from ESME",
         ESME,
-        {"interruption_date_time": shapes.DATE_TIME, "restoration_date_time": shapes.DATE_TIME},
+        {
+            known("interruption_date_time", "interruptionValue"): shapes.DATE_TIME,
+            known("restoration_date_time", "restorationValue"): shapes.DATE_TIME,
+        },
     ),
     _alert(
         "FDEI-DLMS",
         0x00CC,
         "Future Dated Execution Of Instruction Alert (DLMS COSEM)",
         ESME,
-        {"instruction": Packed(_COMMAND + _INSTRUCTION)},
+        {known("instruction", "DLMSCOSEMFDInstructionIdentification"): Packed(_COMMAND + _INSTRUCTION)},
     ),
     _alert(
         "FDRA-DLMS",
@@ -150,7 +161,7 @@ USE_CASES = (
         0x00F0,
         "Meter Integrity Issue Warning Alert 81A0 (ESME)",
         ESME,
-        {"warning": _WARNING},
+        {known("warning", "Warning"): _WARNING},
         critical=False,
     ),
     _alert(
@@ -211,7 +222,7 @@ USE_CASES = (
         0x0120,
         "Alert 8F85: Command not supported by Device",
         _DLMS_DEVICES,
-        {"unsupported_command": Packed(_COMMAND)},
+        {known("unsupported_command", "CommandNotSupportedbyDevice"): Packed(_UNSUPPORTED)},
     ),
     _alert(
         "ECS101",
@@ -219,10 +230,10 @@ USE_CASES = (
         "Alert 8F86: Limit APC Level Command processed",
         ESME,
         {
-            "auxiliary_proportional_controller": ControllerOctet(),
-            "limit_period_start_date_time": shapes.DATE_TIME,
-            "limit_period_end_date_time": shapes.DATE_TIME,
-            "resulting_level": _LEVEL,
+            known("auxiliary_proportional_controller", "AuxiliaryControllerN"): ControllerOctet(),
+            known("limit_period_start_date_time", "APCLimitPeriodStart"): shapes.DATE_TIME,
+            known("limit_period_end_date_time", "APCLimitPeriodEnd"): shapes.DATE_TIME,
+            known("resulting_level", "ResultingLevel"): _LEVEL,
         },
     ),
     _alert(
@@ -230,14 +241,17 @@ USE_CASES = (
         0x0122,
         "Alert 8F87: Limit APC Level ended or cancelled",
         ESME,
-        {"auxiliary_proportional_controller": ControllerOctet(), "resulting_level": _LEVEL},
+        {
+            known("auxiliary_proportional_controller", "AuxiliaryControllerN"): ControllerOctet(),
+            known("resulting_level", "ResultingLevel"): _LEVEL,
+        },
     ),
     _alert(
         "ECS200",
         0x0123,
         "Alert 8F88: Operational Update",
         ESME,
-        {"state_and_associated_information": STATE_INFORMATION},
+        {known("state_and_associated_information", "OperationalUpdateDeviceAlert"): STATE_INFORMATION},
     ),
     _alert("GCA", 0x1000, "Generic Critical Alert", _DLMS_DEVICES, {}),
     _alert("GNCA", 0x1001, "Generic Non Critical Alert", _DLMS_DEVICES, {}, critical=False),

@@ -7,13 +7,14 @@ Spec: GBCS Annex 3 (modules), 9.2 (future dating).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from smetslab.errors import GbcsDecodeError, GbcsEncodeError
 from smetslab.gbcs import asn1
 from smetslab.gbcs.asn1.der import SEQUENCE
 from smetslab.gbcs.asn1.primitives import INTEGER, NULL, OCTET_STRING
 from smetslab.gbcs.codes import Cra
+from smetslab.gbcs.elements import Elements
 from smetslab.gbcs.message import Message, content_offset
 from smetslab.gbcs.values import IMMEDIATE, Parameters
 
@@ -25,13 +26,15 @@ class Asn1Payload:
     """Content that is one DER element of a type of the schema.
 
     `activation` names the OPTIONAL member that dates the execution of a command. Where it is absent the
-    parameter says `immediate`, as in the other kinds of payload; encoding takes both.
+    parameter says `immediate`, as in the other kinds of payload; encoding takes both. `elements` is what DUIS
+    and MMC call members, by their path.
     """
 
     command: str | None = None
     response: str | None = None
     alert: str | None = None
     activation: str | None = None
+    elements: Elements = field(default_factory=dict)
 
     encrypts_response = False
 

@@ -12,15 +12,16 @@ from smetslab.gbcs.dlms import shapes
 from smetslab.gbcs.dlms.axdr import Tag
 from smetslab.gbcs.dlms.forms import ControllerNumber, NamedOctets
 from smetslab.gbcs.dlms.shapes import Bool, Compact, Num, Struct, Text
+from smetslab.gbcs.elements import known
 from smetslab.gbcs.usecases.common import (
     ANY_READER_OR_LOAD_CONTROLLER,
     ESME,
     FUTURE_DATED_ALERT,
     LOAD_CONTROLLER,
-    SPECIAL_DAYS,
     SUPPLIER,
     SUPPLIER_OR_BROKER,
     schedule_entries,
+    special_days,
 )
 from smetslab.gbcs.usecases.dlms import (
     AccessItem,
@@ -29,11 +30,12 @@ from smetslab.gbcs.usecases.dlms import (
     activate,
     get,
     get_period,
+    later,
     optional,
     set_,
     unverified,
 )
-from smetslab.gbcs.usecases.model import UseCase
+from smetslab.gbcs.usecases.model import UseCase, newer
 
 SLOTS = range(1, 6)
 
@@ -49,7 +51,14 @@ COMMAND_ACTIONS = {0x11: "activate", 0x12: "deactivate", 0x20: "reset"}
 LOG_ACTIONS = {**COMMAND_ACTIONS, 0x00: "HCALCS message"}
 """`HCALCS message` is the outcome of a command that went to an HCALCS. Spec: MMC ALCSEventLogType."""
 
-CALENDAR = schedule_entries(ControllerNumber("calendar", CALENDAR_ACTIONS))
+CALENDAR = schedule_entries(
+    ControllerNumber("calendar", CALENDAR_ACTIONS),
+    script=("ActivateDeactivateSwitch", "AuxiliaryControllerAction"),
+)
+SPECIAL_DAYS = special_days(
+    index=("@index", "@identifier"),
+    date=("ALCSHCALCSSpecialDay", "AuxiliaryControllerSpecialDayDefinition"),
+)
 SWITCH_COMMAND = ControllerNumber("switch", COMMAND_ACTIONS)
 LEVEL_COMMAND = ControllerNumber("level", COMMAND_ACTIONS)
 
@@ -57,22 +66,73 @@ DURATION = Num(Tag.LONG_UNSIGNED, unit="min")
 """The unit is not confirmed by the schema, which has a number only."""
 
 _SET_CALENDAR = (
-    set_("auxiliary_controller_calendar_special_days", 11, "0-1:11.0.3.255", 2, SPECIAL_DAYS),
-    set_("auxiliary_controller_calendar", 10, "0-1:12.0.2.255", 2, CALENDAR),
+    set_(
+        known(
+            "auxiliary_controller_calendar_special_days",
+            "ALCSHCALCSSpecialDays",
+            "AuxiliaryControllerSpecialDayDefinitions",
+        ),
+        11,
+        "0-1:11.0.3.255",
+        2,
+        SPECIAL_DAYS,
+    ),
+    set_(
+        known(
+            "auxiliary_controller_calendar",
+            "ALCSHCALCSConnectionSchedule",
+            "ALCSScheduler",
+            "AuxiliaryControllerSchedule",
+        ),
+        10,
+        "0-1:12.0.2.255",
+        2,
+        CALENDAR,
+    ),
     activate("auxiliary_controller_calendar_activation_time", 9000, "0-0:94.44.128.26", 6),
-    activate("auxiliary_controller_calendar_special_days_activation_time", 9000, "0-0:94.44.128.35", 6),
+    later(
+        activate("auxiliary_controller_calendar_special_days_activation_time", 9000, "0-0:94.44.128.35", 6),
+        than="0.8.1",
+    ),
 )
 _GET_CALENDAR = (
-    get("auxiliary_controller_calendar_special_days", 11, "0-0:11.0.3.255", 2, SPECIAL_DAYS),
-    get("auxiliary_controller_calendar", 10, "0-0:12.0.2.255", 2, CALENDAR),
+    get(
+        known(
+            "auxiliary_controller_calendar_special_days",
+            "ALCSHCALCSSpecialDays",
+            "AuxiliaryControllerSpecialDayDefinitions",
+        ),
+        11,
+        "0-0:11.0.3.255",
+        2,
+        SPECIAL_DAYS,
+    ),
+    get(
+        known(
+            "auxiliary_controller_calendar",
+            "ALCSHCALCSConnectionSchedule",
+            "ALCSScheduler",
+            "AuxiliaryControllerSchedule",
+        ),
+        10,
+        "0-0:12.0.2.255",
+        2,
+        CALENDAR,
+    ),
 )
 _GET_DESCRIPTIONS = tuple(
-    get(f"auxiliary_controller_{slot}_description", 1, f"0-0:94.44.0.1{slot}", 2, DESCRIPTION)
+    get(
+        known(f"auxiliary_controller_{slot}_description", "Description", "AuxiliaryControlDescription"),
+        1,
+        f"0-0:94.44.0.1{slot}",
+        2,
+        DESCRIPTION,
+    )
     for slot in SLOTS
 )
 _GET_TYPES = tuple(
     get(
-        f"auxiliary_controller_{slot}_type_and_identifier",
+        known(f"auxiliary_controller_{slot}_type_and_identifier", "TypeAndIdentifier"),
         1,
         f"0-0:94.44.0.2{slot}",
         2,
@@ -82,19 +142,18 @@ _GET_TYPES = tuple(
 )
 
 
-def _slot_setting(slot: int, name: str, place: int, shape: shapes.Shape) -> AccessItem:
+def _slot_setting(slot: int, name: str, element: str, place: int, shape: shapes.Shape) -> AccessItem:
     """A setting of one slot that goes before the script: 0-0:94.44.(116 + slot).place."""
-    return optional(
-        set_(f"auxiliary_controller_{slot}_{name}", 1, f"0-0:94.44.{116 + slot}.{place}", 2, shape)
-    )
+    parameter = known(f"auxiliary_controller_{slot}_{name}", element)
+    return optional(set_(parameter, 1, f"0-0:94.44.{116 + slot}.{place}", 2, shape))
 
 
 def _period(kind: str, first: int) -> tuple[AccessItem, ...]:
     """Start and end of a period for each slot."""
     return tuple(
-        _slot_setting(slot, f"{kind}_period_{bound}_date_time", place, shapes.DATE_TIME)
+        _slot_setting(slot, f"{kind}_period_{bound}_date_time", element, place, shapes.DATE_TIME)
         for slot in SLOTS
-        for bound, place in (("start", first), ("end", first + 1))
+        for bound, element, place in (("start", "StartDateTime", first), ("end", "EndDateTime", first + 1))
     )
 
 
@@ -157,7 +216,13 @@ USE_CASES = (
         ("6.14.1",),
         *(
             optional(
-                set_(f"auxiliary_controller_{slot}_description", 1, f"0-0:94.44.0.1{slot}", 2, DESCRIPTION)
+                set_(
+                    known(f"auxiliary_controller_{slot}_description", "SwitchDescription"),
+                    1,
+                    f"0-0:94.44.0.1{slot}",
+                    2,
+                    DESCRIPTION,
+                )
             )
             for slot in SLOTS
         ),
@@ -171,7 +236,7 @@ USE_CASES = (
         *(
             optional(
                 set_(
-                    f"auxiliary_controller_{slot}_type_and_identifier",
+                    known(f"auxiliary_controller_{slot}_type_and_identifier", "SwitchTypeAndId"),
                     1,
                     f"0-0:94.44.0.2{slot}",
                     2,
@@ -184,18 +249,34 @@ USE_CASES = (
         dated=True,
         unverified_fields=("replay_protected",),
     ),
-    _critical("ECS46d", 0x011A, "Set Auxiliary Controller Calendar", ("6.14.3",), *_SET_CALENDAR, dated=True),
+    newer(
+        _critical(
+            "ECS46d", 0x011A, "Set Auxiliary Controller Calendar", ("6.14.3",), *_SET_CALENDAR, dated=True
+        ),
+        than="ECS46c",
+    ),
     _critical(
         "ECS47",
         0x0055,
         "Set or Reset HC ALCS or ALCS State",
         ("7.5", "7.6", "7.8"),
         *(
-            unverified(_slot_setting(slot, f"{kind}_duration", place, DURATION))
+            unverified(_slot_setting(slot, f"{kind}_duration", "Duration", place, DURATION))
             for kind, place in (("activation", 1), ("deactivation", 2))
             for slot in SLOTS
         ),
-        action("auxiliary_controller_command", 9, "0-0:10.0.103.255", 1, SWITCH_COMMAND),
+        action(
+            known(
+                "auxiliary_controller_command",
+                "ActivateALCSHCALCS",
+                "DeactivateALCSHCALCS",
+                "ResetALCSHCALCS",
+            ),
+            9,
+            "0-0:10.0.103.255",
+            1,
+            SWITCH_COMMAND,
+        ),
         unverified_fields=("future_dateable", "replay_protected"),
     ),
     _critical(
@@ -204,7 +285,13 @@ USE_CASES = (
         "Set Auxiliary Controller [n] State",
         ("7.13",),
         *_period("setting", 1),
-        action("auxiliary_controller_command", 9, "0-0:10.0.103.255", 1, LEVEL_COMMAND),
+        action(
+            known("auxiliary_controller_command", "CommandedStateLevel", "InputFromControlledLoad"),
+            9,
+            "0-0:10.0.103.255",
+            1,
+            LEVEL_COMMAND,
+        ),
     ),
     _critical(
         "ECS47e",
@@ -212,7 +299,15 @@ USE_CASES = (
         "Limit APC [n] Level",
         ("7.16",),
         *_period("limit", 3),
-        action("auxiliary_proportional_controller_command", 9, "0-0:10.0.107.255", 1, LEVEL_COMMAND),
+        action(
+            known(
+                "auxiliary_proportional_controller_command", "CommandedStateLevel", "InputFromControlledLoad"
+            ),
+            9,
+            "0-0:10.0.107.255",
+            1,
+            LEVEL_COMMAND,
+        ),
         roles=LOAD_CONTROLLER,
     ),
     _read(
@@ -225,7 +320,13 @@ USE_CASES = (
         *_GET_TYPES,
         *_GET_CALENDAR,
         *(
-            get(f"auxiliary_controller_{slot}_switch_state", 70, f"0-{slot}:96.3.10.255", 2, shapes.BOOLEAN)
+            get(
+                known(f"auxiliary_controller_{slot}_switch_state", "State"),
+                70,
+                f"0-{slot}:96.3.10.255",
+                2,
+                shapes.BOOLEAN,
+            )
             for slot in SLOTS
         ),
         unverified_fields=("future_dateable", "replay_protected"),
@@ -236,16 +337,35 @@ USE_CASES = (
         "Read Boost Button Data from ESME",
         "7.11",
         SUPPLIER_OR_BROKER,
-        get("boost_function_availability", 1, "0-0:94.44.7.255", 2, shapes.BOOLEAN),
+        get(
+            known("boost_function_availability", "BoostFunctionAvailability"),
+            1,
+            "0-0:94.44.7.255",
+            2,
+            shapes.BOOLEAN,
+        ),
         get_period(
-            "boost_function_event_log",
+            known("boost_function_event_log", "EventLogEntry"),
             7,
             "0-0:99.98.20.255",
             2,
-            Compact(Struct({"boost_start": shapes.TIME_STAMP, "boost_end": shapes.TIME_STAMP})),
+            Compact(
+                Struct(
+                    {
+                        known("boost_start", "BoostStart"): shapes.TIME_STAMP,
+                        known("boost_end", "BoostEnd"): shapes.TIME_STAMP,
+                    }
+                )
+            ),
         ),
         *(
-            get(f"boost_function_control_{slot}", 1, f"0-0:94.44.6.{slot}", 2, shapes.BOOLEAN)
+            get(
+                known(f"boost_function_control_{slot}", f"BoostFunctionControl{slot}Value"),
+                1,
+                f"0-0:94.44.6.{slot}",
+                2,
+                shapes.BOOLEAN,
+            )
             for slot in SLOTS
         ),
     ),
@@ -267,7 +387,10 @@ USE_CASES = (
         *_GET_TYPES,
         *(
             get(
-                f"auxiliary_controller_{slot}_state_and_associated_information",
+                known(
+                    f"auxiliary_controller_{slot}_state_and_associated_information",
+                    "AuxiliaryControllerStateAndAssociatedInformation",
+                ),
                 1,
                 f"0-0:94.44.0.3{slot}",
                 2,
@@ -287,7 +410,15 @@ USE_CASES = (
         replay_protected=True,
         payload=DlmsAccess(
             tuple(
-                optional(set_(f"boost_function_control_{slot}", 1, f"0-0:94.44.6.{slot}", 2, Bool()))
+                optional(
+                    set_(
+                        known(f"boost_function_control_{slot}", "AddToBoostButton", "RemoveFromBoostButton"),
+                        1,
+                        f"0-0:94.44.6.{slot}",
+                        2,
+                        Bool(),
+                    )
+                )
                 for slot in SLOTS
             )
         ),

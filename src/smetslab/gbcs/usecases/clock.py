@@ -5,6 +5,7 @@ from __future__ import annotations
 from smetslab.gbcs.dlms import axdr, shapes
 from smetslab.gbcs.dlms.axdr import Tag
 from smetslab.gbcs.dlms.shapes import Const, Num, Struct
+from smetslab.gbcs.elements import known
 from smetslab.gbcs.usecases.common import ESME, SUPPLIER
 from smetslab.gbcs.usecases.dlms import DlmsAccess, action, get, set_
 from smetslab.gbcs.usecases.model import UseCase
@@ -35,14 +36,14 @@ USE_CASES = (
                     Struct(
                         {
                             "preset_time": Const(axdr.octet_string(NEVER)),
-                            "validity_interval_start": shapes.DATE_TIME,
-                            "validity_interval_end": shapes.DATE_TIME,
+                            known("validity_interval_start", "CurrentDateTime"): shapes.DATE_TIME,
+                            known("validity_interval_end", "TolerancePeriod"): shapes.DATE_TIME,
                         }
                     ),
                 ),
                 action("adjust_to_preset_time", 8, "0-0:1.0.0.255", 4, Const(axdr.integer(0))),
-                get("device_time", 8, "0-0:1.0.0.255", 2, shapes.DATE_TIME),
-                get("device_time_status", 8, "0-0:1.0.0.255", 4, CLOCK_STATUS),
+                get(known("device_time", "DeviceTime"), 8, "0-0:1.0.0.255", 2, shapes.DATE_TIME),
+                get(known("device_time_status", "ElecClockTimeStatus"), 8, "0-0:1.0.0.255", 4, CLOCK_STATUS),
             )
         ),
     ),

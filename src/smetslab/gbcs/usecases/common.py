@@ -6,6 +6,7 @@ from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.gbcs.dlms import axdr, shapes
 from smetslab.gbcs.dlms.axdr import Tag
 from smetslab.gbcs.dlms.shapes import Const, ListOf, Num, Struct
+from smetslab.gbcs.elements import known
 
 ESME = (DeviceType.ESME,)
 CHF = (DeviceType.CHF,)
@@ -29,7 +30,13 @@ INTEGER_ZERO = Const(axdr.integer(0))
 UNIT = Num(Tag.ENUM, {27: "W", 30: "Wh", 32: "varh", 254: "other", 255: "count"})
 """Units of COSEM registers. Spec: IEC 62056-6-2, table of physical units."""
 
-SCALER_UNIT = Struct({"scaler": shapes.INTEGER, "unit": UNIT})
+
+def scaler_unit(*elements: str) -> Struct:
+    """scaler_unit of a register, whose unit DUIS or MMC know as `elements`."""
+    return Struct({"scaler": shapes.INTEGER, known("unit", *elements): UNIT})
+
+
+SCALER_UNIT = scaler_unit()
 
 ACTIVE_ENERGY = Num(Tag.DOUBLE_LONG_UNSIGNED, unit="Wh")
 REACTIVE_ENERGY = Num(Tag.DOUBLE_LONG_UNSIGNED, unit="varh")
@@ -37,48 +44,80 @@ POWER = Num(Tag.DOUBLE_LONG_UNSIGNED, unit="W")
 SECONDS = Num(Tag.DOUBLE_LONG_UNSIGNED, unit="s")
 PRICE = Num(Tag.LONG, unit="currency units at the price scale")
 
-UNIT_CHARGE = Struct(
-    {
-        "charge_per_unit_scaling": Struct({"commodity_scale": shapes.INTEGER, "price_scale": shapes.INTEGER}),
-        "commodity": Struct(
+# Shapes of COSEM that several use cases share under different elements of DUIS and MMC: the arguments.
+
+
+def unit_charge(*, scale: str, charge: tuple[str, ...]) -> Struct:
+    """unit_charge of class 113: scales, the object that is charged for, prices by index. Spec: GBCS 7.3.7."""
+    return Struct(
+        {
+            "charge_per_unit_scaling": Struct(
+                {"commodity_scale": shapes.INTEGER, known("price_scale", scale): shapes.INTEGER}
+            ),
+            "commodity": Struct(
+                {
+                    "class_id": shapes.LONG_UNSIGNED,
+                    "logical_name": shapes.LOGICAL_NAME,
+                    "attribute_index": shapes.INTEGER,
+                }
+            ),
+            "charge_table": ListOf(
+                Struct({"index": shapes.OCTETS, known("charge_per_unit", *charge): PRICE})
+            ),
+        }
+    )
+
+
+def special_days(*, date: tuple[str, ...], index: tuple[str, ...] = (), day: tuple[str, ...] = ()) -> ListOf:
+    """entries of class 11."""
+    return ListOf(
+        Struct(
             {
-                "class_id": shapes.LONG_UNSIGNED,
-                "logical_name": shapes.LOGICAL_NAME,
-                "attribute_index": shapes.INTEGER,
+                known("index", *index): shapes.LONG_UNSIGNED,
+                known("date", *date): shapes.DATE,
+                known("day_identifier", *day): shapes.UNSIGNED,
             }
-        ),
-        "charge_table": ListOf(Struct({"index": shapes.OCTETS, "charge_per_unit": PRICE})),
-    }
-)
-"""unit_charge of class 113: scales, the object that is charged for, prices by index. Spec: GBCS 7.3.7."""
-
-SPECIAL_DAYS = ListOf(
-    Struct({"index": shapes.LONG_UNSIGNED, "date": shapes.DATE, "day_identifier": shapes.UNSIGNED})
-)
-"""entries of class 11."""
-
-EXECUTION_TIMES = ListOf(Struct({"time": shapes.TIME, "date": shapes.DATE}))
-"""execution_time of class 22."""
+        )
+    )
 
 
-def schedule_entries(script_selector: shapes.Shape) -> ListOf:
-    """entries of class 10, whose scripts have numbers of this shape."""
+def execution_times(*time: str) -> ListOf:
+    """execution_time of class 22."""
+    return ListOf(Struct({known("time", *time): shapes.TIME, "date": shapes.DATE}))
+
+
+def schedule_entries(
+    script_selector: shapes.Shape,
+    *,
+    script: tuple[str, ...] = (),
+    switch_time: tuple[str, ...] = ("SwitchTime",),
+    days_and_dates: bool = True,
+) -> ListOf:
+    """entries of class 10, whose scripts have numbers of this shape; `days_and_dates` tells whether requests
+    say on which days of the week, special days and dates an entry counts."""
+
+    def dated(name: str, element: str) -> str:
+        return known(name, element) if days_and_dates else name
+
     return ListOf(
         Struct(
             {
                 "index": shapes.LONG_UNSIGNED,
                 "enable": shapes.BOOLEAN,
                 "script_table": shapes.LOGICAL_NAME,
-                "script_selector": script_selector,
-                "switch_time": shapes.TIME,
+                known("script_selector", *script): script_selector,
+                known("switch_time", *switch_time): shapes.TIME,
                 "validity_window": shapes.LONG_UNSIGNED,
-                "exec_weekdays": shapes.BIT_STRING,
-                "exec_special_days": shapes.BIT_STRING,
-                "begin_date": shapes.DATE,
-                "end_date": shapes.DATE,
+                dated("exec_weekdays", "DaysOfWeekApplicability"): shapes.BIT_STRING,
+                dated("exec_special_days", "SpecialDaysApplicability"): shapes.BIT_STRING,
+                dated("begin_date", "StartDate"): shapes.DATE,
+                dated("end_date", "EndDate"): shapes.DATE,
             }
         )
     )
 
 
-SCHEDULE_ENTRIES = schedule_entries(shapes.LONG_UNSIGNED)
+MAXIMUM_DEMAND_PERIOD = schedule_entries(
+    shapes.LONG_UNSIGNED, switch_time=("StartTime", "EndTime"), days_and_dates=False
+)
+"""Two entries: script 1 begins the period, script 2 ends it."""

@@ -9,9 +9,10 @@ Spec: GBCS use cases CS02a to CS02g, 13 (credentials), 13.3 (replacement of trus
 from __future__ import annotations
 
 from smetslab.gbcs.codes import CounterFamily, DeviceType, RemotePartyRole
+from smetslab.gbcs.elements import Elements
 from smetslab.gbcs.usecases.asn1 import Asn1Payload
 from smetslab.gbcs.usecases.common import ESME, SUPPLIER
-from smetslab.gbcs.usecases.model import Confidence, ProtectionRule, UseCase
+from smetslab.gbcs.usecases.model import Confidence, ProtectionRule, UseCase, newer
 
 CS02B_ALERT = 0x00CB
 CS02G_ALERT = 0x0124
@@ -21,15 +22,82 @@ _METERS = (DeviceType.ESME, DeviceType.GSME)
 _METERS_AND_PROXY = (*_METERS, DeviceType.GPF)
 _CHF = (DeviceType.CHF,)
 
+_OUTCOME_ELEMENTS: Elements = {
+    "execution_outcome": (
+        "ExecutionOutcome",
+        "UpdateSecurityCredentialsExecutionOutcome",
+    ),
+    "execution_outcome.authorising_remote_party_seq_number": ("AuthorisingRemotePartyOriginatorCounter",),
+    "execution_outcome.credentials_replacement_mode": ("CredentialsReplacementMode",),
+    "execution_outcome.remote_party_seq_number_changes": ("RemotePartySeqNumberChange",),
+    "execution_outcome.remote_party_seq_number_changes.other_remote_party_role": ("RemotePartyRole",),
+    "execution_outcome.remote_party_seq_number_changes.other_remote_party_floor_seq_number": (
+        "RemotePartyFloorSeqNumber",
+    ),
+    "execution_outcome.remote_party_seq_number_changes.new_remote_party_specialist_floor_seq_number": (
+        "RemotePartyPrepaymentTopUpFloorSeqNumber",
+    ),
+    "execution_outcome.replacement_outcomes": ("ReplacementOutcome",),
+    "execution_outcome.replacement_outcomes.affected_trust_anchor_cell": ("CertificateType",),
+    "execution_outcome.replacement_outcomes.status_code": ("StatusCode",),
+    "execution_outcome.replacement_outcomes.existing_subject_unique_id": ("ExistingRemotePartyID",),
+    "execution_outcome.replacement_outcomes.existing_subject_key_identifier": ("ExistingCertificateHash",),
+    "execution_outcome.replacement_outcomes.replacing_subject_unique_id": ("NewRemotePartyID",),
+    "execution_outcome.replacement_outcomes.replacing_subject_key_identifier": ("NewCertificateHash",),
+}
+"""Spec: MMC ExecutionOutcome."""
+
 _DETAILS = Asn1Payload(
-    command="ProvideSecurityCredentialDetailsCommand", response="ProvideSecurityCredentialDetailsResponse"
+    command="ProvideSecurityCredentialDetailsCommand",
+    response="ProvideSecurityCredentialDetailsResponse",
+    elements={
+        "remote_party_roles_credentials_required": ("RemotePartyRole",),
+        "remote_party_details": ("RemotePartyDetails",),
+        "remote_party_details.remote_party_role": ("RemotePartyRole",),
+        "remote_party_details.status_code": ("StatusCode",),
+        "remote_party_details.current_seq_number": ("RemotePartyFloorSeqNumber",),
+        "remote_party_details.trust_anchor_cells_details.trust_anchor_cell_key_usage": ("CertificateUsage",),
+        "remote_party_details.trust_anchor_cells_details.existing_subject_unique_id": (
+            "ExistingRemotePartyID",
+        ),
+        "remote_party_details.trust_anchor_cells_details.existing_subject_key_identifier": (
+            "ExistingCertificateHash",
+        ),
+    },
 )
 _UPDATE = Asn1Payload(
     command="UpdateSecurityCredentialsCommand",
     response="UpdateSecurityCredentialsResponse",
     activation="execution_date_time",
+    elements={
+        **_OUTCOME_ELEMENTS,
+        "execution_date_time": ("ExecutionDateTime",),
+        "authorising_remote_party_control.apply_time_based_cpv_checks": ("ApplyTimeBasedCPVChecks",),
+        "authorising_remote_party_control.new_remote_party_floor_seq_number": (
+            "RemotePartyFloorSeqNumber",
+            "SupplierFloorSeqNumber",
+            "ACBFloorSeqNumber",
+        ),
+        "authorising_remote_party_control.new_remote_party_specialist_floor_seq_number": (
+            "RemotePartyPrepaymentTopUpFloorSeqNumber",
+            "SupplierPrepaymentTopUpFloorSeqNumber",
+        ),
+        "replacements": (
+            "ReplacementCertificates",
+            "SupplierReplacementCertificates",
+        ),
+        "replacements.replacement_certificate": (
+            "DigitalSigningCertificate",
+            "KeyAgreementCertificate",
+            "KeyAgreementTopUpCertificate",
+        ),
+        "certification_path_certificates": ("CertificationPathCertificates",),
+    },
 )
-_UPDATE_ALERT = Asn1Payload(alert="UpdateSecurityCredentialsAlert")
+_UPDATE_ALERT = Asn1Payload(
+    alert="UpdateSecurityCredentialsAlert",
+    elements={**_OUTCOME_ELEMENTS, "alert_code": ("GBCSHexAlertCode",), "time_stamp": ("Timestamp",)},
+)
 
 
 def _update(
@@ -79,20 +147,23 @@ USE_CASES = (
         protection=ProtectionRule.REQUESTER,
         unverified=("devices",),
     ),
-    UseCase(
-        name="CS02f",
-        code=0x011B,
-        title="Provide Security Credential Details incl. Load Controller role",
-        devices=ESME,
-        critical=False,
-        payload=_DETAILS,
-        originator_roles=(
-            RemotePartyRole.ACCESS_CONTROL_BROKER,
-            RemotePartyRole.SUPPLIER,
-            RemotePartyRole.TRANSITIONAL_COS,
+    newer(
+        UseCase(
+            name="CS02f",
+            code=0x011B,
+            title="Provide Security Credential Details incl. Load Controller role",
+            devices=ESME,
+            critical=False,
+            payload=_DETAILS,
+            originator_roles=(
+                RemotePartyRole.ACCESS_CONTROL_BROKER,
+                RemotePartyRole.SUPPLIER,
+                RemotePartyRole.TRANSITIONAL_COS,
+            ),
+            service_requests=("6.24.1",),
+            protection=ProtectionRule.REQUESTER,
         ),
-        service_requests=("6.24.1",),
-        protection=ProtectionRule.REQUESTER,
+        than="CS02a",
     ),
     _update(
         "CS02b.rootBySupplier",
@@ -194,7 +265,13 @@ USE_CASES = (
         devices=_METERS,
         critical=True,
         payload=Asn1Payload(
-            command="IssueSecurityCredentialsCommand", response="IssueSecurityCredentialsResponse"
+            command="IssueSecurityCredentialsCommand",
+            response="IssueSecurityCredentialsResponse",
+            elements={
+                "key_usage": ("CredentialType",),
+                "certification_request": ("CertificationRequest",),
+                "response_code": ("IssueCredentialsResponseCode",),
+            },
         ),
         originator_roles=SUPPLIER,
         service_requests=("6.17",),
@@ -208,7 +285,12 @@ USE_CASES = (
         devices=_METERS,
         critical=True,
         payload=Asn1Payload(
-            command="UpdateDeviceCertificateCommand", response="UpdateDeviceCertificateResponse"
+            command="UpdateDeviceCertificateCommand",
+            response="UpdateDeviceCertificateResponse",
+            elements={
+                "certificate": ("DeviceCertificate",),
+                "response_code": ("UpdateSecurityCredentialsResponseCode",),
+            },
         ),
         originator_roles=SUPPLIER,
         service_requests=("6.15.2",),
@@ -222,7 +304,13 @@ USE_CASES = (
         devices=_METERS,
         critical=True,
         payload=Asn1Payload(
-            command="ProvideDeviceCertificateCommand", response="ProvideDeviceCertificateResponse"
+            command="ProvideDeviceCertificateCommand",
+            response="ProvideDeviceCertificateResponse",
+            elements={
+                "key_usage": ("CredentialType",),
+                "certificate": ("Certificate",),
+                "response_code": ("RetrieveDeviceSecurityCredentialsStatusCode",),
+            },
         ),
         originator_roles=SUPPLIER,
         service_requests=("6.24.2",),

@@ -19,7 +19,15 @@ USE_CASES = (
         title="Read Device Join Details",
         devices=(DeviceType.ESME, DeviceType.GSME),
         critical=False,
-        payload=Asn1Payload(command="ReadDeviceJoinDetailsCommand", response="ReadDeviceJoinDetailsResponse"),
+        payload=Asn1Payload(
+            command="ReadDeviceJoinDetailsCommand",
+            response="ReadDeviceJoinDetailsResponse",
+            elements={
+                "device_log_entries": ("DeviceLogEntries",),
+                "device_log_entries.device_id": ("DeviceID",),
+                "device_log_entries.device_type": ("DeviceType",),
+            },
+        ),
         originator_roles=SUPPLIER_OR_BROKER,
         service_requests=("8.9",),
         unverified=("devices",),
@@ -30,7 +38,11 @@ USE_CASES = (
         title="Restore GPF Device Log",
         devices=_GPF,
         critical=False,
-        payload=Asn1Payload(command="GPFDeviceLogRestoreCommand", response="GPFDeviceLogRestoreResponse"),
+        payload=Asn1Payload(
+            command="GPFDeviceLogRestoreCommand",
+            response="GPFDeviceLogRestoreResponse",
+            elements={"restore_outcomes": ("RestoreDeviceLogOutcome",)},
+        ),
         originator_roles=(RemotePartyRole.ACCESS_CONTROL_BROKER,),
         service_requests=("8.12.2",),
         unverified=("replay_protected",),
@@ -41,7 +53,10 @@ USE_CASES = (
         title="Backup GPF Device Log",
         devices=_GPF,
         critical=False,
-        payload=Asn1Payload(alert="GPFDeviceLogBackupAlert"),
+        payload=Asn1Payload(
+            alert="GPFDeviceLogBackupAlert",
+            elements={"alert_code": ("GBCSHexAlertCode",), "time_stamp": ("Timestamp",)},
+        ),
         counter_family=CounterFamily.NONE,
     ),
 )

@@ -14,14 +14,12 @@ from smetslab.gbcs.dlms.apdu import (
     AccessRequest,
     AccessResponse,
     AccessResult,
-    Apdu,
     Choice,
     DataAccessResult,
     DataNotification,
     Obis,
     Specification,
     data_offset,
-    decode_apdu,
     is_dlms,
     long_invoke_id,
     result_offset,
@@ -35,10 +33,13 @@ from smetslab.gbcs.dlms.protection import (
     ProtectedRead,
 )
 from smetslab.gbcs.dlms.shapes import DATE_TIME, TIME_STAMP, Const, Shape, Struct, mismatch
+from smetslab.gbcs.elements import elements_of, known
 from smetslab.gbcs.message import Message, content_offset
+from smetslab.gbcs.usecases.apdus import apdu_of, placed, wrong_apdu
 from smetslab.gbcs.usecases.model import FAILURES, Confidence
 from smetslab.gbcs.usecases.results import result_name, result_number
 from smetslab.gbcs.values import Parameters, Value
+from smetslab.gbcs.versions import GbcsVersion
 
 RANGE_DESCRIPTOR = 1
 """The one access selector in use: entries whose time stamp lies in a period. Spec: GBCS 7.3."""
@@ -55,8 +56,8 @@ PERIOD = Struct(
                 axdr.long_unsigned(0),
             )
         ),
-        "start_date_time": TIME_STAMP,
-        "end_date_time": TIME_STAMP,
+        known("start_date_time", "StartDateTime"): TIME_STAMP,
+        known("end_date_time", "EndDateTime"): TIME_STAMP,
         "selected_columns": Const(axdr.array()),
     }
 )
@@ -78,7 +79,8 @@ class AccessItem:
     `name` is what its value is called and how its failure is reported. `command` is the shape of the data
     sent with it (None for null-data), `response` of the data that a success returns (None for null-data).
     `activation` marks the date-time that triggers a future-dated item. `confidence` is about the item's name
-    and meaning.
+    and meaning. `elements` is what DUIS and MMC call it, given with the name (`smetslab.gbcs.elements`);
+    `later_than` a GBCS version that has not got it yet, None where none is known.
     """
 
     choice: Choice
@@ -93,6 +95,13 @@ class AccessItem:
     activation: bool = False
     optional: bool = False
     confidence: Confidence = "vectors"
+    elements: tuple[str, ...] = ()
+    later_than: GbcsVersion | None = None
+
+    def __post_init__(self) -> None:
+        if not self.elements:
+            object.__setattr__(self, "elements", elements_of(self.name))
+        object.__setattr__(self, "name", str(self.name))
 
     @property
     def selection_name(self) -> str:
@@ -132,13 +141,13 @@ class DlmsAccess:
         return is_dlms(content)
 
     def decode(self, message: Message, secret: bytes | None) -> Parameters:
-        apdu = _apdu_of(message)
+        apdu = apdu_of(message)
         if message.cra is Cra.COMMAND:
             if not isinstance(apdu, AccessRequest):
-                raise _wrong_apdu(message, "access-request")
+                raise wrong_apdu(message, "access-request")
             return _decode_request(self, apdu, message)
         if not isinstance(apdu, AccessResponse):
-            raise _wrong_apdu(message, "access-response")
+            raise wrong_apdu(message, "access-response")
         return _decode_response(self, apdu, message, secret)
 
     def encode(self, header: Message, parameters: Parameters, secret: bytes | None) -> bytes:
@@ -163,13 +172,13 @@ class DlmsAlert:
         return is_dlms(content)
 
     def decode(self, message: Message, secret: bytes | None) -> Parameters:
-        apdu = _apdu_of(message)
+        apdu = apdu_of(message)
         if not isinstance(apdu, DataNotification):
-            raise _wrong_apdu(message, "data-notification")
+            raise wrong_apdu(message, "data-notification")
         try:
             return self.read(apdu.body, message, secret)
         except GbcsDecodeError as error:
-            raise _placed(error, content_offset(message) + data_offset(apdu, 0)) from None
+            raise placed(error, content_offset(message) + data_offset(apdu, 0)) from None
 
     def encode(self, header: Message, parameters: Parameters, secret: bytes | None) -> bytes:
         body = self.write(parameters, header, secret)
@@ -222,6 +231,11 @@ def unverified(item: AccessItem) -> AccessItem:
     return replace(item, confidence="unverified")
 
 
+def later(item: AccessItem, *, than: str) -> AccessItem:
+    """The same item, which that GBCS version has not got yet."""
+    return replace(item, later_than=GbcsVersion.parse(than))
+
+
 def set_(name: str, class_id: int, obis: str, attribute: int, shape: Shape) -> AccessItem:
     """Write an attribute."""
     return AccessItem(
@@ -236,7 +250,7 @@ def activate(name: str, class_id: int, obis: str, attribute: int) -> AccessItem:
         class_id=class_id,
         obis=Obis.parse(obis),
         index=attribute,
-        name=name,
+        name=known(name, "ExecutionDateTime"),
         command=DATE_TIME,
         activation=True,
     )
@@ -279,54 +293,6 @@ def protected_object(
     name: str, class_id: int, obis: str, attribute: int, shape: Shape, *, window: bool = False
 ) -> ProtectedObject:
     return ProtectedObject(name, class_id, Obis.parse(obis), attribute, shape, window)
-
-
-def _apdu_of(message: Message) -> Apdu:
-    """The APDU of the content, which must repeat the originator counter and carry no date-time."""
-    base = content_offset(message)
-    apdu = decode_apdu(message.content, base=base)
-    if apdu.long_invoke_id != long_invoke_id(message.originator_counter):
-        raise GbcsDecodeError(
-            "does not repeat the originator counter",
-            offset=base + 1,
-            path="APDU.long-invoke-id-and-priority",
-            expected=f"{long_invoke_id(message.originator_counter):08X}",
-            found=f"{apdu.long_invoke_id:08X}",
-            spec=_SPEC,
-        )
-    if apdu.date_time:
-        raise GbcsDecodeError(
-            "date-time not allowed",
-            offset=base + 5,
-            path="APDU.date-time",
-            expected="none",
-            found=apdu.date_time.hex().upper(),
-            spec=_SPEC,
-        )
-    return apdu
-
-
-def _wrong_apdu(message: Message, expected: str) -> GbcsDecodeError:
-    return GbcsDecodeError(
-        "wrong kind of content",
-        offset=content_offset(message),
-        path="APDU.tag",
-        expected=expected,
-        found=message.content[:1].hex().upper(),
-        spec=_SPEC,
-    )
-
-
-def _placed(error: GbcsDecodeError, offset: int) -> GbcsDecodeError:
-    """`error` with the place of the data item that it is about: shapes know values, not octets."""
-    return GbcsDecodeError(
-        error.what,
-        offset=offset if error.offset is None else error.offset,
-        path=error.path,
-        expected=error.expected,
-        found=error.found,
-        spec=error.spec or _SPEC,
-    )
 
 
 def _has_value(item: AccessItem) -> bool:
@@ -388,11 +354,11 @@ def _decode_request(payload: DlmsAccess, apdu: AccessRequest, header: Message) -
         try:
             _decode_selection(item, apdu.specifications[place], parameters)
         except GbcsDecodeError as error:
-            raise _placed(error, base + specification_offset(apdu, place)) from None
+            raise placed(error, base + specification_offset(apdu, place)) from None
         try:
             value = _command_value(item, apdu.data[place], header)
         except GbcsDecodeError as error:
-            raise _placed(error, base + data_offset(apdu, place)) from None
+            raise placed(error, base + data_offset(apdu, place)) from None
         if item.name in _command_names(item):
             parameters[item.name] = value
     return parameters
@@ -499,7 +465,7 @@ def _decode_response(
         try:
             value = _response_value(item, data, header, secret, failed)
         except GbcsDecodeError as error:
-            raise _placed(error, base + data_offset(apdu, place)) from None
+            raise placed(error, base + data_offset(apdu, place)) from None
         if not failed and _answers(item):
             parameters[item.name] = value
     if failures:
@@ -539,7 +505,7 @@ def _decode_results(payload: DlmsAccess, apdu: AccessResponse, base: int) -> Par
     for place, (data, result) in enumerate(zip(apdu.data, apdu.results, strict=True)):
         if not isinstance(data, Null):
             error = mismatch(data, f"{RESULTS}[{place}]", "null-data")
-            raise _placed(error, base + data_offset(apdu, place))
+            raise placed(error, base + data_offset(apdu, place))
         results.append({"choice": result.choice.name.lower(), "result": result_name(result.result)})
     return {RESULTS: results}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from smetslab.gbcs.codes import RemotePartyRole
 from smetslab.gbcs.dlms.forms import EventSet, EventSettings
+from smetslab.gbcs.elements import known
 from smetslab.gbcs.usecases.common import ESME, NETWORK_OPERATOR, SUPPLIER
 from smetslab.gbcs.usecases.dlms import AccessItem, DlmsAccess, get, set_
 from smetslab.gbcs.usecases.model import UseCase
@@ -23,6 +24,17 @@ _SETTINGS = {
     "logging": 14,
 }
 """Value group E of the object that sets each kind of behaviour; the one that shows it is four higher."""
+
+_SUPPLIER_ELEMENTS = {
+    "wan_alerting": ("ElectricitySupplierAlerts", "ElectricitySupplierWANAlertSettings"),
+    "han_device_sharing": ("ElectricitySupplierHANAlertSettings",),
+    "alarms": ("ElectricitySupplierAlarmSettings",),
+    "logging": ("ElectricitySupplierLoggingSettings",),
+}
+_NETWORK_OPERATOR_ELEMENTS = {
+    "wan_alerting": ("ElectricityNetworkOperatorAlerts", "ElectricityNetworkOperatorWANAlertSettings"),
+    "logging": ("ElectricityNetworkOperatorLoggingSettings",),
+}
 
 _SHOWN = 4
 
@@ -52,14 +64,21 @@ def _set(name: str, code: int, title: str, roles: tuple[RemotePartyRole, ...], k
     supplier = roles is SUPPLIER
     prefix = SUPPLIER_PREFIX if supplier else NETWORK_OPERATOR_PREFIX
     obis = f"{_SUPPLIER_OBJECT if supplier else _NETWORK_OPERATOR_OBJECT}.{_SETTINGS[kind]}.255"
-    item = set_(f"mask_and_actions_for_{kind}", 1, obis, 2, EventSettings(prefix))
+    elements = (_SUPPLIER_ELEMENTS if supplier else _NETWORK_OPERATOR_ELEMENTS)[kind]
+    item = set_(known(f"mask_and_actions_for_{kind}", *elements), 1, obis, 2, EventSettings(prefix))
     return _row(name, code, f"Set {title}", "6.22", roles, item)
 
 
-def _shown(stem: str, prefix: int, *kinds: str) -> tuple[AccessItem, ...]:
+def _shown(stem: str, prefix: int, kinds: dict[str, tuple[str, ...]]) -> tuple[AccessItem, ...]:
     return tuple(
-        get(f"settings_for_{kind}", 1, f"{stem}.{_SETTINGS[kind] + _SHOWN}.255", 2, EventSet(prefix))
-        for kind in kinds
+        get(
+            known(f"settings_for_{kind}", *elements),
+            1,
+            f"{stem}.{_SETTINGS[kind] + _SHOWN}.255",
+            2,
+            EventSet(prefix),
+        )
+        for kind, elements in kinds.items()
     )
 
 
@@ -80,7 +99,7 @@ USE_CASES = (
         "Read non-critical event and alert behaviours - ESME - Supplier",
         "6.2.10",
         SUPPLIER,
-        *_shown(_SUPPLIER_OBJECT, SUPPLIER_PREFIX, "wan_alerting", "han_device_sharing", "alarms", "logging"),
+        *_shown(_SUPPLIER_OBJECT, SUPPLIER_PREFIX, _SUPPLIER_ELEMENTS),
     ),
     _row(
         "ECS25r2",
@@ -88,6 +107,6 @@ USE_CASES = (
         "Read non-critical event and alert behaviours - ESME - Network Operator",
         "6.2.10",
         NETWORK_OPERATOR,
-        *_shown(_NETWORK_OPERATOR_OBJECT, NETWORK_OPERATOR_PREFIX, "wan_alerting", "logging"),
+        *_shown(_NETWORK_OPERATOR_OBJECT, NETWORK_OPERATOR_PREFIX, _NETWORK_OPERATOR_ELEMENTS),
     ),
 )

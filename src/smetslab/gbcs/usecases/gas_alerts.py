@@ -4,8 +4,10 @@ GCS53."""
 from __future__ import annotations
 
 from smetslab.gbcs.codes import CounterFamily, DeviceType
+from smetslab.gbcs.elements import below
 from smetslab.gbcs.usecases.alerts import INTEGRITY_WARNINGS
 from smetslab.gbcs.usecases.gas_common import FUTURE_DATED_ALERT, GPF_OR_GSME, GSME
+from smetslab.gbcs.usecases.gas_reading import SNAPSHOT_ELEMENTS
 from smetslab.gbcs.usecases.gbzalert import (
     ComponentMember,
     Extra,
@@ -55,13 +57,27 @@ USE_CASES = (
         "GCS53",
         0x008B,
         "Push Billing Data Log as an Alert",
-        ComponentMember("billing_data_log", Metering.publish_snapshot),
+        ComponentMember(
+            "billing_data_log",
+            Metering.publish_snapshot,
+            {
+                "billing_data_log": ("GSMEBillingDataLogEntry",),
+                **below(
+                    "billing_data_log",
+                    {
+                        path.partition(".")[2]: names
+                        for path, names in SNAPSHOT_ELEMENTS.items()
+                        if path.startswith("publish_snapshot.")
+                    },
+                ),
+            },
+        ),
     ),
     _alert(
         "MIIWA-ZigBee",
         0x00F2,
         "Meter Integrity Issue Warning Alert 81A0 (GSME)",
-        ReasonMember("warning", dict(enumerate(INTEGRITY_WARNINGS))),
+        ReasonMember("warning", dict(enumerate(INTEGRITY_WARNINGS)), {"warning": ("Warning",)}),
         critical=False,
     ),
     # The generic alerts of DLMS devices have the same Message Codes; the kind of content tells them apart.

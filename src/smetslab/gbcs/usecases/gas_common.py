@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
+from smetslab.gbcs.elements import Elements
 from smetslab.gbcs.usecases.common import SUPPLIER
 from smetslab.gbcs.usecases.gbz import Exchange, GbzAccess
 from smetslab.gbcs.usecases.model import UseCase
@@ -29,6 +30,7 @@ def gas(
     future_dateable: bool = False,
     date_time_in_response: bool = False,
     unverified: tuple[str, ...] = (),
+    elements: Elements | None = None,
 ) -> UseCase:
     """A row with GBZ content. A critical one is replay protected unless it says otherwise; spec: GBCS
     4.3.1."""
@@ -38,7 +40,7 @@ def gas(
         title=title,
         devices=devices,
         critical=critical,
-        payload=GbzAccess(exchanges),
+        payload=GbzAccess(exchanges, elements or {}),
         originator_roles=roles,
         service_requests=(srv,),
         replay_protected=critical if replay_protected is None else replay_protected,

@@ -11,6 +11,7 @@ from dataclasses import replace
 from smetslab.gbcs.usecases.common import ACCESS_CONTROL_BROKER, ANY_READER
 from smetslab.gbcs.usecases.gas_common import GPF, GPF_OR_GSME, gas
 from smetslab.gbcs.usecases.gbz import ask, publish, read
+from smetslab.gbcs.usecases.model import newer
 from smetslab.zigbee.zcl import SERVER_TO_CLIENT
 from smetslab.zigbee.zcl.clusters.basic import Basic
 from smetslab.zigbee.zcl.clusters.device_management import DeviceManagement
@@ -31,7 +32,17 @@ _EVENT_CONFIGURATION = replace(
 )
 
 USE_CASES = (
-    gas("GCS07", 0x0071, "Send Message to GSME", "3.1", (publish(Messaging.display_message),)),
+    gas(
+        "GCS07",
+        0x0071,
+        "Send Message to GSME",
+        "3.1",
+        (publish(Messaging.display_message),),
+        elements={
+            "display_message.start_time": ("ExecutionDateTime",),
+            "display_message.message": ("SupplierMessage",),
+        },
+    ),
     gas(
         "GCS09",
         0x0072,
@@ -39,6 +50,7 @@ USE_CASES = (
         "3.2",
         (publish(DeviceManagement.publish_change_of_tenancy),),
         devices=GPF,
+        elements={"publish_change_of_tenancy.implementation_date_time": ("RestrictionDateTime",)},
     ),
     gas(
         "GCS11",
@@ -54,6 +66,17 @@ USE_CASES = (
         "Set Alert Behaviours - GSME",
         "6.22",
         (publish(DeviceManagement.set_event_configuration, most=None),),
+        elements={
+            "set_event_configuration.event_configuration": (
+                "WANAlert",
+                "HANAlert",
+                "EventLog",
+                "Alarm",
+            ),
+            "set_event_configuration.event_configuration_payload.event_ids": (
+                "GasSupplierAlertEventSettings",
+            ),
+        },
     ),
     gas(
         "GCS20r",
@@ -61,6 +84,15 @@ USE_CASES = (
         "Read non-critical event and alert behaviours - GSME - Supplier",
         "6.2.10",
         (_EVENT_CONFIGURATION,),
+        elements={
+            "report_event_configuration.event_configuration_payload": ("GasSupplierAlertEventSettings",),
+            "report_event_configuration.event_configuration_payload.event_configuration": (
+                "WANAlert",
+                "HANAlert",
+                "EventLog",
+                "Alarm",
+            ),
+        },
     ),
     gas(
         "GCS21a",
@@ -85,6 +117,13 @@ USE_CASES = (
             ),
         ),
         roles=ANY_READER,
+        elements={
+            "calorific_value": ("CalorificValue",),
+            "conversion_factor": ("ConversionFactor",),
+            "uncontrolled_flow_threshold": ("UncontrolledGasFlowRate",),
+            "flow_stabilisation_period": ("FlowStabilisationPeriod",),
+            "flow_measurement_period": ("FlowMeasurementPeriod",),
+        },
     ),
     gas(
         "GCS21e",
@@ -93,15 +132,30 @@ USE_CASES = (
         "6.2.4",
         (read(Basic.manufacturer_name, Basic.model_identifier, Basic.hw_version), _STATES),
         unverified=("future_dateable", "replay_protected"),
+        elements={
+            "manufacturer_name": ("ManufacturerIdentifier",),
+            "model_identifier": ("ModelType",),
+            "supply_depletion_state": ("SupplyDepletionState",),
+            "supply_tamper_state": ("SupplyTamperState",),
+        },
     ),
-    gas(
-        "GCS21m",
-        0x00FB,
-        "Read GSME Configuration Data Device Information "
-        "(identity, type and supply tamper / depletion state)",
-        "6.2.4",
-        (read(Basic.manufacturer_name, Basic.model_identifier), _STATES),
-        roles=ANY_READER,
+    newer(
+        gas(
+            "GCS21m",
+            0x00FB,
+            "Read GSME Configuration Data Device Information "
+            "(identity, type and supply tamper / depletion state)",
+            "6.2.4",
+            (read(Basic.manufacturer_name, Basic.model_identifier), _STATES),
+            roles=ANY_READER,
+            elements={
+                "manufacturer_name": ("ManufacturerIdentifier",),
+                "model_identifier": ("ModelType",),
+                "supply_depletion_state": ("SupplyDepletionState",),
+                "supply_tamper_state": ("SupplyTamperState",),
+            },
+        ),
+        than="GCS21e",
     ),
     gas(
         "GCS36",
@@ -120,6 +174,7 @@ USE_CASES = (
         (read(Metering.current_meter_id),),
         devices=GPF_OR_GSME,
         roles=ANY_READER,
+        elements={"current_meter_id": ("FirmwareVersion",)},
     ),
     gas(
         "GCS41",
@@ -128,6 +183,7 @@ USE_CASES = (
         "6.20.1",
         (publish(DeviceManagement.update_site_id),),
         replay_protected=True,
+        elements={"update_site_id.site_id": ("ImportMPRN",)},
     ),
     gas(
         "GCS44",
@@ -135,6 +191,11 @@ USE_CASES = (
         "Write Contact Details on GSME",
         "3.4",
         (publish(DeviceManagement.publish_change_of_supplier),),
+        elements={
+            "publish_change_of_supplier.proposed_provider_name": ("SupplierName",),
+            "publish_change_of_supplier.proposed_provider_contact_details": ("SupplierTelephoneNumber",),
+            "publish_change_of_supplier.provider_change_implementation_time": ("ExecutionDateTime",),
+        },
     ),
     gas(
         "GCS46",
@@ -144,5 +205,6 @@ USE_CASES = (
         (read(Metering.site_id),),
         devices=GPF_OR_GSME,
         roles=ANY_READER,
+        elements={"site_id": ("MPRN",)},
     ),
 )

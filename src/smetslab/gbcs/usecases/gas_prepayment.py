@@ -8,7 +8,7 @@ from __future__ import annotations
 from smetslab.gbcs.codes import CounterFamily
 from smetslab.gbcs.usecases.common import SUPPLIER, SUPPLIER_OR_BROKER
 from smetslab.gbcs.usecases.gas_common import GPF_OR_GSME, GSME, gas
-from smetslab.gbcs.usecases.gas_tariff import CALENDAR, READ_CALENDAR
+from smetslab.gbcs.usecases.gas_tariff import CALENDAR, NON_DISABLEMENT_ELEMENTS, READ_CALENDAR
 from smetslab.gbcs.usecases.gbz import GbzAccess, ask, publish, read, since
 from smetslab.gbcs.usecases.model import UseCase
 from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
@@ -34,7 +34,7 @@ USE_CASES = (
         title="Apply Prepayment Top Up to a GSME",
         devices=GSME,
         critical=False,
-        payload=GbzAccess((TOP_UP,)),
+        payload=GbzAccess((TOP_UP,), {"consumer_top_up.top_up_code": ("UTRN",)}),
         originator_roles=SUPPLIER,
         service_requests=("2.2",),
         replay_protected=True,
@@ -50,6 +50,15 @@ USE_CASES = (
         critical=True,
         future_dateable=True,
         date_time_in_response=True,
+        elements={
+            "change_payment_mode.implementation_date_time": ("ExecutionDateTime",),
+            "change_payment_mode.proposed_payment_control_configuration": (
+                "Credit",
+                "Prepayment",
+                "SuspendDebtDisabled",
+                "SuspendDebtEmergency",
+            ),
+        },
     ),
     gas(
         "GCS03",
@@ -60,6 +69,16 @@ USE_CASES = (
         critical=True,
         future_dateable=True,
         date_time_in_response=True,
+        elements={
+            "change_payment_mode.implementation_date_time": ("ExecutionDateTime",),
+            "change_payment_mode.proposed_payment_control_configuration": (
+                "Credit",
+                "Prepayment",
+                "SuspendDebtDisabled",
+                "SuspendDebtEmergency",
+            ),
+            "change_payment_mode.cut_off_value": ("DisablementThreshold",),
+        },
     ),
     gas(
         "GCS04",
@@ -68,6 +87,16 @@ USE_CASES = (
         "2.3",
         (publish(Prepayment.change_debt, least=3, most=3),),
         critical=True,
+        elements={
+            "change_debt.debt_amount": (
+                "TimeDebtRegister1",
+                "TimeDebtRegister2",
+                "PaymentDebtRegister",
+            ),
+            "change_debt.debt_recovery_frequency": ("DebtRecoveryRatePeriod",),
+            "change_debt.debt_recovery_amount": ("DebtRecoveryRate",),
+            "change_debt.debt_recovery_balance_percentage": ("DebtRecoveryPerPayment",),
+        },
     ),
     gas(
         "GCS05",
@@ -84,6 +113,20 @@ USE_CASES = (
         critical=True,
         future_dateable=True,
         date_time_in_response=True,
+        elements={
+            **NON_DISABLEMENT_ELEMENTS,
+            "emergency_credit_setup.start_time": ("ExecutionDateTime",),
+            "emergency_credit_setup.emergency_credit_limit": ("EmergencyCreditLimit",),
+            "emergency_credit_setup.emergency_credit_threshold": ("EmergencyCreditThreshold",),
+            "set_overall_debt_cap.implementation_date_time": ("ExecutionDateTime",),
+            "set_overall_debt_cap.overall_debt_cap": ("DebtRecoveryRateCap",),
+            "set_low_credit_warning_level.low_credit_warning_level": ("LowCreditThreshold",),
+            "set_maximum_credit_limit.implementation_date_time": ("ExecutionDateTime",),
+            "set_maximum_credit_limit.maximum_credit_level": ("MaxMeterBalance",),
+            "set_maximum_credit_limit.maximum_credit_per_top_up": ("MaxCreditThreshold",),
+            "publish_calendar.start_time": ("ExecutionDateTime",),
+            "publish_special_days.start_time": ("ExecutionDateTime",),
+        },
     ),
     gas(
         "GCS06",
@@ -117,6 +160,21 @@ USE_CASES = (
             *READ_CALENDAR,
         ),
         devices=GPF_OR_GSME,
+        elements={
+            **NON_DISABLEMENT_ELEMENTS,
+            "debt_recovery_top_up_percentage_3": ("DebtRecoveryPerPayment",),
+            "overall_debt_cap": ("DebtRecoveryRateCap",),
+            "debt_recovery_frequency_1": ("DebtRecoveryRatePeriod",),
+            "debt_recovery_frequency_2": ("DebtRecoveryRatePeriod",),
+            "cut_off_value": ("DisablementThreshold",),
+            "emergency_credit_limit": ("EmergencyCreditLimit",),
+            "emergency_credit_threshold": ("EmergencyCreditThreshold",),
+            "low_credit_warning_level": ("LowCreditThreshold",),
+            "max_credit_limit": ("MaxCreditMaxMeterBalance",),
+            "max_credit_per_top_up": ("CreditMaxCreditThreshold",),
+            "debt_recovery_amount_1": ("DebtRecoveryRate",),
+            "debt_recovery_amount_2": ("DebtRecoveryRate",),
+        },
     ),
     gas(
         "GCS21j",
@@ -126,6 +184,13 @@ USE_CASES = (
         (read(Prepayment.payment_control_configuration),),
         devices=GPF_OR_GSME,
         roles=SUPPLIER_OR_BROKER,
+        elements={
+            "payment_control_configuration": (
+                "PaymentMode",
+                "SuspendDebtDisabled",
+                "SuspendDebtEmergency",
+            )
+        },
     ),
     gas(
         "GCS40a",
@@ -134,6 +199,7 @@ USE_CASES = (
         "1.5",
         _CREDIT_ADJUSTMENT,
         critical=True,
+        elements={"credit_adjustment.credit_adjustment_value": ("AdjustMeterBalance",)},
     ),
     gas(
         "GCS40b",
@@ -142,6 +208,7 @@ USE_CASES = (
         "1.5",
         _CREDIT_ADJUSTMENT,
         critical=True,
+        elements={"credit_adjustment.credit_adjustment_type": ("ResetMeterBalance",)},
     ),
     gas(
         "GCS40c",
@@ -150,6 +217,7 @@ USE_CASES = (
         "1.5",
         _CREDIT_ADJUSTMENT,
         critical=True,
+        elements={"credit_adjustment.credit_adjustment_value": ("AdjustMeterBalance",)},
     ),
     gas(
         "GCS40d",
@@ -158,5 +226,6 @@ USE_CASES = (
         "1.5",
         _CREDIT_ADJUSTMENT,
         critical=True,
+        elements={"credit_adjustment.credit_adjustment_type": ("ResetMeterBalance",)},
     ),
 )

@@ -5,6 +5,7 @@ Spec: GBCS use cases CS10a, CS10b, CS11, GCS13a to GCS18, GCS31, GCS60, GCS60a, 
 
 from __future__ import annotations
 
+from smetslab.gbcs.elements import Elements
 from smetslab.gbcs.usecases.common import (
     ACCESS_CONTROL_BROKER,
     ANY_READER,
@@ -13,6 +14,7 @@ from smetslab.gbcs.usecases.common import (
 )
 from smetslab.gbcs.usecases.gas_common import GPF, GPF_OR_GSME, gas
 from smetslab.gbcs.usecases.gbz import ask, read, since
+from smetslab.gbcs.usecases.model import newer
 from smetslab.zigbee.zcl.clusters.events import Events
 from smetslab.zigbee.zcl.clusters.metering import Metering
 from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
@@ -46,6 +48,48 @@ _BILLING_PREPAY_SNAPSHOTS = ask(
     quiet=True,
 )
 
+_EVENT_LOG_ELEMENTS: Elements = {
+    "get_event_log.start_time": ("StartDateTime",),
+    "get_event_log.end_time": ("EndDateTime",),
+    "publish_event_log.log_payload.event_id": ("LogCode",),
+    "publish_event_log.log_payload.event_time": ("Timestamp",),
+    "publish_event_log.log_payload.event_data": ("OtherInformation",),
+}
+"""Spec: DUIS and MMC 6.13."""
+
+SNAPSHOT_ELEMENTS: Elements = {
+    "get_snapshot.earliest_start_time": ("StartDateTime",),
+    "get_snapshot.latest_end_time": ("EndDateTime",),
+    "publish_snapshot.snapshot_time": ("Timestamp",),
+    "publish_snapshot.snapshot_payload.current_summation_delivered": (
+        "ConsumptionRegister",
+        "ActiveImportRegisterValueConsumption",
+        "GasActiveImportRegisterConsumption",
+    ),
+    "publish_snapshot.snapshot_payload.current_tier_summations_delivered": (
+        "TariffTOURegisterMatrixValue",
+        "TariffTOURegisterMatrix",
+    ),
+    "publish_snapshot.snapshot_payload.current_block_summations_delivered": (
+        "BlockRegisterMatrixValue",
+        "TariffBlockCounterMatrix",
+    ),
+}
+"""Consumption at billing times and at the end of days. Spec: MMC 4.4.2, 4.4.3, 4.6.1."""
+
+_PREPAY_SNAPSHOT_ELEMENTS: Elements = {
+    "get_prepay_snapshot.earliest_start_time": ("StartDateTime",),
+    "get_prepay_snapshot.latest_end_time": ("EndDateTime",),
+    "publish_prepay_snapshot.snapshot_time": ("Timestamp",),
+    "publish_prepay_snapshot.snapshot_payload.accumulated_debt_register": ("AccumulatedDebtRegister",),
+    "publish_prepay_snapshot.snapshot_payload.time_debt_register_1": ("TimeDebtRegisters1",),
+    "publish_prepay_snapshot.snapshot_payload.time_debt_register_2": ("TimeDebtRegisters2",),
+    "publish_prepay_snapshot.snapshot_payload.payment_debt_register": ("PaymentDebtRegister",),
+    "publish_prepay_snapshot.snapshot_payload.emergency_credit_balance": ("EmergencyCreditBalance",),
+    "publish_prepay_snapshot.snapshot_payload.meter_balance": ("MeterBalance",),
+}
+"""Balances at the same times. Spec: MMC 4.4.2, 4.4.3, 4.14."""
+
 USE_CASES = (
     gas(
         "CS10a",
@@ -56,6 +100,7 @@ USE_CASES = (
         devices=GPF_OR_GSME,
         roles=ANY_READER,
         unverified=("devices",),
+        elements=_EVENT_LOG_ELEMENTS,
     ),
     gas(
         "CS10b",
@@ -66,6 +111,7 @@ USE_CASES = (
         devices=GPF_OR_GSME,
         roles=ANY_READER,
         unverified=("devices",),
+        elements=_EVENT_LOG_ELEMENTS,
     ),
     gas(
         "CS11",
@@ -84,6 +130,13 @@ USE_CASES = (
         devices=GPF_OR_GSME,
         roles=SUPPLIER_OR_NETWORK_OPERATOR,
         date_time_in_response=True,
+        elements={
+            "current_summation_delivered": (
+                "ConsumptionRegister",
+                "Value",
+            ),
+            "unit_of_measure": ("Unit",),
+        },
     ),
     gas(
         "GCS13b",
@@ -103,6 +156,12 @@ USE_CASES = (
         ),
         devices=GPF_OR_GSME,
         date_time_in_response=True,
+        elements={
+            "current_no_tier_block_1_summation_delivered": ("TariffBlockCounterValue",),
+            "current_no_tier_block_2_summation_delivered": ("TariffBlockCounterValue",),
+            "current_no_tier_block_3_summation_delivered": ("TariffBlockCounterValue",),
+            "current_no_tier_block_4_summation_delivered": ("TariffBlockCounterValue",),
+        },
     ),
     gas(
         "GCS13c",
@@ -123,6 +182,12 @@ USE_CASES = (
         devices=GPF_OR_GSME,
         roles=SUPPLIER_OR_NETWORK_OPERATOR,
         date_time_in_response=True,
+        elements={
+            "current_tier_1_summation_delivered": ("TOURegisterMatrixValue",),
+            "current_tier_2_summation_delivered": ("TOURegisterMatrixValue",),
+            "current_tier_3_summation_delivered": ("TOURegisterMatrixValue",),
+            "current_tier_4_summation_delivered": ("TOURegisterMatrixValue",),
+        },
     ),
     gas(
         "GCS14",
@@ -143,6 +208,14 @@ USE_CASES = (
         ),
         devices=GPF_OR_GSME,
         date_time_in_response=True,
+        elements={
+            "accumulated_debt": ("AccumulatedDebtRegister",),
+            "emergency_credit_remaining": ("EmergencyCreditBalance",),
+            "credit_remaining": ("MeterBalance",),
+            "debt_amount_3": ("PaymentDebtRegister",),
+            "debt_amount_1": ("TimeDebtRegister1",),
+            "debt_amount_2": ("TimeDebtRegister2",),
+        },
     ),
     gas(
         "GCS15b",
@@ -152,6 +225,7 @@ USE_CASES = (
         (_BILLING_PREPAY_SNAPSHOTS, _BILLING_SNAPSHOTS),
         devices=GPF_OR_GSME,
         roles=SUPPLIER_OR_BROKER,
+        elements={**_PREPAY_SNAPSHOT_ELEMENTS, **SNAPSHOT_ELEMENTS},
     ),
     gas(
         "GCS15c",
@@ -161,6 +235,7 @@ USE_CASES = (
         (_BILLING_SNAPSHOTS, _BILLING_PREPAY_SNAPSHOTS),
         devices=GPF_OR_GSME,
         roles=SUPPLIER_OR_BROKER,
+        elements={**SNAPSHOT_ELEMENTS, **_PREPAY_SNAPSHOT_ELEMENTS},
     ),
     gas(
         "GCS15d",
@@ -180,6 +255,12 @@ USE_CASES = (
         ),
         devices=GPF_OR_GSME,
         roles=SUPPLIER_OR_BROKER,
+        elements={
+            "from_date_time": ("StartDateTime",),
+            "get_debt_repayment_log.latest_end_time": ("EndDateTime",),
+            "publish_debt_log.debt_entries.collection_time": ("Timestamp",),
+            "publish_debt_log.debt_entries.amount_collected": ("Amount",),
+        },
     ),
     gas(
         "GCS15e",
@@ -189,6 +270,12 @@ USE_CASES = (
         (since(ask(Prepayment.get_top_up_log, Prepayment.publish_top_up_log, several=True, quiet=True)),),
         devices=GPF_OR_GSME,
         roles=SUPPLIER_OR_BROKER,
+        elements={
+            "from_date_time": ("StartDateTime",),
+            "get_top_up_log.latest_end_time": ("EndDateTime",),
+            "publish_top_up_log.top_up_entries.top_up_amount": ("Amount",),
+            "publish_top_up_log.top_up_entries.top_up_time": ("Timestamp",),
+        },
     ),
     gas(
         "GCS16a",
@@ -206,6 +293,7 @@ USE_CASES = (
         ),
         devices=GPF_OR_GSME,
         roles=SUPPLIER_OR_BROKER,
+        elements=SNAPSHOT_ELEMENTS,
     ),
     gas(
         "GCS16b",
@@ -223,6 +311,7 @@ USE_CASES = (
         ),
         devices=GPF_OR_GSME,
         roles=SUPPLIER_OR_BROKER,
+        elements=_PREPAY_SNAPSHOT_ELEMENTS,
     ),
     gas(
         "GCS17",
@@ -241,6 +330,11 @@ USE_CASES = (
         ),
         devices=GPF_OR_GSME,
         roles=ANY_READER,
+        elements={
+            "get_sampled_data.earliest_sample_time": ("StartDateTime",),
+            "get_sampled_data_response.sample_start_time": ("Timestamp",),
+            "get_sampled_data_response.samples": ("Gas",),
+        },
     ),
     gas(
         "GCS18",
@@ -249,6 +343,13 @@ USE_CASES = (
         "4.10",
         (ask(Metering.get_sampled_data, Metering.get_sampled_data_response, several=True, encrypted=True),),
         roles=SUPPLIER_OR_BROKER,
+        elements={
+            "get_sampled_data_response.sample_start_time": ("Timestamp",),
+            "get_sampled_data_response.samples": (
+                "NetworkDataLog",
+                "Value",
+            ),
+        },
     ),
     gas(
         "GCS31",
@@ -258,17 +359,36 @@ USE_CASES = (
         (ask(Metering.start_sampling, Metering.start_sampling_response),),
         roles=ACCESS_CONTROL_BROKER,
         replay_protected=True,
+        elements={"start_sampling_response.sample_id": ("SampleID",)},
     ),
-    gas("GCS60", 0x008D, "Read Meter Balance for GSME", "4.18", _BALANCE, devices=GPF_OR_GSME),
     gas(
-        "GCS60a",
-        0x012A,
-        "Read Meter Balance with date-time stamp (GSME/GPF)",
+        "GCS60",
+        0x008D,
+        "Read Meter Balance for GSME",
         "4.18",
         _BALANCE,
         devices=GPF_OR_GSME,
-        date_time_in_response=True,
-        unverified=("future_dateable", "replay_protected"),
+        elements={
+            "bill_to_date_delivered": ("MeterBalance",),
+            "credit_remaining": ("MeterBalancePrepaymentMode",),
+        },
+    ),
+    newer(
+        gas(
+            "GCS60a",
+            0x012A,
+            "Read Meter Balance with date-time stamp (GSME/GPF)",
+            "4.18",
+            _BALANCE,
+            devices=GPF_OR_GSME,
+            date_time_in_response=True,
+            unverified=("future_dateable", "replay_protected"),
+            elements={
+                "bill_to_date_delivered": ("MeterBalance",),
+                "credit_remaining": ("MeterBalancePrepaymentMode",),
+            },
+        ),
+        than="GCS60",
     ),
     gas(
         "GCS61",
@@ -286,5 +406,10 @@ USE_CASES = (
         ),
         devices=GPF,
         roles=ANY_READER,
+        elements={
+            "get_sampled_data.earliest_sample_time": ("StartDateTime",),
+            "get_sampled_data_response.sample_start_time": ("Timestamp",),
+            "get_sampled_data_response.samples": ("Value",),
+        },
     ),
 )

@@ -14,7 +14,16 @@ USE_CASES = (
         title="Set Clock on GSME",
         devices=(DeviceType.GSME,),
         critical=True,
-        payload=Asn1Payload(command="SetTimeCommand", response="SetTimeResponse"),
+        payload=Asn1Payload(
+            command="SetTimeCommand",
+            response="SetTimeResponse",
+            elements={
+                "validity_interval_start": ("CurrentDateTime",),
+                "validity_interval_end": ("TolerancePeriod",),
+                "device_time": ("DeviceTime",),
+                "device_time_status": ("GasClockTimeStatus",),
+            },
+        ),
         originator_roles=SUPPLIER,
         service_requests=("6.11", "8.1.1"),
         replay_protected=True,

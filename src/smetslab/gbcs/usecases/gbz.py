@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from smetslab.errors import GbcsDecodeError, GbcsEncodeError
 from smetslab.gbcs.codes import Cra
+from smetslab.gbcs.elements import Elements
 from smetslab.gbcs.gbz.components import (
     COMPONENTS,
     FROM_DATE_TIME,
@@ -176,9 +177,13 @@ def _side(exchange: Exchange) -> _Side:
 
 @dataclass(frozen=True, slots=True)
 class GbzAccess:
-    """Content that is a row of exchanges: the command's components and the response's."""
+    """Content that is a row of exchanges: the command's components and the response's.
+
+    `elements` is what DUIS and MMC call attributes, by name, and fields of commands, as `command.field`.
+    """
 
     exchanges: tuple[Exchange, ...]
+    elements: Elements = field(default_factory=dict)
     _sides: tuple[_Side, ...] = field(init=False, repr=False, compare=False)
 
     is_alert = False

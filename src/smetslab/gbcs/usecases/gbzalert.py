@@ -8,11 +8,12 @@ Spec: GBCS 16 (alert payloads), 9.2 (future-dated execution)
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
 
 from smetslab.errors import GbcsDecodeError, GbcsEncodeError, ZclEncodeError
 from smetslab.gbcs.codes import Cra
+from smetslab.gbcs.elements import Elements
 from smetslab.gbcs.gbz.components import Expected, Mismatch, decode_named, encode_named
 from smetslab.gbcs.gbz.naming import Subject, cluster_name, cluster_number
 from smetslab.gbcs.gbz.payload import (
@@ -52,6 +53,10 @@ class Extra(Protocol):
     def encrypted(self) -> bool:
         """True when it is sealed to the recipient."""
 
+    @property
+    def elements(self) -> Elements:
+        """What MMC calls it and its members, by path."""
+
     def decode(self, octets: bytes, message: Message, secret: bytes | None, base: int) -> Value:
         """Its named value; `base` is its offset. Raises GbcsDecodeError, SecurityError."""
 
@@ -65,6 +70,7 @@ class GbzAlert:
 
     extra: Extra | None = None
 
+    elements: ClassVar[Elements] = {"alert_code": ("GBCSHexAlertCode",), "time_stamp": ("Timestamp",)}
     is_alert = True
     command_parameters = ()
     activations = ()
@@ -180,6 +186,14 @@ class InstructionMember:
 
     name: str = "instruction"
     encrypted = False
+    elements: ClassVar[Elements] = {
+        "instruction": ("GBZFutureDatedAlert",),
+        "instruction.message_code": ("FutureDatedCommandMessageCode",),
+        "instruction.originator_counter": ("FutureDatedCommandOriginatorCounter",),
+        "instruction.cluster": ("ExtendedHeaderClusterID",),
+        "instruction.frame_control": ("FrameControl",),
+        "instruction.command": ("CommandIdentifier",),
+    }
 
     def decode(self, octets: bytes, message: Message, secret: bytes | None, base: int) -> Value:
         del message, secret
@@ -268,6 +282,7 @@ class HashMember:
     """A hash as a DLMS octet-string, tag and length included."""
 
     name: str
+    elements: Elements = field(default_factory=dict)
     encrypted = False
 
     def decode(self, octets: bytes, message: Message, secret: bytes | None, base: int) -> Value:
@@ -290,6 +305,7 @@ class ReasonMember:
 
     name: str
     names: Mapping[int, str]
+    elements: Elements = field(default_factory=dict)
     encrypted = False
 
     def decode(self, octets: bytes, message: Message, secret: bytes | None, base: int) -> Value:
@@ -310,6 +326,7 @@ class ComponentMember:
 
     name: str
     command: Command
+    elements: Elements = field(default_factory=dict)
     encrypted = True
 
     def decode(self, octets: bytes, message: Message, secret: bytes | None, base: int) -> Value:

@@ -8,29 +8,35 @@ from __future__ import annotations
 from smetslab.gbcs.dlms import axdr, shapes
 from smetslab.gbcs.dlms.axdr import Tag
 from smetslab.gbcs.dlms.forms import ChannelLogDetail, ChannelMask, Flags
-from smetslab.gbcs.dlms.shapes import Bytes, Compact, Const, ListOf, Nullable, Num, Struct
+from smetslab.gbcs.dlms.shapes import Bytes, Compact, Const, ListOf, Nullable, Num, Shape, Struct
+from smetslab.gbcs.elements import known
 from smetslab.gbcs.usecases.common import ACCESS_CONTROL_BROKER, CHF
 from smetslab.gbcs.usecases.dlms import AccessItem, DlmsAccess, action, get, get_period, set_, unverified
-from smetslab.gbcs.usecases.model import UseCase
+from smetslab.gbcs.usecases.model import UseCase, newer
 
 DEVICE_LOG, HISTORIC_DEVICE_LOG = "0-0:30.3.0.255", "0-0:30.3.1.255"
-
-DEVICES = ListOf(Struct({"device_identifier": shapes.EUI64, "security_details": shapes.OCTETS}))
-"""The devices of a log with the hashes of their link keys, empty until there is a key."""
 
 EXTENDED_PAN_ID = Bytes(8)
 
 
-def device_log_details(time: str) -> Struct:
-    """A whole device log as backups and security reads show it; `time` is what its date-time is called."""
-    return Struct({time: shapes.DATE_TIME, "han_identifier": EXTENDED_PAN_ID, "devices": DEVICES})
+def log_details(*security_details: str) -> dict[str, Shape]:
+    """A whole device log: the devices with the hashes of their link keys, empty until there is a key, which
+    MMC knows as `security_details`."""
+    device: dict[str, Shape] = {
+        "device_identifier": shapes.EUI64,
+        known("security_details", *security_details): shapes.OCTETS,
+    }
+    return {"han_identifier": EXTENDED_PAN_ID, "devices": ListOf(Struct(device))}
+
+
+_LOG_AS_READ = Struct({"read_date_time": shapes.DATE_TIME, **log_details("DeviceSecurityDetails")})
 
 
 LOG_ENTRY = Struct(
     {
-        "entity_identifier": shapes.EUI64,
+        known("entity_identifier", "DeviceID"): shapes.EUI64,
         "credentials_type": Num(Tag.ENUM, {1: "install code"}),
-        "installation_credentials": shapes.OCTETS,
+        known("installation_credentials", "InstallCode"): shapes.OCTETS,
         "device_type": shapes.ENUM,
     }
 )
@@ -41,7 +47,7 @@ _RSSI = Num(Tag.INTEGER, unit="dBm")
 COMMUNICATIONS_STORE = ListOf(
     Struct(
         {
-            "entity_identifier": shapes.EUI64,
+            known("entity_identifier", "DeviceID"): shapes.EUI64,
             "status": Flags(
                 (
                     "authorised_on_pan",
@@ -60,7 +66,7 @@ COMMUNICATIONS_STORE = ListOf(
             "max_lqi": shapes.UNSIGNED,
             "average_lqi": shapes.UNSIGNED,
             "min_lqi": shapes.UNSIGNED,
-            "last_communications_date_time": shapes.DATE_TIME,
+            known("last_communications_date_time", "LastCommunicationsDateTime"): shapes.DATE_TIME,
             "number_of_hops": shapes.UNSIGNED,
             "transmission_failures": shapes.UNSIGNED,
             "transmission_successes": shapes.UNSIGNED,
@@ -77,35 +83,43 @@ _PERCENTAGE = Num(Tag.LONG_UNSIGNED, unit="1/100 %")
 
 SUB_GHZ_CONFIGURATION = Struct(
     {
-        "page_28_mask": ChannelMask(),
-        "page_29_mask": ChannelMask(),
-        "page_30_mask": ChannelMask(),
-        "page_31_mask": ChannelMask(),
-        "normal_limited_duty_cycle_threshold": _DUTY_CYCLE,
-        "limited_critical_duty_cycle_threshold": _DUTY_CYCLE,
-        "maximum_sub_ghz_channel_changes_per_week": shapes.UNSIGNED,
-        "gsme_curfew": shapes.LONG_UNSIGNED,
-        "channel_quieter_threshold": shapes.UNSIGNED,
-        "channel_noisier_threshold": shapes.UNSIGNED,
-        "non_gsme_poor_communications_percentage_threshold": _PERCENTAGE,
-        "non_gsme_poor_communications_measurement_periods": shapes.UNSIGNED,
-        "local_ch_noise_measurement_period": shapes.LONG_UNSIGNED,
-        "local_ch_failure_percentage": _PERCENTAGE,
-        "local_ch_retry_percentage": _PERCENTAGE,
+        known("page_28_mask", "LowerBandSubGHzChannels0To26"): ChannelMask(),
+        known("page_29_mask", "LowerBandSubGHzChannels27To34"): ChannelMask(),
+        known("page_30_mask", "LowerBandSubGHzChannels35To61"): ChannelMask(),
+        known("page_31_mask", "UpperBandSubGHzChannels0To26"): ChannelMask(),
+        known("normal_limited_duty_cycle_threshold", "NormalLimitedDutyCycleThreshold"): _DUTY_CYCLE,
+        known("limited_critical_duty_cycle_threshold", "LimitedCriticalDutyCycleThreshold"): _DUTY_CYCLE,
+        known(
+            "maximum_sub_ghz_channel_changes_per_week", "MaximumSubGHzChannelChangesPerWeek"
+        ): shapes.UNSIGNED,
+        known("gsme_curfew", "GSMECurfew"): shapes.LONG_UNSIGNED,
+        known("channel_quieter_threshold", "ChannelQuieterThreshold"): shapes.UNSIGNED,
+        known("channel_noisier_threshold", "ChannelNoisierThreshold"): shapes.UNSIGNED,
+        known(
+            "non_gsme_poor_communications_percentage_threshold", "NonGSMEPoorCommsPercentageThreshold"
+        ): _PERCENTAGE,
+        known(
+            "non_gsme_poor_communications_measurement_periods", "NonGSMEPoorCommsMeasurementPeriods"
+        ): shapes.UNSIGNED,
+        known("local_ch_noise_measurement_period", "LocalCHNoiseMeasurementPeriod"): shapes.LONG_UNSIGNED,
+        known("local_ch_failure_percentage", "LocalCHFailurePercentage"): _PERCENTAGE,
+        known("local_ch_retry_percentage", "LocalCHRetryPercentage"): _PERCENTAGE,
     }
 )
 
 CHANNEL_LOG_ENTRIES = Compact(
     Struct(
         {
-            "timestamp": shapes.TIME_STAMP,
-            "log_code": shapes.CODE,
-            "other_information": ChannelLogDetail(),
+            known("timestamp", "Timestamp"): shapes.TIME_STAMP,
+            known("log_code", "EventCode"): shapes.CODE,
+            known("other_information", "OperatingSubGHzChannel", "ScanTrigger"): ChannelLogDetail(),
         }
     )
 )
 
-_READ_COMMUNICATIONS_STORE = unverified(get("device_log", 104, DEVICE_LOG, 4, COMMUNICATIONS_STORE))
+_READ_COMMUNICATIONS_STORE = unverified(
+    get(known("device_log", "CHFDeviceLog"), 104, DEVICE_LOG, 4, COMMUNICATIONS_STORE)
+)
 
 
 def _row(
@@ -138,8 +152,16 @@ USE_CASES = (
         "Add Device to CHF device log",
         "8.11",
         # That type 1 is an install code follows from the data beside it.
-        unverified(action("entry_to_be_added", 104, DEVICE_LOG, 1, LOG_ENTRY)),
-        set_("joining_time_period", 104, DEVICE_LOG, 3, Num(Tag.LONG_UNSIGNED, unit="s")),
+        unverified(
+            action(known("entry_to_be_added", "AddDeviceToCHFWhitelist"), 104, DEVICE_LOG, 1, LOG_ENTRY)
+        ),
+        set_(
+            known("joining_time_period", "JoinTimePeriod"),
+            104,
+            DEVICE_LOG,
+            3,
+            Num(Tag.LONG_UNSIGNED, unit="s"),
+        ),
         set_("allows_devices_on_to_the_han", 104, DEVICE_LOG, 2, shapes.BOOLEAN),
         replay_protected=True,
     ),
@@ -148,7 +170,7 @@ USE_CASES = (
         0x0002,
         "Remove device from CHF device log",
         "8.11",
-        action("entry_to_be_removed", 104, DEVICE_LOG, 2, shapes.EUI64),
+        action(known("entry_to_be_removed", "DeviceID"), 104, DEVICE_LOG, 2, shapes.EUI64),
         replay_protected=True,
     ),
     _row(
@@ -161,7 +183,7 @@ USE_CASES = (
             104,
             DEVICE_LOG,
             5,
-            Struct({"han_identifier": EXTENDED_PAN_ID, "devices": DEVICES}),
+            Struct(log_details()),
         ),
         replay_protected=True,
     ),
@@ -173,26 +195,35 @@ USE_CASES = (
         _READ_COMMUNICATIONS_STORE,
         unverified_fields=("future_dateable", "replay_protected"),
     ),
-    _row(
-        "CCS06",
-        0x010F,
-        "Read CHF device log and check HAN communications",
-        "8.9",
-        _READ_COMMUNICATIONS_STORE,
+    newer(
+        _row(
+            "CCS06",
+            0x010F,
+            "Read CHF device log and check HAN communications",
+            "8.9",
+            _READ_COMMUNICATIONS_STORE,
+        ),
+        than="CCS05/CCS04",
     ),
     _row(
         "CCS07",
         0x00FE,
         "Read CHF Device Logs",
         "8.9",
-        action("device_log", 104, DEVICE_LOG, 4, returns=device_log_details("read_date_time")),
         action(
-            "historic_device_log",
+            known("device_log", "CHFCurrentConnectedDeviceLogEntry"),
+            104,
+            DEVICE_LOG,
+            4,
+            returns=_LOG_AS_READ,
+        ),
+        action(
+            known("historic_device_log", "CHFHistoricConnectedDeviceLogEntry"),
             104,
             HISTORIC_DEVICE_LOG,
             4,
             # A hub that never had another log has none to show.
-            returns=Nullable(device_log_details("read_date_time")),
+            returns=Nullable(_LOG_AS_READ),
         ),
     ),
     _row(
@@ -200,14 +231,20 @@ USE_CASES = (
         0x010A,
         "Read CHF Sub GHz Channel",
         "6.31",
-        get("operating_sub_ghz_channel", 1, "0-0:94.44.10.2", 2, ChannelMask()),
+        get(
+            known("operating_sub_ghz_channel", "OperatingSubGHzChannel"),
+            1,
+            "0-0:94.44.10.2",
+            2,
+            ChannelMask(),
+        ),
     ),
     _row(
         "DBCH02",
         0x010B,
         "Read CHF Sub GHz Channel Log",
         "6.32",
-        get_period("sub_ghz_channel_log", 7, "0-0:94.44.10.3", 2, CHANNEL_LOG_ENTRIES),
+        get_period(known("sub_ghz_channel_log", "LogEntry"), 7, "0-0:94.44.10.3", 2, CHANNEL_LOG_ENTRIES),
     ),
     _row(
         "DBCH03",

@@ -14,8 +14,22 @@ from smetslab.gbcs.usecases.asn1 import Asn1Payload
 from smetslab.gbcs.usecases.common import ESME, SUPPLIER, SUPPLIER_OR_BROKER
 from smetslab.gbcs.usecases.model import UseCase
 
-_JOIN = Asn1Payload(command="JoinDeviceCommand", response="JoinDeviceResponse")
-_UNJOIN = Asn1Payload(command="UnjoinDeviceCommand", response="UnjoinDeviceResponse")
+_JOIN = Asn1Payload(
+    command="JoinDeviceCommand",
+    response="JoinDeviceResponse",
+    elements={
+        "other_device_entity_identifier": ("OtherDeviceID",),
+        "join_response_code": ("joinResponseCode",),
+    },
+)
+_UNJOIN = Asn1Payload(
+    command="UnjoinDeviceCommand",
+    response="UnjoinDeviceResponse",
+    elements={
+        "other_device_entity_identifier": ("OtherDeviceID",),
+        "unjoin_response_code": ("unjoinResponseCode",),
+    },
+)
 _GSME = (DeviceType.GSME,)
 _GSME_AND_PPMID = (DeviceType.GSME, DeviceType.PPMID)
 

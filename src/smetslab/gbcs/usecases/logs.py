@@ -10,6 +10,7 @@ from smetslab.gbcs.dlms import shapes
 from smetslab.gbcs.dlms.axdr import Tag
 from smetslab.gbcs.dlms.forms import ControllerNumber
 from smetslab.gbcs.dlms.shapes import Compact, Num, Shape, Struct
+from smetslab.gbcs.elements import known
 from smetslab.gbcs.usecases.auxiliary import LOG_ACTIONS
 from smetslab.gbcs.usecases.common import (
     ACCESS_CONTROL_BROKER,
@@ -22,7 +23,7 @@ from smetslab.gbcs.usecases.common import (
     SUPPLIER_OR_NETWORK_OPERATOR,
 )
 from smetslab.gbcs.usecases.dlms import DlmsAccess, action, get_period, unverified
-from smetslab.gbcs.usecases.model import UseCase
+from smetslab.gbcs.usecases.model import UseCase, newer
 
 EVENT_LOG = "0-0:99.98.0.255"
 SECURITY_LOG = "0-0:99.98.1.255"
@@ -31,12 +32,19 @@ AUXILIARY_CONTROLLER_EVENT_LOG = "0-17:99.98.2.255"
 
 
 def _log(columns: dict[str, Shape]) -> Compact:
-    return Compact(Struct({"timestamp": shapes.TIME_STAMP, **columns}))
+    return Compact(Struct({known("timestamp", "Timestamp"): shapes.TIME_STAMP, **columns}))
 
 
-EVENT_LOG_ENTRIES = _log({"log_code": shapes.CODE, "other_information": shapes.OCTETS})
-SECURITY_LOG_ENTRIES = _log({"log_code": shapes.CODE})
-POWER_EVENT_LOG_ENTRIES = _log({"log_code": shapes.CODE, "other_information": shapes.DOUBLE_LONG_UNSIGNED})
+EVENT_LOG_ENTRIES = _log(
+    {known("log_code", "LogCode"): shapes.CODE, known("other_information", "OtherInformation"): shapes.OCTETS}
+)
+SECURITY_LOG_ENTRIES = _log({known("log_code", "LogCode"): shapes.CODE})
+POWER_EVENT_LOG_ENTRIES = _log(
+    {
+        known("log_code", "LogCode"): shapes.CODE,
+        known("other_information", "OtherInformation"): shapes.DOUBLE_LONG_UNSIGNED,
+    }
+)
 AUXILIARY_CONTROLLER_EVENT_LOG_ENTRIES = _log(
     {
         "switch_number_and_action": ControllerNumber("log", LOG_ACTIONS),
@@ -119,11 +127,14 @@ USE_CASES = (
         SUPPLIER,
         unverified_fields=("future_dateable", "replay_protected"),
     ),
-    _read(
-        "ECS35g",
-        0x00FD,
-        "Read ALCS Event Log",
-        _AUXILIARY,
-        SUPPLIER_OR_NETWORK_OPERATOR + LOAD_CONTROLLER,
+    newer(
+        _read(
+            "ECS35g",
+            0x00FD,
+            "Read ALCS Event Log",
+            _AUXILIARY,
+            SUPPLIER_OR_NETWORK_OPERATOR + LOAD_CONTROLLER,
+        ),
+        than="ECS35f",
     ),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from smetslab.gbcs.codes import RemotePartyRole
 from smetslab.gbcs.dlms import axdr, shapes
 from smetslab.gbcs.dlms.shapes import Const, Text
+from smetslab.gbcs.elements import known
 from smetslab.gbcs.usecases.common import ACCESS_CONTROL_BROKER, ESME, SUPPLIER
 from smetslab.gbcs.usecases.dlms import AccessItem, DlmsAccess, set_
 from smetslab.gbcs.usecases.model import UseCase
@@ -42,14 +43,16 @@ USE_CASES = (
         0x0021,
         "Send Message to ESME",
         "3.1",
-        set_("supplier_message", 1, "0-2:96.13.1.255", 2, Text(maximum=116)),
+        set_(known("supplier_message", "SupplierMessage"), 1, "0-2:96.13.1.255", 2, Text(maximum=116)),
     ),
     _write(
         "ECS12",
         0x0022,
         "Set Change of Tenancy date on ESME",
         "3.2",
-        set_("restrict_data_date_time", 1, "0-0:94.44.3.2", 2, shapes.DATE_TIME),
+        set_(
+            known("restrict_data_date_time", "RestrictionDateTime"), 1, "0-0:94.44.3.2", 2, shapes.DATE_TIME
+        ),
     ),
     _write(
         "ECS14",
@@ -64,8 +67,14 @@ USE_CASES = (
         0x0025,
         "Write Supplier Contact Details on ESME",
         "3.4",
-        set_("supplier_telephone_number", 9000, "0-0:96.13.0.255", 2, Text(maximum=18)),
-        set_("supplier_name", 9000, "0-0:96.13.1.255", 2, Text(maximum=15)),
+        set_(
+            known("supplier_telephone_number", "SupplierTelephoneNumber"),
+            9000,
+            "0-0:96.13.0.255",
+            2,
+            Text(maximum=18),
+        ),
+        set_(known("supplier_name", "SupplierName"), 9000, "0-0:96.13.1.255", 2, Text(maximum=15)),
     ),
     _write(
         "ECS50",

@@ -5,13 +5,14 @@ Spec: GBCS 20 (use cases), 5.3 (message categories), 4.3.1 (replay), 9.2 (future
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol
 
 from smetslab.gbcs.codes import CounterFamily, DeviceType, RemotePartyRole
 from smetslab.gbcs.message import Message
 from smetslab.gbcs.values import Parameters
+from smetslab.gbcs.versions import GbcsVersion
 
 Confidence = Literal["vectors", "published", "unverified"]
 
@@ -75,6 +76,10 @@ class UseCase:
     `originator_roles` may use it, `devices` support it. `counter_family` and `replay_protected` say how a
     device judges its counter. `alerts` are the Message Codes of the alerts that its execution causes later.
     `unverified` names the fields of the row that no vector and no text confirms.
+
+    `first_version` and `last_version` are the GBCS versions that have it, `later_than` is one that has it not
+    yet, None where that is not known; `version_source` says who says so. `replaces` names its older form, for
+    devices of older versions (`smetslab.gbcs.usecases.versions`).
     """
 
     name: str
@@ -93,6 +98,11 @@ class UseCase:
     protection: ProtectionRule = ProtectionRule.CRITICALITY
     confidence: Confidence = "vectors"
     unverified: tuple[str, ...] = ()
+    first_version: GbcsVersion | None = None
+    last_version: GbcsVersion | None = None
+    later_than: GbcsVersion | None = None
+    version_source: str = ""
+    replaces: str | None = None
 
     def command_protection(self, originator: RemotePartyRole, target: DeviceType) -> Protection:
         """How a command of `originator` to `target` has to be protected."""
@@ -124,3 +134,12 @@ class UseCase:
     @property
     def encrypts_response(self) -> bool:
         return self.payload.encrypts_response
+
+
+def newer(row: UseCase, *, than: str) -> UseCase:
+    """The same row, which is the newer form of the use case of that name.
+
+    Both serve one service request on one type of device, and the device's GBCS version decides. That it does
+    is not confirmed.
+    """
+    return replace(row, replaces=than)

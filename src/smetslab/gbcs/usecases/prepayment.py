@@ -9,16 +9,17 @@ from smetslab.gbcs.codes import CounterFamily
 from smetslab.gbcs.dlms import axdr, shapes
 from smetslab.gbcs.dlms.axdr import Tag
 from smetslab.gbcs.dlms.shapes import Const, ListOf, Num, Struct
+from smetslab.gbcs.elements import known
 from smetslab.gbcs.usecases.common import (
     ESME,
     FUTURE_DATED_ALERT,
     INTEGER_ZERO,
-    SCHEDULE_ENTRIES,
     SECONDS,
-    SPECIAL_DAYS,
     SUPPLIER,
     SUPPLIER_OR_BROKER,
-    UNIT_CHARGE,
+    schedule_entries,
+    special_days,
+    unit_charge,
 )
 from smetslab.gbcs.usecases.dlms import (
     AccessItem,
@@ -30,16 +31,22 @@ from smetslab.gbcs.usecases.dlms import (
     protected_object,
     set_,
 )
-from smetslab.gbcs.usecases.model import UseCase
+from smetslab.gbcs.usecases.model import UseCase, newer
 
 MONEY = Num(Tag.DOUBLE_LONG, unit="1/1000 penny")
 PROPORTION = Num(Tag.LONG_UNSIGNED, unit="1/100 %")
 RATE_CAP_AMOUNT = Num(Tag.LONG_UNSIGNED, unit="1/1000 penny")
 RATE_CAP_PERIOD = Num(Tag.DOUBLE_LONG, unit="s")
 
+DEBT_RECOVERY = unit_charge(scale="DebtRecoveryRatePriceScale", charge=("DebtRecoveryRate",))
+SPECIAL_DAYS = special_days(index=("@index",), date=("Date",))
+NON_DISABLEMENT = schedule_entries(shapes.LONG_UNSIGNED, script=("NonDisablementScript",))
+
 ACCOUNT_MODE_AND_STATUS = Struct(
     {
-        "payment_mode": Num(Tag.ENUM, {1: "credit", 2: "prepayment"}),
+        known("payment_mode", "PaymentMode", "Credit", "Prepayment"): Num(
+            Tag.ENUM, {1: "credit", 2: "prepayment"}
+        ),
         "account_status": Num(Tag.ENUM, {1: "new", 2: "active", 3: "closed"}),
     }
 )
@@ -50,7 +57,9 @@ CREDIT_CHARGE_CONFIGURATION = ListOf(
         {
             "credit_reference": shapes.LOGICAL_NAME,
             "charge_reference": shapes.LOGICAL_NAME,
-            "collection_configuration": shapes.BIT_STRING,
+            known(
+                "collection_configuration", "SuspendDebtDisabled", "SuspendDebtEmergency"
+            ): shapes.BIT_STRING,
         }
     )
 )
@@ -105,18 +114,56 @@ def _prepayment_configuration(
         alerts=FUTURE_DATED_ALERT,
         payload=DlmsAccess(
             (
-                set_("non_disablement_calendar_special_days", 11, "0-1:11.0.2.255", 2, SPECIAL_DAYS),
-                set_("maximum_meter_balance", 9000, "0-0:94.44.2.20", maximum_balance_attribute, MONEY),
-                set_("maximum_credit_threshold", 9000, "0-0:94.44.2.10", 4, MONEY),
-                set_("non_disablement_calendar", 10, "0-1:12.0.1.255", 2, SCHEDULE_ENTRIES),
-                set_("debt_recovery_rate_cap_amount", 9000, "0-0:94.44.128.12", 4, RATE_CAP_AMOUNT),
+                set_(
+                    known("non_disablement_calendar_special_days", "ElectricitySpecialDays"),
+                    11,
+                    "0-1:11.0.2.255",
+                    2,
+                    SPECIAL_DAYS,
+                ),
+                set_(
+                    known("maximum_meter_balance", "MaxMeterBalance", "MaxCreditMaxMeterBalance"),
+                    9000,
+                    "0-0:94.44.2.20",
+                    maximum_balance_attribute,
+                    MONEY,
+                ),
+                set_(
+                    known("maximum_credit_threshold", "MaxCreditThreshold", "CreditMaxCreditThreshold"),
+                    9000,
+                    "0-0:94.44.2.10",
+                    4,
+                    MONEY,
+                ),
+                set_(
+                    known("non_disablement_calendar", "ElectricityNonDisablementSchedule"),
+                    10,
+                    "0-1:12.0.1.255",
+                    2,
+                    NON_DISABLEMENT,
+                ),
+                set_(
+                    known("debt_recovery_rate_cap_amount", "DebtRecoveryRateCap"),
+                    9000,
+                    "0-0:94.44.128.12",
+                    4,
+                    RATE_CAP_AMOUNT,
+                ),
                 set_("debt_recovery_rate_cap_period", 9000, "0-0:94.44.128.13", 4, RATE_CAP_PERIOD),
-                set_("low_credit_threshold", 9000, "0-0:94.44.128.9", 4, MONEY),
-                set_("emergency_credit_limit", 9000, "0-0:94.44.128.2", 4, MONEY),
+                set_(known("low_credit_threshold", "LowCreditThreshold"), 9000, "0-0:94.44.128.9", 4, MONEY),
+                set_(
+                    known("emergency_credit_limit", "EmergencyCreditLimit"), 9000, "0-0:94.44.128.2", 4, MONEY
+                ),
                 activate(
                     "non_disablement_calendar_special_days_activation_time", 9000, "0-0:94.44.128.31", 6
                 ),
-                set_("emergency_credit_threshold", 9000, "0-0:94.44.128.3", 4, MONEY),
+                set_(
+                    known("emergency_credit_threshold", "EmergencyCreditThreshold"),
+                    9000,
+                    "0-0:94.44.128.3",
+                    4,
+                    MONEY,
+                ),
                 activate("maximum_meter_balance_activation_time", 9000, "0-0:94.44.2.20", 6),
                 activate("maximum_credit_threshold_activation_time", 9000, "0-0:94.44.2.10", 6),
                 activate("debt_recovery_rate_cap_amount_activation_time", 9000, "0-0:94.44.128.12", 6),
@@ -143,14 +190,16 @@ USE_CASES = (
         replay_protected=True,
         counter_family=CounterFamily.UTRN,
         date_time_in_response=True,
-        payload=DlmsAccess((action("utrn", 115, "0-0:19.40.0.255", 1, shapes.Text(maximum=20)),)),
+        payload=DlmsAccess(
+            (action(known("utrn", "UTRN"), 115, "0-0:19.40.0.255", 1, shapes.Text(maximum=20)),)
+        ),
     ),
     _set_payment_mode("ECS02", 0x001A, "Set ESME Payment Mode to Credit", (), ()),
     _set_payment_mode(
         "ECS03",
         0x001B,
         "Set ESME Payment Mode to Prepayment",
-        (set_("disablement_threshold", 9000, "0-0:94.44.128.22", 4, MONEY),),
+        (set_(known("disablement_threshold", "DisablementThreshold"), 9000, "0-0:94.44.128.22", 4, MONEY),),
         (activate("disablement_threshold_activation_time", 9000, "0-0:94.44.128.22", 6),),
     ),
     UseCase(
@@ -162,7 +211,13 @@ USE_CASES = (
         originator_roles=SUPPLIER,
         service_requests=("1.5",),
         replay_protected=True,
-        payload=DlmsAccess((action("meter_balance_adjustment", 112, "0-0:19.10.0.255", 1, MONEY),)),
+        payload=DlmsAccess(
+            (
+                action(
+                    known("meter_balance_adjustment", "AdjustMeterBalance"), 112, "0-0:19.10.0.255", 1, MONEY
+                ),
+            )
+        ),
     ),
     UseCase(
         name="ECS04b",
@@ -175,11 +230,11 @@ USE_CASES = (
         replay_protected=True,
         payload=DlmsAccess(
             tuple(
-                action(f"{register}_reset", 112, obis, 2, Const(axdr.double_long(0)))
+                action(register, 112, obis, 2, Const(axdr.double_long(0)))
                 for register, obis in (
-                    ("meter_balance", "0-0:19.10.0.255"),
-                    ("emergency_credit_balance", "0-0:19.10.1.255"),
-                    ("accumulated_debt_register", "0-0:19.10.2.255"),
+                    (known("meter_balance_reset", "ResetMeterBalance"), "0-0:19.10.0.255"),
+                    ("emergency_credit_balance_reset", "0-0:19.10.1.255"),
+                    ("accumulated_debt_register_reset", "0-0:19.10.2.255"),
                 )
             )
         ),
@@ -195,21 +250,69 @@ USE_CASES = (
         replay_protected=True,
         payload=DlmsAccess(
             (
-                set_("debt_recovery_rate_1_value", 113, "0-0:19.20.1.255", 6, UNIT_CHARGE),
-                set_("debt_recovery_rate_2_value", 113, "0-0:19.20.2.255", 6, UNIT_CHARGE),
-                set_("debt_recovery_per_payment", 113, "0-0:19.20.3.255", 13, PROPORTION),
-                set_("debt_recovery_rate_1_period", 113, "0-0:19.20.1.255", 8, SECONDS),
-                set_("debt_recovery_rate_2_period", 113, "0-0:19.20.2.255", 8, SECONDS),
+                set_(
+                    known("debt_recovery_rate_1_value", "ElecDebtRecovery1", "DebtRecovery1"),
+                    113,
+                    "0-0:19.20.1.255",
+                    6,
+                    DEBT_RECOVERY,
+                ),
+                set_(
+                    known("debt_recovery_rate_2_value", "ElecDebtRecovery2", "DebtRecovery2"),
+                    113,
+                    "0-0:19.20.2.255",
+                    6,
+                    DEBT_RECOVERY,
+                ),
+                set_(
+                    known("debt_recovery_per_payment", "DebtRecoveryPerPayment"),
+                    113,
+                    "0-0:19.20.3.255",
+                    13,
+                    PROPORTION,
+                ),
+                set_(
+                    known("debt_recovery_rate_1_period", "DebtRecoveryRatePeriod"),
+                    113,
+                    "0-0:19.20.1.255",
+                    8,
+                    SECONDS,
+                ),
+                set_(
+                    known("debt_recovery_rate_2_period", "DebtRecoveryRatePeriod"),
+                    113,
+                    "0-0:19.20.2.255",
+                    8,
+                    SECONDS,
+                ),
                 action("debt_recovery_rate_1_activation", 113, "0-0:19.20.1.255", 2, INTEGER_ZERO),
                 action("debt_recovery_rate_2_activation", 113, "0-0:19.20.2.255", 2, INTEGER_ZERO),
-                action("payment_debt_register_adjustment", 113, "0-0:19.20.3.255", 4, MONEY),
-                action("time_debt_register_1_adjustment", 113, "0-0:19.20.1.255", 4, MONEY),
-                action("time_debt_register_2_adjustment", 113, "0-0:19.20.2.255", 4, MONEY),
+                action(
+                    known("payment_debt_register_adjustment", "PaymentDebtRegister"),
+                    113,
+                    "0-0:19.20.3.255",
+                    4,
+                    MONEY,
+                ),
+                action(
+                    known("time_debt_register_1_adjustment", "TimeDebtRegister1"),
+                    113,
+                    "0-0:19.20.1.255",
+                    4,
+                    MONEY,
+                ),
+                action(
+                    known("time_debt_register_2_adjustment", "TimeDebtRegister2"),
+                    113,
+                    "0-0:19.20.2.255",
+                    4,
+                    MONEY,
+                ),
             )
         ),
     ),
     _prepayment_configuration("ECS08", 0x001F, 2, unverified=("replay_protected",)),
-    _prepayment_configuration("ECS08a", 0x00DE, 4),
+    newer(_prepayment_configuration("ECS08a", 0x00DE, 4), than="ECS08"),
     UseCase(
         name="ECS09",
         code=0x0020,
@@ -242,12 +345,12 @@ USE_CASES = (
                         2,
                         Struct(
                             {
-                                "meter_balance": MONEY,
-                                "emergency_credit_balance": MONEY,
-                                "accumulated_debt_register": MONEY,
-                                "time_debt_register_1": MONEY,
-                                "time_debt_register_2": MONEY,
-                                "payment_debt_register": MONEY,
+                                known("meter_balance", "MeterBalance"): MONEY,
+                                known("emergency_credit_balance", "EmergencyCreditBalance"): MONEY,
+                                known("accumulated_debt_register", "AccumulatedDebtRegister"): MONEY,
+                                known("time_debt_register_1", "TimeDebtRegister1"): MONEY,
+                                known("time_debt_register_2", "TimeDebtRegister2"): MONEY,
+                                known("payment_debt_register", "PaymentDebtRegister"): MONEY,
                             }
                         ),
                     ),
@@ -267,23 +370,109 @@ USE_CASES = (
             (
                 # The access list reads each debt recovery rate twice: once for its value, once for its
                 # scaler.
-                get("debt_recovery_rate_1_value", 113, "0-0:19.20.1.255", 5, UNIT_CHARGE),
-                get("non_disablement_calendar_special_days", 11, "0-0:11.0.2.255", 2, SPECIAL_DAYS),
-                get("debt_recovery_rate_1_period", 113, "0-0:19.20.1.255", 8, SECONDS),
-                get("debt_recovery_rate_1_scaler", 113, "0-0:19.20.1.255", 5, UNIT_CHARGE),
-                get("debt_recovery_rate_2_value", 113, "0-0:19.20.2.255", 5, UNIT_CHARGE),
-                get("debt_recovery_rate_2_period", 113, "0-0:19.20.2.255", 8, SECONDS),
-                get("debt_recovery_rate_2_scaler", 113, "0-0:19.20.2.255", 5, UNIT_CHARGE),
-                get("debt_recovery_per_payment", 113, "0-0:19.20.3.255", 13, PROPORTION),
-                get("maximum_credit_threshold", 9000, "0-0:94.44.2.10", 2, MONEY),
-                get("disablement_threshold", 21, "0-0:16.0.1.255", 2, ListOf(MONEY, 1)),
-                get("maximum_meter_balance", 9000, "0-0:94.44.2.20", 2, MONEY),
-                get("low_credit_threshold", 111, "0-0:19.0.0.255", 16, MONEY),
-                get("debt_recovery_rate_cap_amount", 111, "0-0:19.0.0.255", 18, RATE_CAP_AMOUNT),
+                get(
+                    known("debt_recovery_rate_1_value", "ElecDebtRecovery1", "DebtRecovery1"),
+                    113,
+                    "0-0:19.20.1.255",
+                    5,
+                    DEBT_RECOVERY,
+                ),
+                get(
+                    known("non_disablement_calendar_special_days", "ElectricitySpecialDays"),
+                    11,
+                    "0-0:11.0.2.255",
+                    2,
+                    SPECIAL_DAYS,
+                ),
+                get(
+                    known("debt_recovery_rate_1_period", "DebtRecoveryRatePeriod"),
+                    113,
+                    "0-0:19.20.1.255",
+                    8,
+                    SECONDS,
+                ),
+                get(
+                    known("debt_recovery_rate_1_scaler", "DebtRecovery1"),
+                    113,
+                    "0-0:19.20.1.255",
+                    5,
+                    DEBT_RECOVERY,
+                ),
+                get(
+                    known("debt_recovery_rate_2_value", "ElecDebtRecovery2", "DebtRecovery2"),
+                    113,
+                    "0-0:19.20.2.255",
+                    5,
+                    DEBT_RECOVERY,
+                ),
+                get(
+                    known("debt_recovery_rate_2_period", "DebtRecoveryRatePeriod"),
+                    113,
+                    "0-0:19.20.2.255",
+                    8,
+                    SECONDS,
+                ),
+                get(
+                    known("debt_recovery_rate_2_scaler", "DebtRecovery2"),
+                    113,
+                    "0-0:19.20.2.255",
+                    5,
+                    DEBT_RECOVERY,
+                ),
+                get(
+                    known("debt_recovery_per_payment", "DebtRecoveryPerPayment"),
+                    113,
+                    "0-0:19.20.3.255",
+                    13,
+                    PROPORTION,
+                ),
+                get(
+                    known("maximum_credit_threshold", "MaxCreditThreshold", "CreditMaxCreditThreshold"),
+                    9000,
+                    "0-0:94.44.2.10",
+                    2,
+                    MONEY,
+                ),
+                get(
+                    known("disablement_threshold", "DisablementThreshold"),
+                    21,
+                    "0-0:16.0.1.255",
+                    2,
+                    ListOf(MONEY, 1),
+                ),
+                get(
+                    known("maximum_meter_balance", "MaxMeterBalance", "MaxCreditMaxMeterBalance"),
+                    9000,
+                    "0-0:94.44.2.20",
+                    2,
+                    MONEY,
+                ),
+                get(known("low_credit_threshold", "LowCreditThreshold"), 111, "0-0:19.0.0.255", 16, MONEY),
+                get(
+                    known("debt_recovery_rate_cap_amount", "DebtRecoveryRateCap"),
+                    111,
+                    "0-0:19.0.0.255",
+                    18,
+                    RATE_CAP_AMOUNT,
+                ),
                 get("debt_recovery_rate_cap_period", 111, "0-0:19.0.0.255", 19, RATE_CAP_PERIOD),
-                get("emergency_credit_limit", 112, "0-0:19.10.1.255", 9, MONEY),
-                get("emergency_credit_threshold", 112, "0-0:19.10.1.255", 10, MONEY),
-                get("non_disablement_calendar", 10, "0-0:12.0.1.255", 2, SCHEDULE_ENTRIES),
+                get(
+                    known("emergency_credit_limit", "EmergencyCreditLimit"), 112, "0-0:19.10.1.255", 9, MONEY
+                ),
+                get(
+                    known("emergency_credit_threshold", "EmergencyCreditThreshold"),
+                    112,
+                    "0-0:19.10.1.255",
+                    10,
+                    MONEY,
+                ),
+                get(
+                    known("non_disablement_calendar", "ElectricityNonDisablementSchedule"),
+                    10,
+                    "0-0:12.0.1.255",
+                    2,
+                    NON_DISABLEMENT,
+                ),
                 get("credit_charge_configuration", 111, "0-0:19.0.0.255", 11, CREDIT_CHARGE_CONFIGURATION),
             )
         ),
@@ -308,6 +497,6 @@ USE_CASES = (
         critical=False,
         originator_roles=SUPPLIER,
         service_requests=("4.18",),
-        payload=DlmsAccess((get("meter_balance", 112, "0-0:19.10.0.255", 2, MONEY),)),
+        payload=DlmsAccess((get(known("meter_balance", "MeterBalance"), 112, "0-0:19.10.0.255", 2, MONEY),)),
     ),
 )

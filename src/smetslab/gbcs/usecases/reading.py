@@ -10,18 +10,20 @@ from smetslab.gbcs.dlms import shapes
 from smetslab.gbcs.dlms.axdr import Tag
 from smetslab.gbcs.dlms.forms import OneOf
 from smetslab.gbcs.dlms.shapes import Compact, ListOf, Num, Shape, Struct
+from smetslab.gbcs.elements import known
 from smetslab.gbcs.usecases.common import (
     ACCESS_CONTROL_BROKER,
     ACTIVE_ENERGY,
     ANY_READER,
     ESME,
+    MAXIMUM_DEMAND_PERIOD,
     NETWORK_OPERATOR_OR_BROKER,
     POWER,
     REACTIVE_ENERGY,
     SCALER_UNIT,
-    SCHEDULE_ENTRIES,
     SUPPLIER_OR_BROKER,
     SUPPLIER_OR_NETWORK_OPERATOR,
+    scaler_unit,
 )
 from smetslab.gbcs.usecases.dlms import (
     AccessItem,
@@ -35,21 +37,27 @@ from smetslab.gbcs.usecases.dlms import (
 from smetslab.gbcs.usecases.model import UseCase
 from smetslab.gbcs.usecases.prepayment import MONEY
 
+_ACTIVE_SCALER_UNIT = scaler_unit("ActiveEnergyUnit")
+_REACTIVE_SCALER_UNIT = scaler_unit("ReactiveEnergyUnit")
+
 CREDIT_AMOUNT = Num(Tag.DOUBLE_LONG_UNSIGNED, unit="1/1000 penny")
 
 TOU_REGISTERS = ListOf(ACTIVE_ENERGY, 48)
 SECONDARY_TOU_REGISTERS = ListOf(ACTIVE_ENERGY, 4)
 
 TOU_BLOCK_REGISTERS: dict[str, Shape] = {
-    f"tariff_block_{block}_tou_registers": ListOf(ACTIVE_ENERGY, 8) for block in range(1, 5)
+    known(f"tariff_block_{block}_tou_registers", f"TariffTOUBlock{block}RegisterMatrixValue"): ListOf(
+        ACTIVE_ENERGY, 8
+    )
+    for block in range(1, 5)
 }
 BALANCES: dict[str, Shape] = {
-    "emergency_credit_balance": MONEY,
-    "meter_balance": MONEY,
-    "payment_debt_register": MONEY,
-    "time_debt_register_1": MONEY,
-    "time_debt_register_2": MONEY,
-    "accumulated_debt_register": MONEY,
+    known("emergency_credit_balance", "EmergencyCreditBalance"): MONEY,
+    known("meter_balance", "MeterBalance"): MONEY,
+    known("payment_debt_register", "PaymentDebtRegister"): MONEY,
+    known("time_debt_register_1", "TimeDebtRegisters1"): MONEY,
+    known("time_debt_register_2", "TimeDebtRegisters2"): MONEY,
+    known("accumulated_debt_register", "AccumulatedDebtRegister"): MONEY,
 }
 
 
@@ -59,20 +67,36 @@ def billing_entries(more: dict[str, Shape] | None = None) -> Compact:
         OneOf(
             Struct(
                 {
-                    "timestamp": shapes.TIME_STAMP,
-                    "active_import_register": ACTIVE_ENERGY,
-                    "tariff_tou_register_matrix": TOU_REGISTERS,
+                    known("timestamp", "Timestamp", "TimeStamp"): shapes.TIME_STAMP,
+                    known(
+                        "active_import_register",
+                        "ActiveImportRegisterConsumption",
+                        "ActiveImportRegisterValueConsumption",
+                        "ElecActiveImportRegisterConsumption",
+                    ): ACTIVE_ENERGY,
+                    known("tariff_tou_register_matrix", "TariffTOURegisterMatrixValue"): TOU_REGISTERS,
                     **TOU_BLOCK_REGISTERS,
                     **(more or {}),
                 }
             ),
             Struct(
                 {
-                    "timestamp": shapes.TIME_STAMP,
-                    "active_import_register": ACTIVE_ENERGY,
-                    "secondary_active_import_register": ACTIVE_ENERGY,
-                    "tariff_tou_register_matrix": TOU_REGISTERS,
-                    "secondary_tariff_tou_registers": SECONDARY_TOU_REGISTERS,
+                    known("timestamp", "Timestamp", "TimeStamp"): shapes.TIME_STAMP,
+                    known(
+                        "active_import_register",
+                        "ActiveImportRegisterConsumption",
+                        "ActiveImportRegisterValueConsumption",
+                        "ElecActiveImportRegisterConsumption",
+                    ): ACTIVE_ENERGY,
+                    known(
+                        "secondary_active_import_register",
+                        "SecondaryActiveImportRegisterConsumption",
+                        "SecondaryActiveImportRegisterValueConsumption",
+                    ): ACTIVE_ENERGY,
+                    known("tariff_tou_register_matrix", "TariffTOURegisterMatrixValue"): TOU_REGISTERS,
+                    known(
+                        "secondary_tariff_tou_registers", "SecondaryTariffTOURegisterMatrixValue"
+                    ): SECONDARY_TOU_REGISTERS,
                     **TOU_BLOCK_REGISTERS,
                     **(more or {}),
                 }
@@ -84,7 +108,11 @@ def billing_entries(more: dict[str, Shape] | None = None) -> Compact:
 def _entries(columns: dict[str, Shape], optional: tuple[str, ...] = ()) -> Compact:
     """A log of these columns after the time stamp. Of some logs only the columns' names are published, not
     their types: those reads are marked unverified, with the types of their sister logs."""
-    return Compact(Struct({"timestamp": shapes.TIME_STAMP, **columns}, optional=optional))
+    return Compact(
+        Struct(
+            {known("timestamp", "Timestamp", "TimeStamp"): shapes.TIME_STAMP, **columns}, optional=optional
+        )
+    )
 
 
 def _maximum_demand(name: str, obis: str) -> tuple[AccessItem, ...]:
@@ -92,7 +120,7 @@ def _maximum_demand(name: str, obis: str) -> tuple[AccessItem, ...]:
     return (
         get(name, 4, obis, 2, POWER),
         get(f"{name}_scaler_unit", 4, obis, 3, SCALER_UNIT),
-        get(f"{name}_date_time_stamp", 4, obis, 5, shapes.DATE_TIME),
+        get(known(f"{name}_date_time_stamp", "CaptureTime"), 4, obis, 5, shapes.DATE_TIME),
     )
 
 
@@ -126,10 +154,16 @@ USE_CASES = (
         "Read ESME Energy Registers (Export Energy)",
         "4.2",
         NETWORK_OPERATOR_OR_BROKER,
-        get("active_export_register", 3, "1-0:2.8.0.255", 2, ACTIVE_ENERGY),
-        get("active_export_register_scaler_unit", 3, "1-0:2.8.0.255", 3, SCALER_UNIT),
-        get("reactive_export_register", 3, "1-0:4.8.0.255", 2, REACTIVE_ENERGY),
-        get("reactive_export_register_scaler_unit", 3, "1-0:4.8.0.255", 3, SCALER_UNIT),
+        get(known("active_export_register", "ActiveExportRegister"), 3, "1-0:2.8.0.255", 2, ACTIVE_ENERGY),
+        get("active_export_register_scaler_unit", 3, "1-0:2.8.0.255", 3, _ACTIVE_SCALER_UNIT),
+        get(
+            known("reactive_export_register", "ReactiveExportRegister"),
+            3,
+            "1-0:4.8.0.255",
+            2,
+            REACTIVE_ENERGY,
+        ),
+        get("reactive_export_register_scaler_unit", 3, "1-0:4.8.0.255", 3, _REACTIVE_SCALER_UNIT),
         date_time_in_response=True,
     ),
     _read(
@@ -148,11 +182,11 @@ USE_CASES = (
                 2,
                 Struct(
                     {
-                        "active": ACTIVE_ENERGY,
-                        "active_scaler_unit": SCALER_UNIT,
-                        "reactive": REACTIVE_ENERGY,
-                        "reactive_scaler_unit": SCALER_UNIT,
-                        "secondary_active": ACTIVE_ENERGY,
+                        known("active", "ActiveImportRegister"): ACTIVE_ENERGY,
+                        "active_scaler_unit": _ACTIVE_SCALER_UNIT,
+                        known("reactive", "ReactiveImportRegister"): REACTIVE_ENERGY,
+                        "reactive_scaler_unit": _REACTIVE_SCALER_UNIT,
+                        known("secondary_active", "SecondaryActiveImportRegister"): ACTIVE_ENERGY,
                     },
                     optional=("secondary_active",),
                 ),
@@ -173,9 +207,9 @@ USE_CASES = (
             2,
             Struct(
                 {
-                    "active_power_import": POWER,
-                    "active_power_import_scaler_unit": SCALER_UNIT,
-                    "primary_active_power_import": POWER,
+                    known("active_power_import", "ActivePowerImport"): POWER,
+                    "active_power_import_scaler_unit": scaler_unit("Unit"),
+                    known("primary_active_power_import", "PrimaryActivePowerImportValue"): POWER,
                     "secondary_active_power_import": POWER,
                 },
                 optional=("secondary_active_power_import",),
@@ -193,14 +227,14 @@ USE_CASES = (
             "tariff_tou_registers",
             "0-0:43.2.9.255",
             protected_object(
-                "tariff_tou_register_collection",
+                known("tariff_tou_register_collection", "TariffTOURegisterCollection"),
                 1,
                 "0-0:94.44.34.1",
                 2,
                 Struct(
                     {
-                        "tou_primary_registers": TOU_REGISTERS,
-                        "tou_secondary_registers": SECONDARY_TOU_REGISTERS,
+                        known("tou_primary_registers", "TOUPrimaryRegisterValue"): TOU_REGISTERS,
+                        known("tou_secondary_registers", "TOUSecondRegisterValue"): SECONDARY_TOU_REGISTERS,
                     },
                     optional=("tou_secondary_registers",),
                 ),
@@ -218,11 +252,17 @@ USE_CASES = (
             "tariff_block_tou_registers",
             "0-0:43.2.10.255",
             protected_object(
-                "tariff_block_tou_register_collection",
+                known("tariff_block_tou_register_collection", "TariffBlockTOURegisterCollection"),
                 1,
                 "0-0:94.44.34.2",
                 2,
-                Struct({"register_block_counter_matrix": ListOf(ACTIVE_ENERGY, 64)}),
+                Struct(
+                    {
+                        known(
+                            "register_block_counter_matrix", "RegisterMatrixTOUValue", "CounterMatrixTOUValue"
+                        ): ListOf(ACTIVE_ENERGY, 64)
+                    }
+                ),
             ),
         ),
         date_time_in_response=True,
@@ -233,8 +273,16 @@ USE_CASES = (
         "Read Maximum Demand Registers (export)",
         "4.12.2",
         NETWORK_OPERATOR_OR_BROKER,
-        get("maximum_demand_active_power_export_last_reset", 1, "0-0:94.44.5.2", 2, shapes.DATE_TIME),
-        *_maximum_demand("maximum_demand_active_power_export", "1-0:2.6.0.255"),
+        get(
+            known("maximum_demand_active_power_export_last_reset", "LastResetDateTime"),
+            1,
+            "0-0:94.44.5.2",
+            2,
+            shapes.DATE_TIME,
+        ),
+        *_maximum_demand(
+            known("maximum_demand_active_power_export", "MaxDemandActiveEnergyExport"), "1-0:2.6.0.255"
+        ),
         date_time_in_response=True,
     ),
     _read(
@@ -244,16 +292,36 @@ USE_CASES = (
         "4.12.1",
         ANY_READER,
         get(
-            "maximum_demand_configurable_time_active_power_import_last_reset",
+            known("maximum_demand_configurable_time_active_power_import_last_reset", "LastResetDateTime"),
             1,
             "0-0:94.44.5.0",
             2,
             shapes.DATE_TIME,
         ),
-        get("maximum_demand_active_energy_import_last_reset", 1, "0-0:94.44.5.1", 2, shapes.DATE_TIME),
-        *_maximum_demand("maximum_demand_active_energy_import", "1-0:1.6.0.255"),
-        *_maximum_demand("maximum_demand_configurable_time_active_power_import", "1-0:1.6.1.255"),
-        get("maximum_demand_configurable_time_period", 10, "0-0:12.0.0.255", 2, SCHEDULE_ENTRIES),
+        get(
+            known("maximum_demand_active_energy_import_last_reset", "LastResetDateTime"),
+            1,
+            "0-0:94.44.5.1",
+            2,
+            shapes.DATE_TIME,
+        ),
+        *_maximum_demand(
+            known("maximum_demand_active_energy_import", "MaxDemandActiveEnergyImport"), "1-0:1.6.0.255"
+        ),
+        *_maximum_demand(
+            known(
+                "maximum_demand_configurable_time_active_power_import",
+                "MaxDemandConfigurableTimeActivePowerImport",
+            ),
+            "1-0:1.6.1.255",
+        ),
+        get(
+            known("maximum_demand_configurable_time_period", "MaxDemandConfigurableTimePeriod"),
+            10,
+            "0-0:12.0.0.255",
+            2,
+            MAXIMUM_DEMAND_PERIOD,
+        ),
         date_time_in_response=True,
     ),
     _read(
@@ -263,7 +331,11 @@ USE_CASES = (
         "4.4.4",
         SUPPLIER_OR_BROKER,
         get_period(
-            "payment_based_debt_repayments", 7, "0-0:98.1.4.255", 2, _entries({"amount": CREDIT_AMOUNT})
+            known("payment_based_debt_repayments", "PaymentBasedDebtRepayment"),
+            7,
+            "0-0:98.1.4.255",
+            2,
+            _entries({known("amount", "Amount"): CREDIT_AMOUNT}),
         ),
     ),
     _read(
@@ -273,10 +345,14 @@ USE_CASES = (
         "4.4.2",
         SUPPLIER_OR_BROKER,
         protected_get(
-            "read_log_period",
+            known("read_log_period", "ReadLogPeriod"),
             "0-0:43.2.3.255",
             protected_object(
-                "mode_or_tariff_triggered_billing_data_log",
+                known(
+                    "mode_or_tariff_triggered_billing_data_log",
+                    "LogEntryConsumptionAndTariffRegistersData",
+                    "LogEntryPrepaymentData",
+                ),
                 7,
                 "0-0:98.1.2.255",
                 2,
@@ -292,10 +368,10 @@ USE_CASES = (
         "4.4.3",
         SUPPLIER_OR_BROKER,
         protected_get(
-            "read_log_period",
+            known("read_log_period", "ReadLogPeriod"),
             "0-0:43.2.2.255",
             protected_object(
-                "billing_calendar_triggered_billing_data_log",
+                known("billing_calendar_triggered_billing_data_log", "ESMEBillingDataLogEntry"),
                 7,
                 "0-0:98.1.0.255",
                 2,
@@ -303,7 +379,7 @@ USE_CASES = (
                 window=True,
             ),
             protected_object(
-                "billing_calendar_triggered_balances_log",
+                known("billing_calendar_triggered_balances_log", "ESMEBillingPrepaymentDataLogEntry"),
                 7,
                 "0-0:98.1.1.255",
                 2,
@@ -319,7 +395,13 @@ USE_CASES = (
         "4.4.5",
         SUPPLIER_OR_BROKER,
         unverified(
-            get_period("prepayment_credits", 7, "0-0:98.1.5.255", 2, _entries({"amount": CREDIT_AMOUNT}))
+            get_period(
+                known("prepayment_credits", "PrepaymentCredits"),
+                7,
+                "0-0:98.1.5.255",
+                2,
+                _entries({known("amount", "Amount"): CREDIT_AMOUNT}),
+            )
         ),
     ),
     _read(
@@ -329,9 +411,11 @@ USE_CASES = (
         "4.6.1",
         SUPPLIER_OR_BROKER,
         protected_get(
-            "read_log_period",
+            known("read_log_period", "ReadLogPeriod"),
             "0-0:43.2.5.255",
-            protected_object("daily_read_log", 7, "0-0:98.1.9.255", 2, billing_entries(), window=True),
+            protected_object(
+                known("daily_read_log", "LogEntry"), 7, "0-0:98.1.9.255", 2, billing_entries(), window=True
+            ),
         ),
     ),
     _read(
@@ -341,10 +425,15 @@ USE_CASES = (
         "4.14",
         SUPPLIER_OR_BROKER,
         protected_get(
-            "read_log_period",
+            known("read_log_period", "ReadLogPeriod"),
             "0-0:43.2.6.255",
             protected_object(
-                "prepayment_daily_read_log", 7, "0-0:98.1.8.255", 2, _entries(BALANCES), window=True
+                known("prepayment_daily_read_log", "LogEntry"),
+                7,
+                "0-0:98.1.8.255",
+                2,
+                _entries(BALANCES),
+                window=True,
             ),
         ),
     ),
@@ -356,11 +445,11 @@ USE_CASES = (
         ACCESS_CONTROL_BROKER,
         unverified(
             get_period(
-                "daily_read_log_export",
+                known("daily_read_log_export", "LogEntry"),
                 7,
                 "0-0:98.1.10.255",
                 2,
-                _entries({"active_export_register": ACTIVE_ENERGY}),
+                _entries({known("active_export_register", "ActiveExportRegisterValue"): ACTIVE_ENERGY}),
             )
         ),
     ),
@@ -371,14 +460,14 @@ USE_CASES = (
         "4.8.3",
         NETWORK_OPERATOR_OR_BROKER,
         get_period(
-            "profile_data_log_export",
+            known("profile_data_log_export", "LogEntry"),
             7,
             "0-0:99.1.1.255",
             2,
             _entries(
                 {
-                    "active_energy_exported": ACTIVE_ENERGY,
-                    "reactive_energy_exported": REACTIVE_ENERGY,
+                    known("active_energy_exported", "ActiveEnergyExportedValue"): ACTIVE_ENERGY,
+                    known("reactive_energy_exported", "ReactiveEnergyExportedValue"): REACTIVE_ENERGY,
                 }
             ),
         ),
@@ -390,15 +479,18 @@ USE_CASES = (
         "4.8.1",
         ANY_READER,
         protected_get(
-            "read_log_period",
+            known("read_log_period", "ReadLogPeriod"),
             "0-0:43.2.7.255",
             protected_object(
-                "active_energy_imported_log",
+                known("active_energy_imported_log", "LogEntry"),
                 7,
                 "0-0:99.1.0.255",
                 2,
                 _entries(
-                    {"primary_value": ACTIVE_ENERGY, "secondary_value": ACTIVE_ENERGY},
+                    {
+                        known("primary_value", "PrimaryValue"): ACTIVE_ENERGY,
+                        known("secondary_value", "SecondaryValue"): ACTIVE_ENERGY,
+                    },
                     optional=("secondary_value",),
                 ),
                 window=True,
@@ -413,11 +505,11 @@ USE_CASES = (
         ANY_READER,
         unverified(
             get_period(
-                "profile_data_log_reactive_import",
+                known("profile_data_log_reactive_import", "LogEntry"),
                 7,
                 "0-0:99.1.2.255",
                 2,
-                _entries({"reactive_energy_imported": REACTIVE_ENERGY}),
+                _entries({known("reactive_energy_imported", "ReactiveEnergyImportedValue"): REACTIVE_ENERGY}),
             )
         ),
     ),
@@ -428,14 +520,14 @@ USE_CASES = (
         "4.17",
         ANY_READER,
         protected_get(
-            "read_log_period",
+            known("read_log_period", "ReadLogPeriod"),
             "0-0:43.2.4.255",
             protected_object(
-                "daily_consumption_log",
+                known("daily_consumption_log", "LogEntry"),
                 7,
                 "0-0:99.1.3.255",
                 2,
-                _entries({"active_energy_imported": ACTIVE_ENERGY}),
+                _entries({known("active_energy_imported", "Value"): ACTIVE_ENERGY}),
                 window=True,
             ),
         ),

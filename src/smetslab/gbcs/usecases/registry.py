@@ -55,6 +55,13 @@ def _build(rows: Iterable[UseCase]) -> tuple[dict[str, UseCase], dict[int, tuple
             )
         names[row.name] = row
         codes[row.code] = (*others, row)
+    replaced: set[str] = set()
+    for row in names.values():
+        if row.replaces is None:
+            continue
+        if row.replaces not in names or row.replaces in replaced or row.replaces == row.name:
+            raise RegistryError(f"use case {row.name} cannot replace {row.replaces}", rule="forms")
+        replaced.add(row.replaces)
     return names, codes
 
 

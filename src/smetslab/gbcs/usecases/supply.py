@@ -8,6 +8,7 @@ from __future__ import annotations
 from smetslab.gbcs.dlms import axdr
 from smetslab.gbcs.dlms.axdr import Tag
 from smetslab.gbcs.dlms.shapes import Bool, Const, Num
+from smetslab.gbcs.elements import known
 from smetslab.gbcs.usecases.common import (
     ANY_READER,
     ESME,
@@ -59,12 +60,36 @@ USE_CASES = (
         service_requests=("4.15",),
         payload=DlmsAccess(
             (
-                get("load_limit_supply_state", 9000, "0-0:94.44.0.3", 2, LOAD_LIMIT_SUPPLY_STATE),
-                get("load_limit_counter", 3, "0-0:94.44.42.255", 2, EVENT_COUNT),
+                get(
+                    known("load_limit_supply_state", "LoadLimitSupplyState"),
+                    9000,
+                    "0-0:94.44.0.3",
+                    2,
+                    LOAD_LIMIT_SUPPLY_STATE,
+                ),
+                get(
+                    known("load_limit_counter", "LoadLimitCounterValue"),
+                    3,
+                    "0-0:94.44.42.255",
+                    2,
+                    EVENT_COUNT,
+                ),
                 get("load_limit_counter_scaler_unit", 3, "0-0:94.44.42.255", 3, SCALER_UNIT),
-                get("load_limit_power_threshold", 71, "0-0:17.0.0.255", 4, POWER_THRESHOLD),
-                get("load_limit_period", 71, "0-0:17.0.0.255", 6, PERIOD),
-                get("load_limit_restoration_period", 71, "0-0:17.0.0.255", 7, PERIOD),
+                get(
+                    known("load_limit_power_threshold", "LoadLimitPowerThreshold"),
+                    71,
+                    "0-0:17.0.0.255",
+                    4,
+                    POWER_THRESHOLD,
+                ),
+                get(known("load_limit_period", "LoadLimitPeriod"), 71, "0-0:17.0.0.255", 6, PERIOD),
+                get(
+                    known("load_limit_restoration_period", "LoadLimitRestorationPeriod"),
+                    71,
+                    "0-0:17.0.0.255",
+                    7,
+                    PERIOD,
+                ),
             )
         ),
     ),
@@ -82,10 +107,28 @@ USE_CASES = (
         alerts=FUTURE_DATED_ALERT,
         payload=DlmsAccess(
             (
-                set_("load_limit_supply_state", 9000, "0-0:94.44.0.3", 4, LOAD_LIMIT_SUPPLY_STATE),
-                set_("load_limit_power_threshold", 9000, "0-0:94.44.128.7", 4, POWER_THRESHOLD),
-                set_("load_limit_period", 9000, "0-0:94.44.128.6", 4, PERIOD),
-                set_("load_limit_restoration_period", 9000, "0-0:94.44.128.8", 4, PERIOD),
+                set_(
+                    known("load_limit_supply_state", "LoadLimitSupplyState"),
+                    9000,
+                    "0-0:94.44.0.3",
+                    4,
+                    LOAD_LIMIT_SUPPLY_STATE,
+                ),
+                set_(
+                    known("load_limit_power_threshold", "LoadLimitPowerThreshold"),
+                    9000,
+                    "0-0:94.44.128.7",
+                    4,
+                    POWER_THRESHOLD,
+                ),
+                set_(known("load_limit_period", "LoadLimitPeriod"), 9000, "0-0:94.44.128.6", 4, PERIOD),
+                set_(
+                    known("load_limit_restoration_period", "LoadLimitRestorationPeriod"),
+                    9000,
+                    "0-0:94.44.128.8",
+                    4,
+                    PERIOD,
+                ),
                 activate("load_limit_supply_state_activation_time", 9000, "0-0:94.44.0.3", 6),
                 activate("load_limit_power_threshold_activation_time", 9000, "0-0:94.44.128.7", 6),
                 activate("load_limit_period_activation_time", 9000, "0-0:94.44.128.6", 6),
@@ -118,7 +161,7 @@ USE_CASES = (
         payload=DlmsAccess(
             (
                 get(
-                    "supply_state",
+                    known("supply_state", "SupplyState"),
                     70,
                     "0-0:96.3.10.255",
                     3,
@@ -136,6 +179,16 @@ USE_CASES = (
         originator_roles=SUPPLIER,
         service_requests=("6.25",),
         replay_protected=True,
-        payload=DlmsAccess((set_("supply_tamper_state", 1, "0-0:94.44.0.4", 2, SUPPLY_TAMPER_STATE),)),
+        payload=DlmsAccess(
+            (
+                set_(
+                    known("supply_tamper_state", "SupplyTamperState"),
+                    1,
+                    "0-0:94.44.0.4",
+                    2,
+                    SUPPLY_TAMPER_STATE,
+                ),
+            )
+        ),
     ),
 )

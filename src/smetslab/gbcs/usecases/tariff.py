@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from smetslab.gbcs.dlms import axdr, shapes
 from smetslab.gbcs.dlms.shapes import Bool, Const, ListOf, Num, Struct
+from smetslab.gbcs.elements import known
 from smetslab.gbcs.usecases.common import (
     ESME,
-    EXECUTION_TIMES,
     FUTURE_DATED_ALERT,
     SCALER_UNIT,
-    SPECIAL_DAYS,
     SUPPLIER,
     SUPPLIER_OR_BROKER,
-    UNIT_CHARGE,
+    execution_times,
+    special_days,
+    unit_charge,
 )
 from smetslab.gbcs.usecases.dlms import AccessItem, DlmsAccess, action, activate, get, set_
 from smetslab.gbcs.usecases.model import UseCase
@@ -22,39 +23,49 @@ SCRIPT_RESET_BLOCK_COUNTERS = 99
 
 SEASONS = ListOf(
     Struct(
-        {"season_profile_name": shapes.Text(), "season_start": shapes.DATE_TIME, "week_name": shapes.OCTETS}
+        {
+            known("season_profile_name", "SeasonName"): shapes.Text(),
+            known("season_start", "SeasonStartDate"): shapes.DATE_TIME,
+            known("week_name", "ReferencedWeekName"): shapes.OCTETS,
+        }
     )
 )
 WEEKS = ListOf(
     Struct(
         {
-            "week_profile_name": shapes.OCTETS,
-            "monday": shapes.UNSIGNED,
-            "tuesday": shapes.UNSIGNED,
-            "wednesday": shapes.UNSIGNED,
-            "thursday": shapes.UNSIGNED,
-            "friday": shapes.UNSIGNED,
-            "saturday": shapes.UNSIGNED,
-            "sunday": shapes.UNSIGNED,
+            known("week_profile_name", "WeekName"): shapes.OCTETS,
+            known("monday", "ReferencedDayName", "ReferencedElecDay"): shapes.UNSIGNED,
+            known("tuesday", "ReferencedDayName", "ReferencedElecDay"): shapes.UNSIGNED,
+            known("wednesday", "ReferencedDayName", "ReferencedElecDay"): shapes.UNSIGNED,
+            known("thursday", "ReferencedDayName", "ReferencedElecDay"): shapes.UNSIGNED,
+            known("friday", "ReferencedDayName", "ReferencedElecDay"): shapes.UNSIGNED,
+            known("saturday", "ReferencedDayName", "ReferencedElecDay"): shapes.UNSIGNED,
+            known("sunday", "ReferencedDayName", "ReferencedElecDay"): shapes.UNSIGNED,
         }
     )
 )
 DAYS = ListOf(
     Struct(
         {
-            "day_identifier": shapes.UNSIGNED,
-            "day_schedule": ListOf(
+            known("day_identifier", "DayName", "Day"): shapes.UNSIGNED,
+            known("day_schedule", "ProfileSchedule"): ListOf(
                 Struct(
                     {
-                        "start_time": shapes.TIME,
+                        known("start_time", "StartTime"): shapes.TIME,
                         "script_logical_name": shapes.LOGICAL_NAME,
-                        "script_selector": shapes.LONG_UNSIGNED,
+                        known(
+                            "script_selector", "TOUTariffAction", "BlockTariffAction"
+                        ): shapes.LONG_UNSIGNED,
                     }
                 )
             ),
         }
     )
 )
+SPECIAL_DAYS = special_days(date=("Date",), day=("ReferencedDayName", "ReferencedDay"))
+STANDING_CHARGE = unit_charge(scale="StandingChargeScale", charge=("StandingCharge",))
+PRICES = unit_charge(scale="PriceScale", charge=("BlockPrice", "TOUPrice", "TariffTOUPrice"))
+SECONDARY_PRICES = unit_charge(scale="PriceScale", charge=("ElectricityPriceElement", "TariffTOUPrice"))
 THRESHOLDS = ListOf(shapes.DOUBLE_LONG_UNSIGNED)
 CURRENCY_UNIT = Bool(("EUR", "GBP"))
 ACTIVE_PRICE = Num(axdr.Tag.DOUBLE_LONG_UNSIGNED, unit="currency units at the scaler of the same object")
@@ -65,22 +76,40 @@ TOU_COLUMNS = range(1, 9)
 def _passive_calendar(prefix: str, calendar: str, special_days: str) -> tuple[AccessItem, ...]:
     """Writes of an activity calendar and its special days that wait for their activation."""
     return (
-        set_(f"{prefix}_seasons", 20, calendar, 7, SEASONS),
-        set_(f"{prefix}_weeks", 20, calendar, 8, WEEKS),
-        set_(f"{prefix}_days", 20, calendar, 9, DAYS),
-        set_(f"{prefix}_special_days", 11, special_days, 2, SPECIAL_DAYS),
+        set_(known(f"{prefix}_seasons", "Seasons"), 20, calendar, 7, SEASONS),
+        set_(known(f"{prefix}_weeks", "WeekProfiles"), 20, calendar, 8, WEEKS),
+        set_(known(f"{prefix}_days", "DayProfiles"), 20, calendar, 9, DAYS),
+        set_(known(f"{prefix}_special_days", "SpecialDays"), 11, special_days, 2, SPECIAL_DAYS),
     )
 
 
 _PRIMARY_PRICES = (
-    set_("standing_charge", 113, "0-0:19.20.4.255", 6, UNIT_CHARGE),
-    set_("tariff_block_price_matrix_tou", 113, "0-0:19.20.0.255", 6, UNIT_CHARGE),
+    set_(known("standing_charge", "StandingCharge"), 113, "0-0:19.20.4.255", 6, STANDING_CHARGE),
+    set_(
+        known(
+            "tariff_block_price_matrix_tou",
+            "BlockPrices",
+            "TOUTariff",
+            "TariffBlockPriceMatrix",
+            "TariffTOUPriceMatrix",
+        ),
+        113,
+        "0-0:19.20.0.255",
+        6,
+        PRICES,
+    ),
 )
 _PRIMARY_PRICE_ACTIVATIONS = (
     activate("standing_charge_activation_time", 113, "0-0:19.20.4.255", 7),
     activate("tariff_block_price_matrix_tou_activation_time", 113, "0-0:19.20.0.255", 7),
 )
-_SECONDARY_PRICES = set_("secondary_tariff_tou_price_matrix", 113, "0-0:19.20.5.255", 6, UNIT_CHARGE)
+_SECONDARY_PRICES = set_(
+    known("secondary_tariff_tou_price_matrix", "PriceElements", "TariffTOUPriceMatrix"),
+    113,
+    "0-0:19.20.5.255",
+    6,
+    SECONDARY_PRICES,
+)
 _SECONDARY_PRICE_ACTIVATION = activate(
     "secondary_tariff_tou_price_matrix_activation_time", 113, "0-0:19.20.5.255", 7
 )
@@ -88,10 +117,18 @@ _SECONDARY_PRICE_ACTIVATION = activate(
 _SET_TARIFF = (
     *_passive_calendar("tariff_switching_table", "0-0:13.0.0.255", "0-1:11.0.0.255"),
     *(
-        set_(f"tariff_threshold_matrix_tou_{tou}", 21, f"0-0:16.1.1{tou}.255", 2, THRESHOLDS)
+        set_(
+            known(f"tariff_threshold_matrix_tou_{tou}", "Thresholds"),
+            21,
+            f"0-0:16.1.1{tou}.255",
+            2,
+            THRESHOLDS,
+        )
         for tou in TOU_COLUMNS
     ),
-    set_("currency_unit", 9000, "0-0:94.44.2.0", 4, CURRENCY_UNIT),
+    set_(
+        known("currency_unit", "CurrencyUnits", "CurrencyUnitsName"), 9000, "0-0:94.44.2.0", 4, CURRENCY_UNIT
+    ),
     *_PRIMARY_PRICES,
     activate("tariff_switching_table_activation_time", 20, "0-0:13.0.0.255", 10),
     activate("tariff_switching_table_special_days_activation_time", 9000, "0-0:94.44.128.29", 6),
@@ -171,19 +208,55 @@ USE_CASES = (
         service_requests=("4.11.1",),
         payload=DlmsAccess(
             (
-                get("active_tariff_price", 3, "0-0:94.44.1.7", 2, ACTIVE_PRICE),
+                get(
+                    known("active_tariff_price", "PrimaryActiveTariffPrice"),
+                    3,
+                    "0-0:94.44.1.7",
+                    2,
+                    ACTIVE_PRICE,
+                ),
                 get("active_tariff_price_scaler_unit", 3, "0-0:94.44.1.7", 3, SCALER_UNIT),
-                get("tariff_switching_table_seasons", 20, "0-0:13.0.0.255", 3, SEASONS),
-                get("tariff_switching_table_weeks", 20, "0-0:13.0.0.255", 4, WEEKS),
-                get("tariff_switching_table_days", 20, "0-0:13.0.0.255", 5, DAYS),
-                get("tariff_switching_table_special_days", 11, "0-0:11.0.0.255", 2, SPECIAL_DAYS),
+                get(known("tariff_switching_table_seasons", "Seasons"), 20, "0-0:13.0.0.255", 3, SEASONS),
+                get(known("tariff_switching_table_weeks", "WeekProfiles"), 20, "0-0:13.0.0.255", 4, WEEKS),
+                get(known("tariff_switching_table_days", "DayProfiles"), 20, "0-0:13.0.0.255", 5, DAYS),
+                get(
+                    known("tariff_switching_table_special_days", "TariffSwitchingTableSpecialDays"),
+                    11,
+                    "0-0:11.0.0.255",
+                    2,
+                    SPECIAL_DAYS,
+                ),
                 *(
-                    get(f"tariff_threshold_matrix_tou_{tou}", 21, f"0-0:16.0.1{tou}.255", 2, THRESHOLDS)
+                    get(
+                        known(f"tariff_threshold_matrix_tou_{tou}", "ElecTariffThresholds"),
+                        21,
+                        f"0-0:16.0.1{tou}.255",
+                        2,
+                        THRESHOLDS,
+                    )
                     for tou in TOU_COLUMNS
                 ),
-                get("currency_unit", 9000, "0-0:94.44.2.0", 2, CURRENCY_UNIT),
-                get("standing_charge", 113, "0-0:19.20.4.255", 5, UNIT_CHARGE),
-                get("tariff_block_price_matrix_tou", 113, "0-0:19.20.0.255", 5, UNIT_CHARGE),
+                get(
+                    known("currency_unit", "CurrencyUnits", "CurrencyUnitsName"),
+                    9000,
+                    "0-0:94.44.2.0",
+                    2,
+                    CURRENCY_UNIT,
+                ),
+                get(known("standing_charge", "StandingCharge"), 113, "0-0:19.20.4.255", 5, STANDING_CHARGE),
+                get(
+                    known(
+                        "tariff_block_price_matrix_tou",
+                        "BlockPrices",
+                        "TOUTariff",
+                        "TariffBlockPriceMatrix",
+                        "TariffTOUPriceMatrix",
+                    ),
+                    113,
+                    "0-0:19.20.0.255",
+                    5,
+                    PRICES,
+                ),
             )
         ),
     ),
@@ -197,13 +270,49 @@ USE_CASES = (
         service_requests=("4.11.2",),
         payload=DlmsAccess(
             (
-                get("secondary_tariff_tou_price_matrix", 113, "0-0:19.20.5.255", 5, UNIT_CHARGE),
-                get("secondary_active_tariff_price", 3, "0-0:94.44.1.8", 2, ACTIVE_PRICE),
+                get(
+                    known("secondary_tariff_tou_price_matrix", "PriceElements", "TariffTOUPriceMatrix"),
+                    113,
+                    "0-0:19.20.5.255",
+                    5,
+                    SECONDARY_PRICES,
+                ),
+                get(
+                    known("secondary_active_tariff_price", "SecondaryActiveTariffPrice"),
+                    3,
+                    "0-0:94.44.1.8",
+                    2,
+                    ACTIVE_PRICE,
+                ),
                 get("secondary_active_tariff_price_scaler_unit", 3, "0-0:94.44.1.8", 3, SCALER_UNIT),
-                get("secondary_tariff_switching_table_special_days", 11, "0-0:11.0.1.255", 2, SPECIAL_DAYS),
-                get("secondary_tariff_switching_table_seasons", 20, "0-0:13.0.1.255", 3, SEASONS),
-                get("secondary_tariff_switching_table_weeks", 20, "0-0:13.0.1.255", 4, WEEKS),
-                get("secondary_tariff_switching_table_days", 20, "0-0:13.0.1.255", 5, DAYS),
+                get(
+                    known("secondary_tariff_switching_table_special_days", "TariffSwitchingTableSpecialDays"),
+                    11,
+                    "0-0:11.0.1.255",
+                    2,
+                    SPECIAL_DAYS,
+                ),
+                get(
+                    known("secondary_tariff_switching_table_seasons", "Seasons"),
+                    20,
+                    "0-0:13.0.1.255",
+                    3,
+                    SEASONS,
+                ),
+                get(
+                    known("secondary_tariff_switching_table_weeks", "WeekProfiles"),
+                    20,
+                    "0-0:13.0.1.255",
+                    4,
+                    WEEKS,
+                ),
+                get(
+                    known("secondary_tariff_switching_table_days", "DayProfiles"),
+                    20,
+                    "0-0:13.0.1.255",
+                    5,
+                    DAYS,
+                ),
             )
         ),
     ),
@@ -217,7 +326,15 @@ USE_CASES = (
         service_requests=("6.26",),
         replay_protected=True,
         payload=DlmsAccess(
-            (set_("tariff_block_counter_matrix_reset_times", 22, "0-0:15.1.0.255", 4, EXECUTION_TIMES),)
+            (
+                set_(
+                    known("tariff_block_counter_matrix_reset_times", "DailyTariffBlockCounterMatrixReset"),
+                    22,
+                    "0-0:15.1.0.255",
+                    4,
+                    execution_times(),
+                ),
+            )
         ),
     ),
 )

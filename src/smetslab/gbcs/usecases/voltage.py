@@ -8,47 +8,56 @@ from __future__ import annotations
 from smetslab.gbcs.dlms import shapes
 from smetslab.gbcs.dlms.axdr import Tag
 from smetslab.gbcs.dlms.shapes import Compact, Num, Struct
+from smetslab.gbcs.elements import known
 from smetslab.gbcs.usecases.common import (
     ANY_READER,
     ESME,
     INTEGER_ZERO,
     NETWORK_OPERATOR,
-    SCALER_UNIT,
     SECONDS,
+    scaler_unit,
 )
 from smetslab.gbcs.usecases.dlms import AccessItem, DlmsAccess, action, get, get_period, set_
 from smetslab.gbcs.usecases.model import UseCase
 
 VOLTAGE = Num(Tag.DOUBLE_LONG_UNSIGNED, unit="V")
 EVENT_COUNT = Num(Tag.DOUBLE_LONG_UNSIGNED, unit="count")
-VOLTAGE_LOG = Compact(Struct({"timestamp": shapes.TIME_STAMP, "average_rms_voltage": VOLTAGE}))
+VOLTAGE_LOG = Compact(
+    Struct(
+        {known("timestamp", "Timestamp"): shapes.TIME_STAMP, known("average_rms_voltage", "Value"): VOLTAGE}
+    )
+)
 
 _PHASE_GROUPS = {1: 32, 2: 52, 3: 72}
 """Value group C of the objects of a phase. Spec: IEC 62056-6-1."""
 
 _MONITORS = (
-    ("rms_extreme_over_voltage", "0-0:17.0.1.255"),
-    ("rms_extreme_under_voltage", "0-0:17.0.2.255"),
-    ("rms_voltage_sag", "0-0:17.0.3.255"),
-    ("rms_voltage_swell", "0-0:17.0.4.255"),
+    ("rms_extreme_over_voltage", "RMSExtremeOverVoltage", "0-0:17.0.1.255"),
+    ("rms_extreme_under_voltage", "RMSExtremeUnderVoltage", "0-0:17.0.2.255"),
+    ("rms_voltage_sag", "RMSVoltageSag", "0-0:17.0.3.255"),
+    ("rms_voltage_swell", "RMSVoltageSwell", "0-0:17.0.4.255"),
 )
 
 
-def _average(phase: int, kind: str, group_d: int) -> tuple[str, str]:
+def _average(phase: int, kind: str, element: str, group_d: int) -> tuple[str, str]:
     """Name and logical name of an object of a phase, such as its over voltage counter."""
-    return f"phase_{phase}_average_rms_{kind}", f"1-0:{_PHASE_GROUPS[phase]}.{group_d}.0.4"
+    name = known(f"phase_{phase}_average_rms_{kind}", element)
+    return name, f"1-0:{_PHASE_GROUPS[phase]}.{group_d}.0.4"
 
 
 def _under_threshold(phase: int) -> tuple[str, str]:
-    return _average(phase, "under_voltage_threshold", 31)
+    return _average(phase, "under_voltage_threshold", "AverageRMSUnderVoltageThreshold", 31)
 
 
 def _over_threshold(phase: int) -> tuple[str, str]:
-    return _average(phase, "over_voltage_threshold", 35)
+    return _average(phase, "over_voltage_threshold", "AverageRMSOverVoltageThreshold", 35)
 
 
 def _counters(phase: int) -> tuple[tuple[str, str], ...]:
-    return (_average(phase, "under_voltage_counter", 32), _average(phase, "over_voltage_counter", 36))
+    return (
+        _average(phase, "under_voltage_counter", "AvgRMSUnderVoltageCounter", 32),
+        _average(phase, "over_voltage_counter", "AvgRMSOverVoltageCounter", 36),
+    )
 
 
 def _profile(phase: int) -> str:
@@ -56,7 +65,11 @@ def _profile(phase: int) -> str:
 
 
 def _period_name(phase: int) -> str:
-    return f"phase_{phase}_average_rms_voltage_measurement_period"
+    return known(
+        f"phase_{phase}_average_rms_voltage_measurement_period",
+        "MeasurementPeriod",
+        "AverageRMSVoltageMeasurementPeriod",
+    )
 
 
 def _get_operational(phase: int) -> tuple[AccessItem, ...]:
@@ -64,11 +77,20 @@ def _get_operational(phase: int) -> tuple[AccessItem, ...]:
     counters = tuple(
         item
         for name, obis in _counters(phase)
-        for item in (get(name, 3, obis, 2, EVENT_COUNT), get(f"{name}_scaler_unit", 3, obis, 3, SCALER_UNIT))
+        for item in (
+            get(name, 3, obis, 2, EVENT_COUNT),
+            get(f"{name}_scaler_unit", 3, obis, 3, scaler_unit("Unit")),
+        )
     )
     return (
         *counters,
-        get_period(f"phase_{phase}_average_rms_voltage_profile_data_log", 7, _profile(phase), 2, VOLTAGE_LOG),
+        get_period(
+            known(f"phase_{phase}_average_rms_voltage_profile_data_log", "AvgRMSVoltageProfileDataLog"),
+            7,
+            _profile(phase),
+            2,
+            VOLTAGE_LOG,
+        ),
         get(_period_name(phase), 7, _profile(phase), 4, SECONDS),
     )
 
@@ -83,18 +105,18 @@ def _set_thresholds(*objects: tuple[str, str]) -> tuple[AccessItem, ...]:
 
 _GET_MONITORS = tuple(
     item
-    for name, obis in _MONITORS
+    for name, element, obis in _MONITORS
     for item in (
-        get(f"{name}_threshold", 71, obis, 4, VOLTAGE),
-        get(f"{name}_measurement_period", 71, obis, 6, SECONDS),
+        get(known(f"{name}_threshold", f"{element}Threshold"), 71, obis, 4, VOLTAGE),
+        get(known(f"{name}_measurement_period", f"{element}MeasurementPeriod"), 71, obis, 6, SECONDS),
     )
 )
 _SET_MONITORS = tuple(
     item
-    for name, obis in _MONITORS
+    for name, element, obis in _MONITORS
     for item in (
-        set_(f"{name}_threshold", 71, obis, 4, VOLTAGE),
-        set_(f"{name}_measurement_period", 71, obis, 6, SECONDS),
+        set_(known(f"{name}_threshold", f"{element}Threshold"), 71, obis, 4, VOLTAGE),
+        set_(known(f"{name}_measurement_period", f"{element}MeasurementPeriod"), 71, obis, 6, SECONDS),
     )
 )
 

@@ -133,6 +133,10 @@ class Fields(DataType):
             for name, kind in zip(self.names, fixed, strict=False)
         )
 
+    def paths(self) -> tuple[str, ...]:
+        """The names of all fields, those of records inside as `outer.inner`, each once."""
+        return tuple(dict.fromkeys(_paths(self, "")))
+
     def variant_for(self, values: Sequence[ZclValue]) -> DataType | None:
         """What the last field is when the fields before it have these values; None without a variant."""
         return None if self._variant is None else self._variant.pick(values[self.index[self._variant.on]])
@@ -276,6 +280,21 @@ def _compile(kinds: Sequence[DataType]) -> Iterator[tuple[struct.Struct | None, 
             run = []
         if kind is not None:
             yield None, (kind,)
+
+
+def _paths(kind: DataType, before: str) -> Iterator[str]:
+    match kind:
+        case Fields():
+            for name, inner in zip(kind.names, kind.kinds, strict=True):
+                yield before + name
+                yield from _paths(inner, f"{before}{name}.")
+        case _Optional():
+            yield from _paths(kind.kind, before)
+        case _List():
+            yield from _paths(kind.element, before)
+        case _Variant():
+            for inner in (*kind.kinds.values(), kind.otherwise):
+                yield from _paths(inner, before)
 
 
 class _Rest(DataType):
