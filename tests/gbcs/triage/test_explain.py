@@ -408,3 +408,11 @@ def test_block_of_a_long_message_is_told_for_what_it_is() -> None:
     assert explanation.title == "GBT block"
     assert "cut up for transfer" in explanation.summary[0]
     assert explain(block[:-1]).failures
+
+
+def test_lost_first_octet_of_the_content_is_told_from_a_wrong_content_length() -> None:
+    data = encode_message(bare("CS06", Cra.COMMAND, samples.FIRMWARE))
+    start = data.index(bytes.fromhex("0420AB")) - 2
+    first = explain(data[:start] + data[start + 1 :], search=False).first_wrong
+    assert first is not None
+    assert (first.offset, first.text) == (start, "not the type of the use case")

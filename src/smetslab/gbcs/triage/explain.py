@@ -26,6 +26,8 @@ from smetslab.gbcs.triage.words import field_at, offset_of, party
 _ORDER = {check: place for place, check in enumerate(Check)}
 _TRUST = (Check.INPUT, Check.LENGTHS, Check.FRAMING, Check.COUNTER, Check.STRUCTURE, Check.VALUES)
 """Checks whose offset is that of a wrong octet, in the order in which they are believed."""
+_TRUST_LESS = (Check.INPUT, Check.FRAMING, Check.STRUCTURE, Check.COUNTER, Check.LENGTHS, Check.VALUES)
+"""The same for findings that only say where the damage shows."""
 _SHORTEST = "not in its shortest form"
 
 
@@ -182,11 +184,10 @@ def _repaired(repair: Repair) -> Finding:
 def _first_wrong(findings: list[Finding]) -> Finding | None:
     """The failure that says best where the first wrong octet is."""
     failures = [one for one in findings if one.outcome is Outcome.FAIL and one.offset is not None]
-    for wanted in (True, False):
-        located = [one for one in failures if one.decisive is wanted]
-        for check in _TRUST:
-            for one in located:
-                if one.check is check:
+    for decisive, checks in ((True, _TRUST), (False, _TRUST_LESS)):
+        for check in checks:
+            for one in failures:
+                if one.check is check and one.decisive is decisive:
                     return one
     return failures[0] if failures else None
 

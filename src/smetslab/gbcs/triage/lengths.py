@@ -10,6 +10,7 @@ from smetslab.gbcs.gbz.payload import PROFILE
 from smetslab.wire import Reader, ber_length
 
 _COMPONENT_HEAD = 5
+_CONSTRUCTED = 0x20
 
 
 class Length(NamedTuple):
@@ -46,7 +47,29 @@ def own_length(data: bytes, position: int) -> int | None:
     if head.startswith(PROFILE):
         return _components_length(data, position)
     outer = length_at(data, position + 1)
-    return None if outer is None or not head else 1 + outer.size + outer.value
+    if outer is None or not head:
+        return None
+    size = 1 + outer.size + outer.value
+    whole = position + size > len(data) or _nests(data, position, position + size)
+    return size if whole else None
+
+
+def _nests(data: bytes, position: int, end: int) -> bool:
+    """True when the ASN.1 elements from `position` on end at `end`, and so do those inside each of them."""
+    open_elements = [(position, end)]
+    while open_elements:
+        place, stop = open_elements.pop()
+        while place < stop:
+            length = length_at(data, place + 1)
+            if length is None:
+                return False
+            start = place + 1 + length.size
+            if data[place] & _CONSTRUCTED:
+                open_elements.append((start, start + length.value))
+            place = start + length.value
+        if place != stop:
+            return False
+    return True
 
 
 def runs_out(data: bytes, position: int) -> bool:
