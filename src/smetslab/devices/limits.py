@@ -16,6 +16,9 @@ DAILY_READ_LOG_ENTRIES = 31
 EVENT_LOG_ENTRIES = 100
 """Event and Security Log, ring buffers. Spec: SMETS 5.7.5.16, 5.7.5.31."""
 
+DEVICE_LOG_ENTRIES = 16
+"""Devices that a device can be paired with. Unverified; 16 is what a hub's log holds."""
+
 UTRN_CACHE_ENTRIES = 100
 """UTRN counters that a meter remembers. Spec: GBCS 14.6; the number is unverified."""
 
