@@ -15,6 +15,7 @@ from smetslab.store import Nvm
 _EXECUTION = "counter/execution/"
 _OWN = "counter/own"
 _UTRN = "counter/utrn"
+_UTRN_FLOOR = "counter/utrn-floor"
 
 
 class ExecutionCounters:
@@ -75,6 +76,7 @@ class UtrnCache:
 
     def __init__(self, nvm: Nvm) -> None:
         octets = nvm.get(_UTRN) or b""
+        self._floor = int.from_bytes(nvm.get(_UTRN_FLOOR) or b"", "big")
         self._counters = [int.from_bytes(octets[i : i + 8], "big") for i in range(0, len(octets), 8)]
 
     @property
@@ -84,14 +86,24 @@ class UtrnCache:
 
     @property
     def highest(self) -> int:
-        """The highest counter, 0 when there is none."""
-        return self._counters[-1] if self._counters else 0
+        """The highest counter, the floor when there is none."""
+        return self._counters[-1] if self._counters else self._floor
 
     def refuses(self, counter: int) -> bool:
         """Whether a top-up with `counter` was credited, or is older than everything a full cache
         remembers."""
         full = len(self._counters) >= UTRN_CACHE_ENTRIES
-        return counter in self._counters or (full and counter < self._counters[0])
+        known = counter in self._counters or (full and counter < self._counters[0])
+        return known or 0 < counter <= self._floor
+
+    def restart(self, work: Work, floor: int) -> None:
+        """Another supplier makes the codes: those up to `floor` are refused, none was credited yet.
+
+        Spec: GBCS 13.3 (specialist floor).
+        """
+        self._floor, self._counters = floor, []
+        work.tx.put(_UTRN_FLOOR, floor.to_bytes(8, "big"))
+        work.tx.put(_UTRN, b"")
 
     def remember(self, work: Work, counter: int) -> None:
         kept = sorted({*self._counters, counter})[-UTRN_CACHE_ENTRIES:]

@@ -18,6 +18,7 @@ from smetslab.devices.load import LoadProfile
 from smetslab.devices.payload_engine import Fault
 from smetslab.devices.profile import DeviceProfile
 from smetslab.devices.quirks import Quirks
+from smetslab.devices.security.installed import settings_of
 from smetslab.devices.work import Workplace
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.gbcs.gbt import BlockRules
@@ -77,7 +78,13 @@ class Esme(Device[EsmeCore]):
             seed=rng.child("keys"),
         )
         load = LoadProfile(rng.octets(f"load.{eui64}", 16), settings.generation_peak_w)
-        self._plant = EsmePlant(station=station, settings=settings, load=load, hub_time=hub_time)
+        self._plant = EsmePlant(
+            station=station,
+            settings=settings,
+            load=load,
+            hub_time=hub_time,
+            security=settings_of(profile, eui64),
+        )
 
     def _build(self, workplace: Workplace, now: datetime, off_since: datetime | None) -> EsmeCore:
         return EsmeCore(self._plant, workplace, now, off_since)

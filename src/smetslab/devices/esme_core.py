@@ -9,7 +9,7 @@ Spec: SMETS 5; GBCS use cases of the ESME.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from smetslab.devices import events
@@ -25,6 +25,7 @@ from smetslab.devices.load import LoadProfile
 from smetslab.devices.metering import EnergyMeter, Segment, microseconds
 from smetslab.devices.payload_engine import Call
 from smetslab.devices.prepay.token import TokenSource
+from smetslab.devices.security.installed import Hooks, SecuritySettings, install_security
 from smetslab.devices.supply import SCRIPTS, Supply, SupplyEvent
 from smetslab.devices.tariff import TariffCalendar, TariffRegisters
 from smetslab.devices.work import Work, Workplace
@@ -57,6 +58,7 @@ class EsmePlant:
     settings: EsmeSettings
     load: LoadProfile
     hub_time: Callable[[], datetime | None]
+    security: SecuritySettings = field(default_factory=SecuritySettings)
 
 
 class EsmeCore:
@@ -98,6 +100,14 @@ class EsmeCore:
             secret=self.application.scribe.secret,
             raise_event=self.application.raise_event,
         )
+        self.security = install_security(
+            self.application,
+            station=plant.station,
+            workplace=workplace,
+            clock=self.clock,
+            settings=plant.security,
+            hooks=Hooks(set_top_up_floor=self.prepayment.utrns.restart, firmware_changed=self._show_firmware),
+        )
         with workplace.work(now) as work:
             self._boot(work, off_since)
 
@@ -127,8 +137,13 @@ class EsmeCore:
         ]
         return TariffRegisters(self.meter, calendar, thresholds)
 
+    def _show_firmware(self, work: Work, version: bytes) -> None:
+        """The version that runs is what reads show."""
+        self.server.put(work, "firmware_version", version.hex().upper())
+
     def _boot(self, work: Work, off_since: datetime | None) -> None:
         """Bring the history up to date with the time without power."""
+        self._show_firmware(work, self.security.firmware.store.version)
         self.meter.begin(work)
         if off_since is None:
             return

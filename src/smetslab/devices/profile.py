@@ -82,6 +82,12 @@ class Identity(Declaration):
     firmware_version: Annotated[str, Field(pattern=hex_pattern(8))]
     """File version of the running OTA image: four octets."""
 
+    image_type: Annotated[str, Field(pattern=hex_pattern(4))] | None = None
+    """OTA image type: two octets. Without one no firmware image fits the device."""
+    firmware_signers: tuple[Annotated[str, Field(pattern=hex_pattern(130))], ...] = ()
+    """Public keys of the maker, uncompressed points: an image has to be signed by one; without any it need
+    not be signed."""
+
     @property
     def model_type_octets(self) -> bytes:
         """Model Type as octets."""

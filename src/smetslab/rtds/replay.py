@@ -35,9 +35,10 @@ from smetslab.gbcs.usecases.registry import by_code
 from smetslab.gbcs.utrn import ValueClass, build_utrn, parse_utrn, verify_utrn
 from smetslab.gbcs.values import Value
 from smetslab.ids import Eui64, format_message_code
-from smetslab.pki import Authority, KeyRing, load_keystore, load_pem_folder
+from smetslab.pki import Authority, KeyRing, TrustAnchor, load_keystore, load_pem_folder
 from smetslab.pki.lookup import RingLookup
 from smetslab.rng import RootSeed
+from smetslab.rtds.anchors import find_anchors
 from smetslab.rtds.compare import Finding, Outcome, compare
 from smetslab.rtds.rules import Circumstances, circumstances, fault_place
 from smetslab.rtds.scenarios import Scenario, find_scenarios, read_message
@@ -103,7 +104,7 @@ def replay_folder(
     scenarios = find_scenarios(root)
     published = _keys(root, keystore)
     with Store() as store:
-        replayer = Replayer(published, store, worlds)
+        replayer = Replayer(published, store, worlds, anchors=find_anchors(scenarios.values()))
         rows = [replayer.run(scenario, scenarios) for scenario in scenarios.values()]
     return ReplayReport(summary=_summary(rows), scenarios=rows)
 
@@ -111,8 +112,16 @@ def replay_folder(
 class Replayer:
     """Runs scenarios, each on a device of its own."""
 
-    def __init__(self, published: KeyRing, store: Store, worlds: tuple[World, ...] = WORLDS) -> None:
-        """`published`: the key store of the data set."""
+    def __init__(
+        self,
+        published: KeyRing,
+        store: Store,
+        worlds: tuple[World, ...] = WORLDS,
+        *,
+        anchors: tuple[TrustAnchor, ...] = (),
+    ) -> None:
+        """`published`: the key store of the data set; `anchors`: which issuers devices trust."""
+        self._anchors = anchors
         self._store = store
         self._worlds = {world.entity: world for world in worlds}
         made = Authority(RootSeed(2015)).keystore(tuple(self._worlds))
@@ -147,7 +156,7 @@ class Replayer:
     def _answer(self, scenario: Scenario, command: Message, response: Path) -> Finding:
         world = self._world(command.business_target_id)
         told = circumstances(scenario.name, world.rules)
-        run = self._device(world, told)
+        run = self._device(world, told, command)
         self._send(run, command, told)
         sent = [message.data for message in run.place.outbox if message.event == "ResponseSent"]
         if not sent:
@@ -177,7 +186,7 @@ class Replayer:
         """Execute a command that is dated, and go on to its time."""
         world = self._world(command.business_target_id)
         told = circumstances(scenario.name, world.rules)
-        run = self._device(world, told)
+        run = self._device(world, told, command)
         self._send(run, command, replace(told, faulty=False))
         application = run.device.application
         if told.faulty:
@@ -210,7 +219,7 @@ class Replayer:
             raise _UnsupportedError(f"no device here is {entity}")
         return world
 
-    def _device(self, world: World, told: Circumstances) -> _Run:
+    def _device(self, world: World, told: Circumstances, command: Message | None = None) -> _Run:
         """A new device, in the world that the scenario needs."""
         self._serial += 1
         clock = StandingClock(RTDS_TIME)
@@ -227,6 +236,8 @@ class Replayer:
             now=RTDS_TIME,
             overlays=told.overlays,
             alert_counter=told.alert_counter,
+            command=command,
+            anchors=self._anchors,
         )
         return _Run(world.build(site), place, trace)
 

@@ -5,6 +5,7 @@ Spec: GBCS 11, use cases CS05b, CS06, CS08, CS09, FDRA.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +30,8 @@ class FirmwareActivation:
     host: Host
     device_type: DeviceType
     store: FirmwareStore
+    changed: Callable[[Work, bytes], None]
+    """Told of the version that runs from now on."""
     answers_to: RemotePartyRole
 
     def operations(self) -> tuple[Operation, ...]:
@@ -90,6 +93,7 @@ class FirmwareActivation:
         """Activate what is held; the events of both ways."""
         if self.store.activate(work):
             work.note("FirmwareActivated", version=self.store.version.hex().upper())
+            self.changed(work, self.store.version)
             self.host.raise_event(work, events.FIRMWARE_CHANGED)
             return True
         work.note("FirmwareNotActivated", version=self.store.version.hex().upper())

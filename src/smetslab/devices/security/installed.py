@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from smetslab.crypto import PublicKey
 from smetslab.devices.application import Application, Station
 from smetslab.devices.credentials import CELLS, NOBODY
+from smetslab.devices.profile import DeviceProfile
 from smetslab.devices.security.activation import FirmwareActivation
 from smetslab.devices.security.certificates import CertificateRules
 from smetslab.devices.security.clock_setting import ClockSetting, SetClock
@@ -18,7 +20,8 @@ from smetslab.devices.security.operation import DeviceTime, Operation
 from smetslab.devices.security.pairing import Agree, Pairing, agree_at_once
 from smetslab.devices.security.renewal import KeyRenewal
 from smetslab.devices.security.replacement import CredentialReplacement, TopUpFloor, no_top_ups
-from smetslab.devices.work import Workplace
+from smetslab.devices.work import Work, Workplace
+from smetslab.firmware import Target
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.gbcs.values import Value
 from smetslab.ids import Eui64
@@ -36,6 +39,22 @@ class SecuritySettings:
     sequence_numbers: Mapping[RemotePartyRole, int] = field(default_factory=dict)
     firmware: FirmwareRules = field(default_factory=lambda: FirmwareRules(version=bytes(4)))
     device_log: tuple[tuple[Eui64, DeviceType], ...] = ()
+
+
+def settings_of(profile: DeviceProfile, device: Eui64) -> SecuritySettings:
+    """What the profile of a device says of its firmware; everything else is as in a new one."""
+    identity = profile.identity
+    target = None
+    if identity.image_type is not None:
+        target = Target(
+            manufacturer_code=int(identity.manufacturer_id, 16),
+            image_type=int(identity.image_type, 16),
+            hardware_version=int(identity.hardware_version, 16),
+            eui64=device,
+        )
+    makers = tuple(PublicKey(bytes.fromhex(point)) for point in identity.firmware_signers)
+    firmware = FirmwareRules(version=identity.firmware_version_octets, target=target, makers=makers)
+    return SecuritySettings(firmware=firmware)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +94,13 @@ class Hooks:
     """What the rest of the device does for its security.
 
     `set_clock` is for devices whose clock an ASN.1 command sets; `log_changed` is told of every change of
-    the device log.
+    the device log, `firmware_changed` of the version that runs from now on.
     """
 
     set_top_up_floor: TopUpFloor = no_top_ups
     set_clock: SetClock | None = None
     agree: Agree = agree_at_once
+    firmware_changed: Callable[[Work, bytes], None] = lambda _work, _version: None
     log_changed: Changed = lambda _work: None
 
 
@@ -101,6 +121,7 @@ def install_security(
         host=application,
         device_type=device_type,
         store=FirmwareStore(workplace.nvm, chosen.firmware),
+        changed=extra.firmware_changed,
         answers_to=station.answers_to,
     )
     pairing = Pairing(host=application, device_type=device_type, log=log, agree=extra.agree)

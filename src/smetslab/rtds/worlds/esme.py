@@ -22,6 +22,7 @@ from smetslab.gbcs.values import Value
 from smetslab.ids import Eui64
 from smetslab.rng import RootSeed
 from smetslab.rtds.rules import Rule
+from smetslab.rtds.worlds import security
 from smetslab.rtds.worlds.model import Site, World
 
 PROFILE: Final = "esme-rtds"
@@ -42,7 +43,7 @@ BASE: Mapping[str, Value] = {
 
 OVERLAYS: Mapping[str, Mapping[str, Value]] = {}
 
-RULES: tuple[Rule, ...] = ()
+RULES: tuple[Rule, ...] = security.RULES
 
 
 def build(site: Site) -> EsmeCore:
@@ -51,15 +52,15 @@ def build(site: Site) -> EsmeCore:
     settings = read_settings(profile)
     attributes = {**settings.attributes, **BASE}
     for overlay in site.overlays:
-        attributes.update(OVERLAYS[overlay])
+        attributes.update(OVERLAYS.get(overlay, {}))
     counter = settings.first_alert_counter if site.alert_counter is None else site.alert_counter
     station = Station(
         eui64=site.eui64,
         device_type=DeviceType.ESME,
-        keys=site.keys,
+        keys=security.keys(site),
         trust_anchors=TrustAnchorStore.for_device(DeviceType.ESME, site.ring, PARTIES),
         secrets=site.secrets,
-        quirks=Quirks(),
+        quirks=Quirks(two_octet_lengths=True),
         supported=lambda _use_case: True,
         answers_to=RemotePartyRole.SUPPLIER,
         first_alert_counter=counter,
@@ -69,6 +70,7 @@ def build(site: Site) -> EsmeCore:
         settings=replace(settings, attributes=attributes),
         load=LoadProfile(RootSeed(1).octets("load", 16), settings.generation_peak_w),
         hub_time=lambda: _hub_time(site.now),
+        security=security.settings(site, DeviceType.ESME, profile.identity.firmware_version_octets),
     )
     return EsmeCore(plant, site.workplace, site.now, None)
 

@@ -14,7 +14,7 @@ from smetslab.devices.credentials import DeviceKeys
 from smetslab.devices.work import Workplace
 from smetslab.gbcs.message import Message
 from smetslab.ids import Eui64
-from smetslab.pki import KeyRing
+from smetslab.pki import KeyRing, TrustAnchor
 from smetslab.rtds.rules import Rule
 
 
@@ -23,7 +23,8 @@ class Site:
     """What a device is built from. `ring`: the remote parties' credentials, and new ones of the devices.
 
     `overlays` are the named changes of the world's base state, `alert_counter` the number of its first
-    alert where the scenario has one of its own.
+    alert where the scenario has one of its own. `command` is what the device will get, where the scenario
+    has one; `anchors` are issuing authorities that the scenarios bring along: their root is not published.
     """
 
     eui64: Eui64
@@ -34,6 +35,8 @@ class Site:
     now: datetime
     overlays: tuple[str, ...]
     alert_counter: int | None
+    command: Message | None = None
+    anchors: tuple[TrustAnchor, ...] = ()
 
 
 class ReplayDevice(Protocol):
