@@ -185,6 +185,18 @@ def alert_counter_after_power_cut(bench: Any) -> object:
     return decode_message(sent.data).originator_counter
 
 
+def form_of_lengths(bench: Any) -> object:
+    cell = {
+        "trust_anchor_cell_remote_party_role": "accessControlBroker",
+        "trust_anchor_cell_key_usage": "keyAgreement",
+    }
+    asked = {
+        "authorising_remote_party_ta_cell_identifier": cell,
+        "remote_party_roles_credentials_required": ["supplier", "networkOperator"],
+    }
+    return bench.ask("CS02a", asked, originator=BROKER).get("length_form")
+
+
 # quirk: what is looked at, what a sound meter shows, what a meter with the quirk shows
 ROWS: dict[str, tuple[Callable[[Any], object], object, object]] = {
     "accepts-replay": (replay, False, True),
@@ -207,6 +219,7 @@ ROWS: dict[str, tuple[Callable[[Any], object], object, object]] = {
     "no-activation-alert": (told_of_activation, 4, 0),
     "accepts-reused-utrn": (reused_top_up, True, False),
     "wrong-register-scaler": (register_scaler, 0, 3),
+    "two-octet-lengths": (form_of_lengths, None, "two-octet"),
     "alert-counter-restarts": (alert_counter_after_power_cut, 2001, 2000),
 }
 

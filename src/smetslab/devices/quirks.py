@@ -76,7 +76,7 @@ class Quirks:
         "reports energy registers with the scaler of kWh and the value of Wh", "IEC 62056-6-2 Register"
     )
     two_octet_lengths: bool = _quirk(
-        "writes lengths of 128 to 255 in ASN.1 content in two octets", "X.690 10.1 (DER)"
+        "writes lengths of 128 to 255 in ASN.1 content in two octets", "GBCS Annex 3 (DER); X.690 10.1"
     )
     alert_counter_restarts: bool = _quirk(
         "starts its own originator counter anew after a power cut", "GBCS 4.3.1.3"
