@@ -17,8 +17,10 @@ from smetslab.devices.application import Application, Station
 from smetslab.devices.clock import DeviceClock
 from smetslab.devices.cosem.server import Bindings, ItemError
 from smetslab.devices.cosem_engine import CosemEngine
-from smetslab.devices.esme_objects import MODEL, RIGHTS, VAR_HOUR, WATT_HOUR
+from smetslab.devices.esme_auxiliary import AuxiliaryControllers
+from smetslab.devices.esme_objects import RIGHTS, VAR_HOUR, WATT_HOUR, model_of
 from smetslab.devices.esme_prepay import EsmePrepayment
+from smetslab.devices.esme_reads import EsmeReads
 from smetslab.devices.esme_settings import EsmeSettings
 from smetslab.devices.limits import CLOCK_CHECK_INTERVAL, CLOCK_RESERVE
 from smetslab.devices.load import LoadProfile
@@ -42,6 +44,10 @@ from smetslab.gbcs.dlms.axdr import (
     Tag,
 )
 from smetslab.gbcs.values import Value, date_time_octets, date_time_value, utc_text
+
+SECONDARY_SCRIPT, RESET_BLOCK_COUNTERS = 200, 99
+"""Scripts of the tariff script table: the secondary rates count from the first, the other resets. Spec: GBCS
+use cases ECS01c, ECS05."""
 
 _UNSIGNED = Tag.DOUBLE_LONG_UNSIGNED
 _PROFILE_ENTRY = StructureDescription((_UNSIGNED, _UNSIGNED))
@@ -76,13 +82,22 @@ class EsmeCore:
         self.meter = EnergyMeter(nvm, plant.load, self._first_segment(now))
         self._interval: tuple[datetime, datetime] | None = None
         self._next_check = now + CLOCK_CHECK_INTERVAL
-        attributes = dict(settings.attributes)
+        attributes = {"entity_identifier": str(plant.station.eui64), **settings.attributes}
         if quirks.wrong_register_scaler:
             attributes["active_export_register_scaler_unit"] = {"scaler": 3, "unit": WATT_HOUR}
             attributes["reactive_export_register_scaler_unit"] = {"scaler": 3, "unit": VAR_HOUR}
         self.application = Application(station=plant.station, workplace=workplace, clock=self.clock)
+        self.reads = EsmeReads(
+            meter=self.meter,
+            clock=self.clock,
+            application=self.application,
+            tariff=lambda: self.tariff,
+            server=lambda: self.server,
+        )
+        self.auxiliary = AuxiliaryControllers(server=lambda: self.server, time=self.clock.time)
+        model = model_of(settings.variant)
         cosem = CosemEngine(
-            model=MODEL,
+            model=model,
             rights=RIGHTS,
             bindings=self._bindings(),
             future_dated=self.application.future_dated,
@@ -196,17 +211,26 @@ class EsmeCore:
                 "import_register_collection": self._import_registers,
                 "prepayment_balance_collection": self._balance_collection,
                 "active_tariff_price": self._active_price,
+                "secondary_active_tariff_price": self._secondary_price,
+                **self.reads.computed(),
             },
             buffers={
                 "active_energy_imported_log": self._profile_log,
                 "daily_read_log": self._daily_read_log,
+                **self.reads.buffers(),
             },
             methods={
                 "preset_adjusting_time": self._preset_time,
                 "adjust_to_preset_time": self._adjust_time,
                 "execute_disconnect_script": self._run_script,
                 "enter_token": self._enter_token,
+                "activate_emergency_credit": self._activate_emergency_credit,
+                "clear_event_log": self._clear_event_log,
+                "execute_tariff_script": self._run_tariff_script,
+                "execute_auxiliary_script": self.auxiliary.execute,
+                "execute_auxiliary_level_script": self.auxiliary.limit,
             },
+            device_time=self.clock.time,
         )
 
     def _import_registers(self, now: datetime) -> Data:
@@ -241,6 +265,46 @@ class EsmeCore:
                 price = row["charge_per_unit"]
                 return axdr.double_long_unsigned(max(0, price) if isinstance(price, int) else 0)
         return axdr.double_long_unsigned(0)
+
+    def _secondary_price(self, now: datetime) -> Data:
+        """The price of the active rate of the secondary element; zero while its calendar selects none."""
+        calendar = TariffCalendar(
+            seasons=self.server.value("secondary_tariff_seasons"),
+            weeks=self.server.value("secondary_tariff_weeks"),
+            days=self.server.value("secondary_tariff_days"),
+            special_days=self.server.value("secondary_tariff_special_days"),
+        )
+        script = calendar.script_before(self.clock.time(now))
+        charge = self.server.value("secondary_tariff_prices")
+        table = charge["charge_table"] if isinstance(charge, dict) else []
+        for row in table if isinstance(table, list) else []:
+            if isinstance(row, dict) and row["index"] == f"{max(0, script - SECONDARY_SCRIPT):02X}":
+                price = row["charge_per_unit"]
+                return axdr.double_long_unsigned(max(0, price) if isinstance(price, int) else 0)
+        return axdr.double_long_unsigned(0)
+
+    def _activate_emergency_credit(self, call: Call, data: Data) -> Data:
+        """invoke_credit on emergency credit. Spec: SMETS 5.6.3.1; GBCS use case ECS09."""
+        del data
+        if not self.prepayment.activate_emergency_credit(call.work):
+            raise ItemError(DataAccessResult.HARDWARE_FAULT, "emergency credit is not available")
+        return axdr.null()
+
+    def _clear_event_log(self, call: Call, data: Data) -> Data:
+        """reset of the Event Log. Spec: SMETS 5.6.3.5; GBCS 16.2 (0x8F52)."""
+        del data
+        self.application.event_log.clear(call.work)
+        self.server.clear(call.work, "event_log")
+        self.application.raise_event(call.work, events.EVENT_LOG_CLEARED)
+        return axdr.null()
+
+    def _run_tariff_script(self, call: Call, data: Data) -> Data:
+        """execute on the tariff script table: reset the block counters. Spec: GBCS use case ECS05."""
+        if not isinstance(data, Number) or data.value != RESET_BLOCK_COUNTERS:
+            raise ItemError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, "no such script")
+        registers = self.tariff.at(call.work.now)
+        registers.counters = [0] * len(registers.counters)
+        return axdr.null()
 
     def _profile_log(self, now: datetime, first: datetime | None, last: datetime | None) -> Data:
         entries = [

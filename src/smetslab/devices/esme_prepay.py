@@ -154,6 +154,15 @@ class EsmePrepayment:
         self._credit(work, verdict, now, source)
         return None
 
+    def activate_emergency_credit(self, work: Work) -> bool:
+        """Use emergency credit from now on; False when none is available. Spec: SMETS 5.6.3.1."""
+        self.refresh()
+        activated, told = self.account.activate_emergency_credit()
+        if activated:
+            self._keep(work)
+            self._tell(work, told)
+        return activated
+
     def _refused(self, work: Work, refusal: Refusal, now: datetime, *, local: bool) -> Refusal:
         self._raise_event(work, refusal.code)
         if local and refusal.counts_towards_lock_out:

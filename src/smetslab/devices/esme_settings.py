@@ -17,12 +17,14 @@ from smetslab.devices.metering import MILLI
 from smetslab.devices.profile import DeviceProfile, StateValue
 from smetslab.devices.supply import SupplyState
 from smetslab.errors import UsageError
-from smetslab.gbcs.values import Value
+from smetslab.gbcs.values import HEX_PREFIX, Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EsmeSettings:
-    """What a new ESME starts with. `attributes`: values of COSEM attributes by name."""
+    """What a new ESME starts with. `variant`: its parts; `attributes`: values of COSEM attributes by name."""
+
+    variant: str = "A"
 
     clock_status: ClockStatus = ClockStatus.RELIABLE
     clock_offset: timedelta = timedelta()
@@ -115,7 +117,12 @@ def known_state() -> frozenset[str]:
 def read_settings(profile: DeviceProfile) -> EsmeSettings:
     """The settings of a profile. Raises UsageError at the first that is unknown or has a wrong value."""
     given = profile.state
-    attributes: dict[str, Value] = {"firmware_version": profile.identity.firmware_version}
+    attributes: dict[str, Value] = {
+        "firmware_version": profile.identity.firmware_version,
+        "meter_variant": (profile.variant or "A")[0],
+        "model_type": f"{HEX_PREFIX}{profile.identity.model_type}",
+        "manufacturer_identifier": profile.identity.manufacturer_id,
+    }
     for name, value in given.items():
         setting = _SETTINGS.get(name)
         if setting is None:
@@ -133,6 +140,7 @@ def read_settings(profile: DeviceProfile) -> EsmeSettings:
         return int(given.get(name, default))
 
     return EsmeSettings(
+        variant=profile.variant or "A",
         clock_status=ClockStatus[str(given.get("clock_status", "reliable")).upper()],
         clock_offset=timedelta(seconds=number("clock_offset_s", 0)),
         supply_state=SupplyState[str(given.get("supply_state", "enabled")).upper()],

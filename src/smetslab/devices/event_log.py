@@ -64,6 +64,12 @@ class EventLog:
         work.note("SecurityEventLogged" if self.name == "security" else "EventLogged", code=f"{code:04X}")
         return entry
 
+    def clear(self, work: Work) -> None:
+        """Forget every entry."""
+        for entry in self._entries:
+            work.tx.delete(f"{self._prefix}{entry.number % self._capacity:03}")
+        self._entries.clear()
+
     @property
     def entries(self) -> tuple[LogEntry, ...]:
         """The oldest first."""

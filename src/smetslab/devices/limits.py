@@ -13,6 +13,26 @@ PROFILE_LOG_ENTRIES = 19_056
 DAILY_READ_LOG_ENTRIES = 31
 """Spec: SMETS 5.7.5 (Daily Read Log)."""
 
+EXPORT_LOG_ENTRIES = 4_464
+"""Half hours of export and of reactive import: 93 days. Spec: SMETS 5.7.5 (Profile Data Log)."""
+
+DAILY_CONSUMPTION_ENTRIES = 731
+"""Spec: SMETS 5.7.5 (Daily Consumption Log)."""
+
+PREPAYMENT_DAILY_ENTRIES = 31
+BILLING_LOG_ENTRIES = 12
+MODE_LOG_ENTRIES = 12
+PREPAYMENT_CREDIT_ENTRIES = 5
+PREPAYMENT_REPAYMENT_ENTRIES = 10
+"""Spec: SMETS 5.7.5 (Prepayment Daily Read Log, Billing Data Log)."""
+
+VOLTAGE_LOG_ENTRIES = 4_320
+"""Spec: SMETS 5.7.5 (Average RMS Voltage Profile Data Log)."""
+
+AUXILIARY_LOG_ENTRIES = 100
+BOOST_LOG_ENTRIES = 25
+"""Spec: SMETS 5.22, 5.26 (event logs)."""
+
 EVENT_LOG_ENTRIES = 100
 """Event and Security Log, ring buffers. Spec: SMETS 5.7.5.16, 5.7.5.31."""
 

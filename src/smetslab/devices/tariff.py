@@ -72,6 +72,15 @@ class TariffCalendar:
         first."""
         return sorted(self._days.get(self._day_identifier(day), []))
 
+    def script_before(self, time: datetime) -> int:
+        """The script that was selected last before or at `time`."""
+        for days_back in range(8):
+            day = time.date() - days_back * _DAY
+            for seconds, script in reversed(self.switches(day)):
+                if _midnight(day) + seconds * _SECOND <= time:
+                    return script
+        return 0
+
     def _day_identifier(self, day: date) -> int:
         for octets, identifier in self._special:
             year = int.from_bytes(octets[:2], "big")
@@ -159,7 +168,7 @@ class TariffRegisters:
         self._registers.tou[0] = first.start.active_import
         self._daily: deque[DailyRead] = deque(maxlen=DAILY_READ_LOG_ENTRIES)
         self._reached_us = first.start_us
-        self._script = self._script_before(_device_time(first.start_us, first.offset_us))
+        self._script = self._calendar.script_before(_device_time(first.start_us, first.offset_us))
 
     def at(self, now: datetime) -> RateRegisters:
         self._advance(microseconds(now))
@@ -190,15 +199,6 @@ class TariffRegisters:
             return f"{'ABCD'[self._registers.block(column, self._thresholds)[0]]}{column + 1}"
         return f"{script:02X}"
 
-    def _script_before(self, time: datetime) -> int:
-        """The script that was selected last before or at `time`."""
-        for days_back in range(8):
-            day = time.date() - days_back * _DAY
-            for seconds, script in reversed(self._calendar.switches(day)):
-                if _midnight(day) + seconds * _SECOND <= time:
-                    return script
-        return 0
-
     def _advance(self, target_us: int) -> None:
         if target_us <= self._reached_us:
             return
@@ -207,7 +207,7 @@ class TariffRegisters:
                 self._add(start_us, end_us)
                 continue
             time = _device_time(start_us, segment.offset_us)
-            self._script = self._script_before(time)
+            self._script = self._calendar.script_before(time)
             position = start_us
             for event_time, action in self._events(time, _device_time(end_us, segment.offset_us)):
                 event_us = microseconds(event_time) - segment.offset_us

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 LOGICAL_NAME = 1
 """Attribute 1 of every class."""
@@ -20,33 +21,75 @@ class Activation:
     copies: tuple[tuple[int, int], ...]
 
 
+class Effect(Enum):
+    """What a method does to an attribute of its own object, where the class alone says it."""
+
+    ZERO = "zero"
+    """The number becomes 0."""
+    ADD = "add"
+    """The parameter is added to the number."""
+    SET = "set"
+    """The attribute becomes the parameter."""
+    CLEAR = "clear"
+    """The recorded entries of a log are gone."""
+    ACTIVATE = "activate"
+    """The passive value of the object becomes the active one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassMethod:
+    """One method. `effect` on `attribute`; None: only the device knows what it does."""
+
+    name: str
+    effect: Effect | None = None
+    attribute: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CosemClass:
-    """One interface class. Members that no use case of GBCS touches may be left out."""
+    """One interface class. Members that no use case of GBCS touches may be left out.
+
+    `capture_time`: the attribute that says when the value was set or reset.
+    """
 
     class_id: int
     name: str
     attributes: Mapping[int, str] = field(default_factory=dict)
-    methods: Mapping[int, str] = field(default_factory=dict)
+    methods: Mapping[int, ClassMethod] = field(default_factory=dict)
+    capture_time: int | None = None
     activation: Activation | None = None
 
 
 _ROWS = (
     CosemClass(class_id=1, name="Data", attributes={2: "value"}),
-    CosemClass(class_id=3, name="Register", attributes={2: "value", 3: "scaler_unit"}, methods={1: "reset"}),
+    CosemClass(
+        class_id=3,
+        name="Register",
+        attributes={2: "value", 3: "scaler_unit"},
+        methods={1: ClassMethod("reset", Effect.ZERO, 2)},
+    ),
+    CosemClass(
+        class_id=4,
+        name="Extended Register",
+        attributes={2: "value", 3: "scaler_unit", 5: "capture_time"},
+        methods={1: ClassMethod("reset", Effect.ZERO, 2)},
+        capture_time=5,
+    ),
     CosemClass(
         class_id=7,
         name="Profile Generic",
         attributes={2: "buffer", 4: "capture_period"},
-        methods={1: "reset"},
+        methods={1: ClassMethod("reset", Effect.CLEAR, 2)},
     ),
     CosemClass(
         class_id=8,
         name="Clock",
         attributes={2: "time", 4: "status", 9: "clock_base"},
-        methods={4: "adjust_to_preset_time", 5: "preset_adjusting_time"},
+        methods={4: ClassMethod("adjust_to_preset_time"), 5: ClassMethod("preset_adjusting_time")},
     ),
-    CosemClass(class_id=9, name="Script Table", attributes={2: "scripts"}, methods={1: "execute"}),
+    CosemClass(
+        class_id=9, name="Script Table", attributes={2: "scripts"}, methods={1: ClassMethod("execute")}
+    ),
     CosemClass(class_id=10, name="Schedule", attributes={2: "entries"}),
     CosemClass(class_id=11, name="Special Days Table", attributes={2: "entries"}),
     CosemClass(
@@ -66,7 +109,8 @@ _ROWS = (
         activation=Activation(10, ((7, 3), (8, 4), (9, 5))),
     ),
     CosemClass(class_id=21, name="Register Monitor", attributes={2: "thresholds"}),
-    CosemClass(class_id=30, name="Data Protection", methods={1: "get_protected_attributes"}),
+    CosemClass(class_id=22, name="Single Action Schedule", attributes={4: "execution_time"}),
+    CosemClass(class_id=30, name="Data Protection", methods={1: ClassMethod("get_protected_attributes")}),
     CosemClass(
         class_id=70,
         name="Disconnect Control",
@@ -92,6 +136,7 @@ _ROWS = (
             18: "max_provision",
             19: "max_provision_period",
         },
+        activation=Activation(13, ((2, 2), (11, 11))),
     ),
     CosemClass(
         class_id=112,
@@ -101,7 +146,11 @@ _ROWS = (
             9: "preset_credit_amount",
             10: "credit_available_threshold",
         },
-        methods={1: "update_amount", 2: "set_amount_to_value", 3: "invoke_credit"},
+        methods={
+            1: ClassMethod("update_amount", Effect.ADD, 2),
+            2: ClassMethod("set_amount_to_value", Effect.SET, 2),
+            3: ClassMethod("invoke_credit"),
+        },
     ),
     CosemClass(
         class_id=113,
@@ -114,10 +163,13 @@ _ROWS = (
             12: "total_amount_remaining",
             13: "proportion",
         },
-        methods={2: "activate_passive_unit_charge", 4: "update_total_amount_remaining"},
+        methods={
+            2: ClassMethod("activate_passive_unit_charge", Effect.ACTIVATE),
+            4: ClassMethod("update_total_amount_remaining", Effect.ADD, 12),
+        },
         activation=Activation(7, ((6, 5),)),
     ),
-    CosemClass(class_id=115, name="Token Gateway", methods={1: "enter"}),
+    CosemClass(class_id=115, name="Token Gateway", methods={1: ClassMethod("enter")}),
     CosemClass(
         class_id=9000,
         name="Extended Data",

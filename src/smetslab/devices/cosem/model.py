@@ -32,7 +32,7 @@ class Storage(Enum):
     COMPUTED = "computed"
     """Made when it is read, by what is bound to the attribute's name."""
     BUFFER = "buffer"
-    """The buffer of a log: made when it is read, for a window of time, by what is bound to its name."""
+    """The buffer of a log: what was recorded in it, and what is bound to its name, for a window of time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,18 +44,23 @@ class Attribute:
     storage: Storage
     initial: Value = None
     shape: Shape | None = None
+    capacity: int = 0
+    """Of a buffer: how many recorded entries it keeps, the oldest go first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """One method; `name` is what the device binds to it."""
+    """One method; `name` is what the device binds to it. `stamps`: an attribute that gets the time of its
+    execution."""
 
     index: int
     name: str
+    stamps: str | None = None
 
 
-Copy = tuple[tuple[int, Obis, int], tuple[int, Obis, int]]
-"""(class, logical name, attribute) of the passive and of the active attribute."""
+Copy = tuple[tuple[int, Obis, int], tuple[int, Obis, int], tuple[str, ...]]
+"""(class, logical name, attribute) of the passive and of the active attribute, and which members of the value
+are copied; none: all of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,17 +100,22 @@ def computed(index: int, name: str, shape: Shape | None = None) -> Attribute:
     return Attribute(index=index, name=name, storage=Storage.COMPUTED, shape=shape)
 
 
-def buffer(index: int, name: str, shape: Shape | None = None) -> Attribute:
-    return Attribute(index=index, name=name, storage=Storage.BUFFER, shape=shape)
+def buffer(index: int, name: str, shape: Shape | None = None, *, capacity: int = 0) -> Attribute:
+    """A log; entries that are bound to it need no `capacity`."""
+    return Attribute(index=index, name=name, storage=Storage.BUFFER, shape=shape, capacity=capacity)
 
 
-def method(index: int, name: str) -> Method:
-    return Method(index=index, name=name)
+def method(index: int, name: str, *, stamps: str | None = None) -> Method:
+    return Method(index=index, name=name, stamps=stamps)
 
 
-def copy(passive: tuple[int, str, int], active: tuple[int, str, int]) -> Copy:
+def copy(passive: tuple[int, str, int], active: tuple[int, str, int], members: tuple[str, ...] = ()) -> Copy:
     """What an activation copies: class, logical name, attribute. Spec: GBCS 9.2.2.6."""
-    return (passive[0], Obis.parse(passive[1]), passive[2]), (active[0], Obis.parse(active[1]), active[2])
+    return (
+        (passive[0], Obis.parse(passive[1]), passive[2]),
+        (active[0], Obis.parse(active[1]), active[2]),
+        members,
+    )
 
 
 class ShapeIndex:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from smetslab.devices.cosem.classes import CLASSES
-from smetslab.devices.cosem.model import Attribute, CosemObject, ShapeIndex, Storage
+from smetslab.devices.cosem.classes import CLASSES, CosemClass, Effect
+from smetslab.devices.cosem.model import Attribute, CosemObject, Method, ShapeIndex, Storage
 from smetslab.errors import RegistryError
 from smetslab.gbcs.codes import DeviceType
 from smetslab.gbcs.dlms.apdu import Choice, Obis
@@ -29,11 +29,31 @@ class CompiledAttribute:
     shape: Shape
     initial: Data | None
     trigger: bool
+    capacity: int = 0
 
     @property
     def memory_key(self) -> str:
         class_id, obis, index = self.key
         return f"cosem/{class_id}/{obis.hex()}/{index}"
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledMethod:
+    """One method, ready for use: `effect` on the attribute `on`, and the attributes that get the time."""
+
+    name: str
+    effect: Effect | None
+    on: MemberKey
+    stamps: tuple[MemberKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledCopy:
+    """What an activation copies; `members`: of a structure only these."""
+
+    passive: MemberKey
+    active: MemberKey
+    members: tuple[str, ...] = ()
 
 
 class ObjectModel:
@@ -45,16 +65,20 @@ class ObjectModel:
         """Raises RegistryError when a declaration is wrong or incomplete."""
         self._device_type = device_type
         self.attributes: dict[MemberKey, CompiledAttribute] = {}
-        self.methods: dict[MemberKey, str] = {}
+        self.methods: dict[MemberKey, CompiledMethod] = {}
         self.by_name: dict[str, CompiledAttribute] = {}
-        self.copies: dict[MemberKey, tuple[tuple[MemberKey, MemberKey], ...]] = {}
+        self.copies: dict[MemberKey, tuple[CompiledCopy, ...]] = {}
+        self.twins: dict[MemberKey, MemberKey] = {}
+        """The passive value beside an active one in the same object."""
         self.classes_at: dict[bytes, tuple[int, ...]] = {}
         shapes = ShapeIndex(use_cases, device_type)
         for declared in objects:
             self._add(declared, shapes)
         for trigger, copies in self.copies.items():
-            for passive, active in copies:
-                for key in (passive, active):
+            for one in copies:
+                if (one.passive[:2], one.active[:2]) == (trigger[:2], trigger[:2]):
+                    self.twins[one.active] = one.passive
+                for key in (one.passive, one.active):
                     found = self.attributes.get(key)
                     if found is None or found.storage is not Storage.NVM:
                         raise RegistryError(
@@ -99,14 +123,32 @@ class ObjectModel:
             self.attributes[compiled.key] = self.by_name[compiled.name] = compiled
             if activation is not None and trigger:
                 own = tuple(
-                    (_key(declared, passive), _key(declared, active)) for passive, active in activation.copies
+                    CompiledCopy(_key(declared, passive), _key(declared, active))
+                    for passive, active in activation.copies
                 )
-                given = tuple(((p[0], p[1].raw, p[2]), (a[0], a[1].raw, a[2])) for p, a in declared.copies)
+                given = tuple(
+                    CompiledCopy((p[0], p[1].raw, p[2]), (a[0], a[1].raw, a[2]), members)
+                    for p, a, members in declared.copies
+                )
                 self.copies[compiled.key] = given or own
         for method in declared.methods:
             if method.index not in cosem_class.methods:
                 raise RegistryError(f"{where}: class {cosem_class.name} has no method {method.index}")
-            self.methods[_key(declared, method.index)] = method.name
+            self.methods[_key(declared, method.index)] = self._compile_method(declared, method, cosem_class)
+
+    def _compile_method(
+        self, declared: CosemObject, method: Method, cosem_class: CosemClass
+    ) -> CompiledMethod:
+        """`stamps` names an attribute that is declared before."""
+        known = cosem_class.methods[method.index]
+        stamps = []
+        if known.effect is Effect.ZERO and cosem_class.capture_time is not None:
+            stamps.append(_key(declared, cosem_class.capture_time))
+        if method.stamps is not None:
+            if method.stamps not in self.by_name:
+                raise RegistryError(f"method {method.name} stamps {method.stamps}, which is not declared")
+            stamps.append(self.by_name[method.stamps].key)
+        return CompiledMethod(method.name, known.effect, _key(declared, known.attribute), tuple(stamps))
 
     @staticmethod
     def _compile(
@@ -127,6 +169,7 @@ class ObjectModel:
             shape=shape,
             initial=shape.encode(attribute.initial, attribute.name) if settled else None,
             trigger=trigger,
+            capacity=attribute.capacity,
         )
 
 

@@ -13,14 +13,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from smetslab.devices.cosem.classes import Effect
 from smetslab.devices.cosem.model import Storage
-from smetslab.devices.cosem.objects import CompiledAttribute, MemberKey, ObjectModel
+from smetslab.devices.cosem.objects import (
+    CompiledAttribute,
+    CompiledCopy,
+    CompiledMethod,
+    MemberKey,
+    ObjectModel,
+)
+from smetslab.devices.cosem.recording import Recording
 from smetslab.devices.cosem.rights import AccessRights, Mode, mode_of
 from smetslab.devices.payload import answer_choice, in_range
 from smetslab.devices.payload_engine import Call, Fault
 from smetslab.devices.quirks import Quirks
 from smetslab.devices.work import Work
-from smetslab.errors import GbcsDecodeError, RegistryError, SmetsLabError
+from smetslab.errors import GbcsDecodeError, GbcsEncodeError, RegistryError, SmetsLabError
 from smetslab.gbcs.codes import RemotePartyRole
 from smetslab.gbcs.dlms import axdr, protection
 from smetslab.gbcs.dlms.apdu import (
@@ -33,9 +41,9 @@ from smetslab.gbcs.dlms.apdu import (
     Specification,
     long_invoke_id,
 )
-from smetslab.gbcs.dlms.axdr import Data, Octets, decode_data, encode_data
+from smetslab.gbcs.dlms.axdr import Data, Number, Octets, decode_data, encode_data
 from smetslab.gbcs.usecases.dlms import PERIOD, RANGE_DESCRIPTOR
-from smetslab.gbcs.values import Value, date_time_value, parse_utc
+from smetslab.gbcs.values import Value, date_time_octets, date_time_value, parse_utc
 from smetslab.store import Nvm
 
 
@@ -83,7 +91,10 @@ class Bindings:
     buffers: Mapping[str, BufferSource] = field(default_factory=dict)
     methods: Mapping[str, Handler] = field(default_factory=dict)
     changed: Mapping[str, Changed] = field(default_factory=dict)
+    device_time: Callable[[datetime], datetime] = field(default=lambda now: now)
 
+
+_REGISTER_MONITOR = 21
 
 _DATA_PROTECTION = (protection.DATA_PROTECTION_CLASS, protection.GET_PROTECTED_ATTRIBUTES)
 
@@ -112,23 +123,35 @@ class CosemServer:
         self._schedule = schedule
         self._quirks = quirks
         self._values: dict[MemberKey, Data] = {}
+        self._seeds: dict[MemberKey, Data] = {}
         given = dict(state or {})
         for attribute in model.attributes.values():
             self._load(attribute, given, nvm)
+        self._logs = {
+            attribute.key: Recording(attribute, self._seeds.pop(attribute.key, None), nvm)
+            for attribute in model.attributes.values()
+            if attribute.storage is Storage.BUFFER
+        }
         if given:
             raise RegistryError(f"no attribute is called {', '.join(given)}")
-        for key, name in model.methods.items():
-            if (key[0], key[2]) != _DATA_PROTECTION and name not in bindings.methods:
-                raise RegistryError(f"method {name} is not bound")
+        for key, method in model.methods.items():
+            known = method.effect is not None or method.name in bindings.methods
+            if (key[0], key[2]) != _DATA_PROTECTION and not known:
+                raise RegistryError(f"method {method.name} is not bound")
 
     def _load(self, attribute: CompiledAttribute, given: dict[str, Value], nvm: Nvm) -> None:
         if attribute.name in given:
-            self._values[attribute.key] = attribute.shape.encode(given.pop(attribute.name), attribute.name)
+            data = attribute.shape.encode(given.pop(attribute.name), attribute.name)
+            (self._seeds if attribute.storage is Storage.BUFFER else self._values)[attribute.key] = data
         elif attribute.initial is not None:
             self._values[attribute.key] = attribute.initial
         elif attribute.storage is Storage.COMPUTED and attribute.name not in self._bindings.computed:
             raise RegistryError(f"attribute {attribute.name} is not bound")
-        elif attribute.storage is Storage.BUFFER and attribute.name not in self._bindings.buffers:
+        elif (
+            attribute.storage is Storage.BUFFER
+            and not attribute.capacity
+            and attribute.name not in self._bindings.buffers
+        ):
             raise RegistryError(f"log {attribute.name} is not bound")
         if attribute.storage is Storage.NVM:
             kept = nvm.get(attribute.memory_key)
@@ -160,8 +183,27 @@ class CosemServer:
 
     def activate(self, work: Work, key: MemberKey) -> None:
         """Copy passive to active attributes. Spec: GBCS 9.2.2.6."""
-        for passive, active in self._model.copies[key]:
-            self._change(work, self._model.attributes[active], self._values[passive])
+        for one in self._model.copies[key]:
+            active = self._model.attributes[one.active]
+            self._change(work, active, self._activated(one))
+
+    def _activated(self, one: CompiledCopy) -> Data:
+        """The value that an active attribute gets: in its own type, only the members that are copied."""
+        passive, active = self._model.attributes[one.passive], self._model.attributes[one.active]
+        data = self._values[one.passive]
+        if one.members:
+            value, old = passive.shape.decode(data, passive.name), self.value(active.name)
+            if isinstance(value, dict) and isinstance(old, dict):
+                return active.shape.encode(
+                    {**old, **{name: value[name] for name in one.members}}, active.name
+                )
+        try:
+            active.shape.decode(data, active.name)
+        except GbcsDecodeError:
+            # A threshold of class 21 is a list, the number that a class 9000 object keeps is its only member.
+            value = passive.shape.decode(data, passive.name)
+            return active.shape.encode([value] if active.key[0] == _REGISTER_MONITOR else value, active.name)
+        return data
 
     def can_activate(self, key: MemberKey) -> bool:
         return key in self._model.copies
@@ -171,6 +213,31 @@ class CosemServer:
         self._store(work, attribute, data)
         if attribute.name in self._bindings.changed:
             self._bindings.changed[attribute.name](work)
+
+    # ---------------------------------------------------------------------------- logs
+
+    def record(self, work: Work, name: str, entry: Value) -> None:
+        """Add an entry to a log; its first member is its time."""
+        self._logs[self._model.by_name[name].key].append(work, entry)
+
+    def clear(self, work: Work, name: str) -> None:
+        """Forget the recorded entries of a log."""
+        self._logs[self._model.by_name[name].key].clear(work)
+
+    def entries(self, name: str) -> list[Value]:
+        """The recorded entries of a log as named values, the oldest first."""
+        return self._logs[self._model.by_name[name].key].values()
+
+    def _log(
+        self, attribute: CompiledAttribute, now: datetime, first: datetime | None, last: datetime | None
+    ) -> Data:
+        """The entries of a log in a window of time, both ends inclusive; None: no bound."""
+        source = self._bindings.buffers.get(attribute.name)
+        made = None if source is None else source(now, first, last)
+        recording = self._logs[attribute.key]
+        if recording.empty and made is not None:
+            return made
+        return recording.window(first, last, made)
 
     def _store(self, work: Work, attribute: CompiledAttribute, data: Data) -> None:
         self._values[attribute.key] = data
@@ -228,11 +295,52 @@ class CosemServer:
             case Choice.ACTION:
                 if (key[0], key[2]) == _DATA_PROTECTION:
                     return self._get_protected(data, call)
-                return self._bindings.methods[self._model.methods[key]](call, data)
+                return self._invoke(self._model.methods[key], data, call)
             case Choice.GET_WITH_SELECTION:
                 return self._read_selected(self._model.attributes[key], specification, call)
             case _:
                 raise ItemError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, "no selective writing")
+
+    def _invoke(self, method: CompiledMethod, data: Data, call: Call) -> Data:
+        """A method: what the device does, or what the class says."""
+        bound = self._bindings.methods.get(method.name)
+        if bound is not None:
+            answer = bound(call, data)
+        else:
+            self._take_effect(method, data, call)
+            answer = axdr.null()
+        stamp = axdr.octet_string(date_time_octets(self._bindings.device_time(call.work.now)))
+        for key in method.stamps:
+            self._change(call.work, self._model.attributes[key], stamp)
+        return answer
+
+    def _take_effect(self, method: CompiledMethod, data: Data, call: Call) -> None:
+        if method.effect is Effect.CLEAR:
+            self._logs[method.on].clear(call.work)
+            return
+        if method.effect is Effect.ACTIVATE:
+            for trigger, copies in self._model.copies.items():
+                if copies and trigger[:2] == method.on[:2]:
+                    self.activate(call.work, trigger)
+            return
+        attribute = self._model.attributes[method.on]
+        old = self._values[attribute.key]
+        if not isinstance(old, Number):
+            raise ItemError(DataAccessResult.OTHER_REASON, f"{attribute.name} is no number")
+        value = 0
+        if method.effect is not Effect.ZERO:
+            if not isinstance(data, Number):
+                raise ItemError(DataAccessResult.TYPE_UNMATCHED, f"{method.name} needs a number")
+            value = data.value + (old.value if method.effect is Effect.ADD else 0)
+        changed = Number(old.tag, value)
+        try:
+            encode_data(changed)
+            fits = in_range(attribute.shape, changed)
+        except GbcsEncodeError:
+            fits = False
+        if not fits:
+            raise ItemError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, f"{attribute.name} would be {value}")
+        self._change(call.work, attribute, changed)
 
     def _resolve(self, specification: Specification, role: RemotePartyRole) -> MemberKey:
         """The member that an item names, if it is there and `role` may use it."""
@@ -260,12 +368,12 @@ class CosemServer:
         return key
 
     def _read(self, attribute: CompiledAttribute, now: datetime) -> Data:
-        value = self._values.get(attribute.key)
-        if value is not None:
-            return value
         if attribute.storage is Storage.BUFFER:
-            return self._bindings.buffers[attribute.name](now, None, None)
-        return self._bindings.computed[attribute.name](now)
+            return self._log(attribute, now, None, None)
+        if attribute.storage is Storage.NVM and attribute.name in self._bindings.computed:
+            return self._bindings.computed[attribute.name](now)
+        value = self._values.get(attribute.key)
+        return self._bindings.computed[attribute.name](now) if value is None else value
 
     def _read_selected(self, attribute: CompiledAttribute, specification: Specification, call: Call) -> Data:
         """The entries of a log whose time stamp lies in a period, both ends inclusive. Spec: GBCS 7.3."""
@@ -278,7 +386,7 @@ class CosemServer:
             raise ItemError(DataAccessResult.TYPE_UNMATCHED, str(error)) from error
         bounds = period if isinstance(period, dict) else {}
         first, last = (parse_utc(bounds.get(name)) for name in ("start_date_time", "end_date_time"))
-        return self._bindings.buffers[attribute.name](call.work.now, first, last)
+        return self._log(attribute, call.work.now, first, last)
 
     def _write(self, attribute: CompiledAttribute, data: Data, call: Call, place: int) -> None:
         if attribute.storage is not Storage.NVM:
@@ -294,6 +402,9 @@ class CosemServer:
             if at_once:
                 self.activate(call.work, attribute.key)
         self._change(call.work, attribute, data)
+        if attribute.key in self._model.twins:
+            # What is written to the active value itself is what an activation finds.
+            self._store(call.work, self._model.attributes[self._model.twins[attribute.key]], data)
 
     def _get_protected(self, data: Data, call: Call) -> Data:
         """Class 30: read attributes and encrypt them to the remote party. Spec: GBCS 8.4."""
@@ -315,7 +426,7 @@ class CosemServer:
         if request.window is None or attribute.storage is not Storage.BUFFER:
             return self._read(attribute, call.work.now)
         first, last = (date_time_value(bound) for bound in request.window)
-        return self._bindings.buffers[attribute.name](call.work.now, first, last)
+        return self._log(attribute, call.work.now, first, last)
 
 
 def _injected(fault: Fault) -> DataAccessResult:

@@ -56,6 +56,31 @@ def _members(value: Value, names: tuple[str, ...], path: str) -> tuple[Value, ..
     return tuple(value[name] for name in names)
 
 
+class Either:
+    """A value of one of two shapes: an attribute that sibling use cases write in different forms."""
+
+    __slots__ = ("first", "second")
+
+    def __init__(self, first: Shape, second: Shape) -> None:
+        self.first = first
+        self.second = second
+
+    def decode(self, data: Data, path: str) -> Value:
+        try:
+            return self.first.decode(data, path)
+        except GbcsDecodeError:
+            return self.second.decode(data, path)
+
+    def encode(self, value: Value, path: str) -> Data:
+        try:
+            return self.first.encode(value, path)
+        except GbcsEncodeError:
+            return self.second.encode(value, path)
+
+    def type_of(self, value: Value) -> TypeDescription:
+        return self.first.type_of(value)
+
+
 class OneOf:
     """A structure of one of several layouts, told apart by how many members they have.
 

@@ -5,7 +5,6 @@ Spec: RTDS 4.5.0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -13,16 +12,15 @@ from typing import Final
 from smetslab.devices.application import Station
 from smetslab.devices.credentials import TrustAnchorStore
 from smetslab.devices.esme_core import EsmeCore, EsmePlant
+from smetslab.devices.esme_objects import model_of
 from smetslab.devices.esme_settings import read_settings
 from smetslab.devices.load import LoadProfile
 from smetslab.devices.profile import load_profile
 from smetslab.devices.quirks import Quirks
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
-from smetslab.gbcs.values import Value
 from smetslab.ids import Eui64
 from smetslab.rng import RootSeed
-from smetslab.rtds.rules import Rule
-from smetslab.rtds.worlds import security
+from smetslab.rtds.worlds import esme_state, security
 from smetslab.rtds.worlds.model import Site, World
 
 PROFILE: Final = "esme-rtds"
@@ -37,22 +35,20 @@ PARTIES: Final = {
 }
 """Who is in the trust anchor cells of a meter."""
 
-BASE: Mapping[str, Value] = {
-    "active_tariff_price": 1,
-}
-
-OVERLAYS: Mapping[str, Mapping[str, Value]] = {}
-
-RULES: tuple[Rule, ...] = security.RULES
+RULES = (*esme_state.RULES, *security.RULES)
 
 
 def build(site: Site) -> EsmeCore:
     """A meter in the world of the published scenarios."""
     profile = load_profile(PROFILE)
     settings = read_settings(profile)
-    attributes = {**settings.attributes, **BASE}
+    attributes = {**settings.attributes, **esme_state.BASE}
+    variant = settings.variant
     for overlay in site.overlays:
-        attributes.update(OVERLAYS.get(overlay, {}))
+        attributes.update(esme_state.OVERLAYS.get(overlay, {}))
+        variant = esme_state.VARIANTS.get(overlay, variant)
+    known = model_of(variant).by_name
+    attributes = {name: value for name, value in attributes.items() if name in known}
     counter = settings.first_alert_counter if site.alert_counter is None else site.alert_counter
     station = Station(
         eui64=site.eui64,
@@ -67,7 +63,7 @@ def build(site: Site) -> EsmeCore:
     )
     plant = EsmePlant(
         station=station,
-        settings=replace(settings, attributes=attributes),
+        settings=replace(settings, variant=variant, attributes=attributes),
         load=LoadProfile(RootSeed(1).octets("load", 16), settings.generation_peak_w),
         hub_time=lambda: _hub_time(site.now),
         security=security.settings(site, DeviceType.ESME, profile.identity.firmware_version_octets),
