@@ -67,6 +67,15 @@ def require_tool() -> RequireTool:
     return _require_tool
 
 
+@pytest.fixture(scope="session")
+def require_zigpy() -> Path:
+    """The interpreter of zigpy's own environment; without it the test skips, or fails if REQUIRE_TOOLS=1."""
+    python = HERE / "zigpy" / ".venv" / "bin" / "python"
+    if not (HERE / "zigpy" / ".venv" / "done").exists():
+        _missing("zigpy")
+    return python
+
+
 # PostgreSQL -------------------------------------------------------------------------------------------------
 
 
