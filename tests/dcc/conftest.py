@@ -13,7 +13,7 @@ import pytest
 from smetslab.clock import LoopClock, run_virtual
 from smetslab.dcc import DccRules, MockDcc, ServiceUser
 from smetslab.errors import GbcsDecodeError
-from smetslab.gbcs.codes import Cra, DeviceType, KeyUsage
+from smetslab.gbcs.codes import Cra, DeviceType, KeyUsage, RemotePartyRole
 from smetslab.gbcs.message import Message, OtherInformation, decode_message, encode_message
 from smetslab.gbcs.security import verify_mac, with_mac, with_signature
 from smetslab.gbcs.usecases.engine import encode_content
@@ -25,6 +25,7 @@ from smetslab.pki import Authority, KeyRing
 from smetslab.registry import (
     Inventory,
     InventoryDevice,
+    KnownParty,
     Responsibility,
     User,
     UserDirectory,
@@ -236,7 +237,13 @@ def keys() -> KeyRing:
 
 def _inventory(store: Store) -> Inventory:
     inventory = Inventory(store.nvm("inventory"))
-    parties = {"responsible": (), "known_parties": (SUPPLIER, OPERATOR)}
+    parties = {
+        "responsible": (),
+        "known_parties": (
+            KnownParty(party=SUPPLIER, role=RemotePartyRole.SUPPLIER),
+            KnownParty(party=OPERATOR, role=RemotePartyRole.NETWORK_OPERATOR),
+        ),
+    }
     supplier = Responsibility(role=UserRole.IMPORT_SUPPLIER, party=SUPPLIER)
     operator = Responsibility(role=UserRole.ELECTRICITY_DISTRIBUTOR, party=OPERATOR)
     parties["responsible"] = (supplier, operator)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -20,6 +21,8 @@ from smetslab.registry import DeviceStatus, InventoryDevice, Responsibility, Use
 SUPPLIER = Eui64.parse("90B3D51F30010000")
 OPERATOR = Eui64.parse("90B3D51F30020000")
 OTHER = Eui64.parse("00DB123456780004")
+DCC = Eui64.parse("90B3D51F30000002")
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 METER = InventoryDevice(
     device_id=Eui64.parse("00DB1234567890A0"),
     device_type=DeviceType.ESME,
@@ -52,10 +55,11 @@ class Case:
     device: InventoryDevice | None = METER
     counter: int = 1000
     last_counter: int | None = None
+    target: Eui64 | None = None
 
     def facts(self) -> Facts:
         row = find(self.variant)
-        target = METER.device_id if self.device is None else self.device.device_id
+        target = self.target or (METER.device_id if self.device is None else self.device.device_id)
         header = RequestHeader(
             request_id=RequestId(self.party, target, self.counter),
             command_variant=self.command_variant,
@@ -71,7 +75,19 @@ class Case:
             device=self.device,
             premises=(HUB, METER),
             last_counter=self.last_counter,
+            dcc=DCC,
+            moment=NOW,
         )
+
+
+def since(moment: datetime) -> InventoryDevice:
+    item = Responsibility(role=UserRole.IMPORT_SUPPLIER, party=SUPPLIER, since=moment)
+    return replace(METER, responsible=(item,))
+
+
+def until(moment: datetime) -> InventoryDevice:
+    item = Responsibility(role=UserRole.IMPORT_SUPPLIER, party=SUPPLIER, until=moment)
+    return replace(METER, responsible=(item,))
 
 
 SIGNED = signed_pre_command_body(b"\xdf")
@@ -87,6 +103,8 @@ ACCEPTED = {
     "firmware version of the hub": Case(variant="11.2", device=HUB),
     "firmware version for an other user": Case(variant="11.2", party=OTHER, user=USERS[OTHER]),
     "next counter": Case(counter=1001, last_counter=1000),
+    "inventory read": Case(variant="8.2", command_variant=CommandVariant.NON_DEVICE, device=None, target=DCC),
+    "responsible from now on": Case(device=since(NOW)),
     "commissioning": replace(
         CRITICAL, variant="8.1.1", device=replace(METER, status=DeviceStatus.INSTALLED_NOT_COMMISSIONED)
     ),
@@ -120,6 +138,18 @@ REFUSED = {
         "E5",
     ),
     "user of another home": (Case(device=replace(METER, responsible=())), "responsibility", "E4"),
+    "user whose time has not come": (Case(device=since(NOW + timedelta(days=1))), "responsibility", "E4"),
+    "user whose time is over": (Case(device=until(NOW)), "responsibility", "E4"),
+    "device variant of a non-device request": (
+        Case(variant="8.2", device=None, target=DCC),
+        "command variant",
+        "E12",
+    ),
+    "non-device request to a device": (
+        Case(variant="8.2", command_variant=CommandVariant.NON_DEVICE),
+        "device",
+        "E19",
+    ),
     "used counter": (Case(counter=1000, last_counter=1000), "counter", "E65"),
     "lower counter": (Case(counter=999, last_counter=1000), "counter", "E65"),
     "local copy for a network operator": (
@@ -172,17 +202,28 @@ def test_the_first_failing_check_decides() -> None:
     assert found == ["E13", "E1", "E19"]
 
 
+WITHOUT_DEVICE = {variant for variant, row in SERVICE_REQUESTS.items() if row.non_device}
+
+
+def allowed(status: DeviceStatus) -> set[str]:
+    return {variant for variant in SERVICE_REQUESTS if allows(status, variant)} - WITHOUT_DEVICE
+
+
 def test_status_table_lets_nothing_to_a_device_that_is_not_there_yet_or_any_more() -> None:
-    gone = (
-        DeviceStatus.PENDING,
-        DeviceStatus.WHITELISTED,
-        DeviceStatus.DECOMMISSIONED,
-        DeviceStatus.WITHDRAWN,
-    )
-    for status in gone:
-        assert not [variant for variant in SERVICE_REQUESTS if allows(status, variant)]
-    for status in (DeviceStatus.COMMISSIONED, DeviceStatus.RECOVERED):
-        assert all(allows(status, variant) for variant in SERVICE_REQUESTS)
-    assert allows(DeviceStatus.INSTALLED_NOT_COMMISSIONED, "4.1.1")
-    assert not allows(DeviceStatus.INSTALLED_NOT_COMMISSIONED, "6.4.1")
-    assert [variant for variant in SERVICE_REQUESTS if allows(DeviceStatus.SUSPENDED, variant)] == ["11.2"]
+    for status in (DeviceStatus.PENDING, DeviceStatus.WHITELISTED):
+        assert allowed(status) <= {"8.9", "8.11", "8.12.1", "8.12.2"}
+    for status in (DeviceStatus.DECOMMISSIONED, DeviceStatus.WITHDRAWN):
+        assert allowed(status) == set()
+    assert allowed(DeviceStatus.COMMISSIONED) == set(SERVICE_REQUESTS) - WITHOUT_DEVICE
+    installing = allowed(DeviceStatus.INSTALLED_NOT_COMMISSIONED)
+    assert {"4.1.1", "8.1.1", "11.2"} <= installing
+    assert not installing & {"7.2", "1.1.1", "2.1", "2.3"}
+    assert {"11.2"} <= allowed(DeviceStatus.SUSPENDED)
+    assert not allowed(DeviceStatus.SUSPENDED) & {"4.1.1", "7.1", "7.2", "8.1.1"}
+    assert {"4.1.1", "8.1.1"} <= allowed(DeviceStatus.RECOVERED)
+
+
+def test_parts_of_numbers_are_not_taken_for_whole_ones() -> None:
+    assert allows(DeviceStatus.INSTALLED_NOT_COMMISSIONED, "4.10")
+    assert not allows(DeviceStatus.INSTALLED_NOT_COMMISSIONED, "6.25")
+    assert not allows(DeviceStatus.SUSPENDED, "1.1.2")

@@ -39,7 +39,15 @@ def entry(number: int = 0, counter: int = 1000, **changes: object) -> Pending:
 
 
 def accept(ledger: Ledger, counter: int = 1000, **changes: object) -> Pending:
-    return ledger.accept(lambda number: entry(number, counter, **changes), family=CounterFamily.ORDINARY)
+    return ledger.accept(
+        lambda number: entry(number, counter, **changes),
+        family=CounterFamily.ORDINARY,
+        instructions=("one", "other"),
+    )
+
+
+def future_of(ledger: Ledger, counter: int = 1000) -> FutureDated | None:
+    return ledger.future_dated(DEVICE, counter, 0x00CC, None)
 
 
 def response(counter: int = 1000, addressee: Eui64 = USER, device: Eui64 = DEVICE) -> Message:
@@ -162,15 +170,17 @@ def test_the_broker_counter_is_never_below_the_floor_nor_the_last(store: Store) 
 def test_outcomes_are_counted_until_the_last(store: Store) -> None:
     ledger = again(store)
     accept(ledger, question=_question(1000), activation=LATER)
-    future = ledger.future_dated(USER, DEVICE, 1000)
-    assert future == FutureDated(question=_question(1000), use_case="ECS28a", number=1)
-    ledger.keep_outcome(b"1", "up-1", future, 2, 2)
-    ledger.keep_outcome(b"again", "up-2", again(store).future_dated(USER, DEVICE, 1000), 2, 2)  # type: ignore[arg-type]
-    half = again(store).future_dated(USER, DEVICE, 1000)
+    future = future_of(ledger)
+    assert future == FutureDated(
+        question=_question(1000), use_case="ECS28a", number=1, counter=1000, instructions=("one", "other")
+    )
+    ledger.keep_outcome(b"1", "up-1", future, 2)
+    ledger.keep_outcome(b"again", "up-2", future_of(again(store)), 2)  # type: ignore[arg-type]
+    half = future_of(again(store))
     assert half == replace(future, reported=(2,))
-    ledger.keep_outcome(b"2", "up-3", half, 1, 2)
+    ledger.keep_outcome(b"2", "up-3", half, 1)
     later = again(store)
-    assert later.future_dated(USER, DEVICE, 1000) is None
+    assert future_of(later) is None
     assert later.outbox.alerts() == [b"1", b"again", b"2"]
     assert all(later.is_repeat(f"up-{number}") for number in (1, 2, 3))
 
@@ -179,7 +189,7 @@ def test_outcomes_are_counted_until_the_last(store: Store) -> None:
 def test_only_a_moment_makes_a_command_future_dated(store: Store, activation: str | None) -> None:
     ledger = again(store)
     accept(ledger, question=_question(1000), activation=activation)
-    assert ledger.future_dated(USER, DEVICE, 1000) is None
+    assert future_of(ledger) is None
 
 
 def test_a_cancellation_forgets_earlier_commands_of_its_kind_only(store: Store) -> None:
@@ -189,7 +199,7 @@ def test_a_cancellation_forgets_earlier_commands_of_its_kind_only(store: Store) 
     cancel = accept(ledger, 1002, question=_question(1002), activation="never")
     accept(ledger, 1003, question=_question(1003), activation=LATER)
     ledger.finish(cancel, b"", forget_future=True)
-    left = [counter for counter in range(1000, 1004) if ledger.future_dated(USER, DEVICE, counter)]
+    left = [counter for counter in range(1000, 1004) if future_of(ledger, counter)]
     assert left == [1001, 1003]
 
 

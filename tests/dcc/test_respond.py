@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from smetslab.dcc.respond import alert_code_of, alert_recipient, instruction_of, instruction_place
+from smetslab.dcc.pending import FutureDated, Question
+from smetslab.dcc.respond import (
+    alert_code_of,
+    alert_recipient,
+    instructions_in,
+    outcome_of,
+)
+from smetslab.duis.document import RequestId
 from smetslab.errors import GbcsDecodeError
 from smetslab.gbcs.codes import Cra
 from smetslab.gbcs.message import Message, OtherInformation, decode_message
-from smetslab.gbcs.usecases.registry import USE_CASES
+from smetslab.gbcs.usecases.engine import decode_content
+from smetslab.gbcs.usecases.registry import USE_CASES, find
 from smetslab.ids import Eui64
 
 BROKER = Eui64.parse("90B3D51F30000002")
@@ -55,15 +65,50 @@ def test_an_alert_is_for_its_addressee_or_whom_it_names_behind_the_broker() -> N
     assert alert_recipient(alert(b"", USER, other), BROKER) == USER
 
 
-def test_published_outcomes_name_the_place_of_their_instruction(rtds: Path) -> None:
-    places = {}
-    for path in sorted((rtds / "gbcs" / "6.4.1_ECS28a").glob("*ALERT*.HEX")):
-        instruction = instruction_of(decode_message(bytes.fromhex(path.read_text().strip())))
-        assert instruction is not None
-        places[path.stem.partition("_ALERT_")[2]] = instruction_place(USE_CASES["ECS28a"], instruction)
-    wanted = {"SUPPLY_STATE_GBCS": (1, 4), "PERIOD_GBCS": (3, 4), "RESTORATION_PERIOD_GBCS": (4, 4)}
-    assert places == {**wanted, **{name: place for name, place in places.items() if name not in wanted}}
-    assert wanted.keys() <= places.keys()
+def published(rtds: Path) -> list[tuple[str, Message]]:
+    paths = sorted((rtds / "gbcs").rglob("*.HEX"))
+    return [
+        (str(path.parent.name), decode_message(bytes.fromhex(path.read_text().strip()))) for path in paths
+    ]
+
+
+def test_every_published_outcome_names_an_instruction_of_its_command(rtds: Path) -> None:
+    """COSEM attributes, commands of clusters, and commands of one instruction."""
+    messages = published(rtds)
+    dated: dict[tuple[str, int], set[str]] = {}
+    for folder, message in messages:
+        use_case = find(message)
+        if message.cra is Cra.COMMAND and use_case is not None and use_case.payload.activations:
+            names = instructions_in(use_case, decode_content(use_case, message))
+            dated.setdefault((folder, message.message_code), set()).update(names)
+            assert use_case.alerts
+    kinds = Counter()
+    for folder, message in messages:
+        outcome = outcome_of(message) if message.cra is Cra.ALERT else None
+        if outcome is None:
+            continue
+        commands = [
+            names
+            for (place, code), names in dated.items()
+            if place == folder and outcome.command in {None, code}
+        ]
+        if not commands:
+            continue  # its command is not among the published ones at hand
+        assert any(outcome.name in names for names in commands), (folder, outcome)
+        kinds[{0x00CC: "DLMS", 0x00CD: "GBZ"}.get(message.message_code, "ASN.1")] += 1
+    assert kinds["DLMS"] >= 10
+    assert kinds["GBZ"] >= 3
+    assert kinds["ASN.1"] >= 1
+
+
+def test_of_instructions_with_one_name_the_first_unheard_is_meant() -> None:
+    question = Question(RequestId(USER, DEVICE, 1), "1.1", "1.1.1")
+    future = FutureDated(
+        question=question, use_case="GCS01a", number=1, counter=1, instructions=("a", "b", "a")
+    )
+    assert [future.place_of(name) for name in ("a", "b", "c")] == [1, 2, None]
+    assert replace(future, reported=(1,)).place_of("a") == 3
+    assert replace(future, reported=(1, 2, 3)).place_of("a") == 1
 
 
 def test_every_published_alert_has_a_code(rtds: Path) -> None:
@@ -78,26 +123,9 @@ def test_every_published_alert_has_a_code(rtds: Path) -> None:
     assert all(len(code) == 4 for code in codes)
 
 
-@pytest.mark.parametrize(
-    ("use_case", "change", "place"),
-    [
-        ("ECS28a", {}, (2, 4)),
-        ("ECS28a", {"attribute": 4}, None),
-        ("ECS28a", {"class_id": 1}, None),
-        ("ECS28a", {"message_code": "0x0044"}, None),
-        ("ECS42", {"message_code": "0x004F"}, None),
-        ("GCA", {"message_code": "0x1000"}, None),
-    ],
-)
-def test_an_instruction_has_its_place_among_the_activations(
-    use_case: str, change: dict[str, object], place: tuple[int, int] | None
-) -> None:
-    instruction = {
-        "message_code": "0x0043",
-        "originator_counter": 1000,
-        "class_id": 9000,
-        "logical_name": "0-0:94.44.128.7",
-        "attribute": 6,
-        **change,
-    }
-    assert instruction_place(USE_CASES[use_case], instruction) == place  # type: ignore[arg-type]
+def test_instructions_are_the_activations_of_a_command() -> None:
+    names = instructions_in(USE_CASES["ECS28a"], {})
+    assert len(names) == 4
+    assert names[1] == "9000/0-0:94.44.128.7/6"
+    assert instructions_in(USE_CASES["ECS42"], {}) == ()
+    assert instructions_in(USE_CASES["CS06"], {}) == ("",)

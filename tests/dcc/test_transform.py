@@ -15,22 +15,26 @@ from smetslab.duis.codes import CommandVariant
 from smetslab.duis.document import Request, RequestHeader, RequestId, write_request
 from smetslab.duis.srv import SERVICE_REQUESTS, write_body
 from smetslab.errors import DuisError
-from smetslab.gbcs.codes import DeviceType, KeyUsage
+from smetslab.gbcs.codes import DeviceType, KeyUsage, RemotePartyRole
 from smetslab.gbcs.message import decode_message, encode_message
 from smetslab.gbcs.security import with_mac
 from smetslab.gbcs.usecases.registry import USE_CASES
 from smetslab.ids import Eui64
 from smetslab.pki import load_pem_folder
-from smetslab.registry import InventoryDevice
+from smetslab.registry import InventoryDevice, KnownParty
 
 SUPPLIER = Eui64.parse("90B3D51F30010000")
 OPERATOR = Eui64.parse("90B3D51F30020000")
 BROKER = Eui64.parse("90B3D51F30000002")
+KNOWN = (
+    KnownParty(party=SUPPLIER, role=RemotePartyRole.SUPPLIER),
+    KnownParty(party=OPERATOR, role=RemotePartyRole.NETWORK_OPERATOR),
+)
 ESME = InventoryDevice(
     device_id=Eui64.parse("00DB1234567890A0"),
     device_type=DeviceType.ESME,
     hub=Eui64.parse("00DB1234567890A2"),
-    known_parties=(SUPPLIER, OPERATOR),
+    known_parties=KNOWN,
 )
 HUB = InventoryDevice(device_id=ESME.hub, device_type=DeviceType.CHF, hub=ESME.hub)
 CERTIFICATE = "30820102" + "AB" * 40
@@ -101,9 +105,7 @@ def _device(device_id: Eui64) -> InventoryDevice:
     types |= {0xA4: DeviceType.PPMID, 0xA5: DeviceType.HCALCS, 0xA6: DeviceType.ESME}
     device_type = types[device_id.raw[-1]]
     hub = device_id if device_type is DeviceType.CHF else HUB.device_id
-    return InventoryDevice(
-        device_id=device_id, device_type=device_type, hub=hub, known_parties=(SUPPLIER, OPERATOR)
-    )
+    return InventoryDevice(device_id=device_id, device_type=device_type, hub=hub, known_parties=KNOWN)
 
 
 # Forms -----------------------------------------------------------

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from smetslab.errors import RegistryError, StoreError
-from smetslab.gbcs.codes import DeviceType
+from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.ids import Eui64
-from smetslab.registry import DeviceStatus, Inventory, InventoryDevice, Responsibility, UserRole
+from smetslab.registry import DeviceStatus, Inventory, InventoryDevice, KnownParty, Responsibility, UserRole
 from smetslab.store import Store
 
 HUB = InventoryDevice(
@@ -26,7 +26,7 @@ METER = InventoryDevice(
         Responsibility(role=UserRole.IMPORT_SUPPLIER, party=Eui64.parse("90B3D51F30010000")),
         Responsibility(role=UserRole.ELECTRICITY_DISTRIBUTOR, party=Eui64.parse("90B3D51F30020000")),
     ),
-    known_parties=(Eui64.parse("90B3D51F30010000"),),
+    known_parties=(KnownParty(party=Eui64.parse("90B3D51F30010000"), role=RemotePartyRole.SUPPLIER),),
 )
 ELSEWHERE = replace(HUB, device_id=Eui64(bytes(8)), hub=Eui64(bytes(8)))
 

@@ -9,7 +9,7 @@ from smetslab.crypto import PublicKey, SharedSecrets
 from smetslab.errors import SecurityError
 from smetslab.gbcs.codes import KeyUsage
 from smetslab.gbcs.message import Message
-from smetslab.gbcs.security import verify_mac, verify_signature, with_mac
+from smetslab.gbcs.security import verify_mac, verify_signature, with_mac, with_signature
 from smetslab.ids import Eui64
 from smetslab.pki import KeyStore
 
@@ -33,11 +33,26 @@ class AccessControlBroker:
         certificate = self._keystore.find(device, KeyUsage.KEY_AGREEMENT).certificate
         return self._secrets.get(self._key, certificate.public_key)
 
+    def certificates(self) -> tuple[bytes, bytes]:
+        """The broker's own certificates, digital signature and key agreement, in DER. Raises
+        CertificateError when one is missing.
+        """
+        uses = (KeyUsage.DIGITAL_SIGNATURE, KeyUsage.KEY_AGREEMENT)
+        signing, agreement = (self._keystore.find(self.identity, usage).certificate.der for usage in uses)
+        return signing, agreement
+
     def protect(self, message: Message) -> Message:
         """`message` with the MAC that its target will check; a missing signature part becomes an empty
         one.
         """
         return with_mac(message, self.secret(message.business_target_id))
+
+    def sign(self, message: Message) -> Message:
+        """`message` signed by its originator, a party of the DCC: broker, transitional change of supplier,
+        recovery. Raises CertificateError when its private key is not here.
+        """
+        key = self._keystore.private_key(message.business_originator_id, KeyUsage.DIGITAL_SIGNATURE)
+        return with_signature(message, key)
 
     def signing_key(self, party: Eui64) -> PublicKey:
         """The public digital signature key of a user or device. Raises CertificateError when there is

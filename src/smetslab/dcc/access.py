@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from smetslab.dcc.life_cycle import allows
@@ -16,6 +17,7 @@ from smetslab.duis.document import SIGNED_PRE_COMMAND, Request
 from smetslab.duis.srv import ServiceRequest
 from smetslab.gbcs.codes import DeviceType
 from smetslab.gbcs.usecases.model import Confidence
+from smetslab.ids import Eui64
 from smetslab.registry import InventoryDevice, User
 
 _ELECTRICITY: Final = frozenset(
@@ -44,13 +46,19 @@ _ROLES_TOWARDS: Final = {
 """Which roles a user can have towards a device; towards any other type all of them."""
 
 _NEVER_RESPONSIBLE: Final = frozenset({UserRole.OTHER_USER})
+_NOT_BY_RESPONSIBILITY: Final = frozenset({"6.23", "8.5", "8.11"})
+"""Variants by which a party becomes responsible, or whose device is one of another variant's element. A
+choice: this laboratory has no registration data of meter points.
+"""
+
 _LOCAL_DELIVERY: Final = frozenset({UserRole.IMPORT_SUPPLIER, UserRole.GAS_SUPPLIER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """Everything that the checks look at. `premises` are the hub of the device and all devices behind it;
-    `last_counter` is the highest counter accepted from this user for this device.
+    `last_counter` is the highest counter accepted from this user for this device, `dcc` whom non-device
+    requests are sent to, `moment` when the request is to be carried out.
     """
 
     request: Request
@@ -60,6 +68,8 @@ class Facts:
     device: InventoryDevice | None
     premises: tuple[InventoryDevice, ...]
     last_counter: int | None
+    dcc: Eui64
+    moment: datetime
 
     @property
     def eligible_roles(self) -> tuple[UserRole, ...]:
@@ -113,8 +123,13 @@ def _known_variant(facts: Facts) -> str | None:
 
 def _command_variant(facts: Facts) -> str | None:
     variant, row, element = facts.request.header.command_variant, facts.row, facts.request.body.name
-    if row is None or variant.service is None or variant is CommandVariant.NON_DEVICE:
-        return f"command variant {variant.value} is not for device requests"
+    if row is None or variant.service is None:
+        return f"command variant {variant.value} is not used"
+    if row.non_device != (variant is CommandVariant.NON_DEVICE):
+        kind = "non-device" if row.non_device else "device"
+        return f"command variant {variant.value} is not for {kind} requests"
+    if row.non_device:
+        return None
     if row.critical != (variant is CommandVariant.TRANSFORM or variant.signed):
         kind = "critical" if row.critical else "non-critical"
         return f"command variant {variant.value} is not for {kind} requests"
@@ -152,6 +167,9 @@ def _not_suspended(facts: Facts) -> str | None:
 
 
 def _known_device(facts: Facts) -> str | None:
+    if facts.row is not None and facts.row.non_device:
+        target = facts.request.header.request_id.target
+        return None if target == facts.dcc else f"{target} is not the DCC, which answers such requests"
     if facts.device is not None:
         return None
     return f"device {facts.request.header.request_id.target} is not in the inventory"
@@ -170,6 +188,8 @@ def _status(facts: Facts) -> str | None:
 
 
 def _responsible(facts: Facts) -> str | None:
+    if facts.row is None or facts.row.non_device or facts.row.variant in _NOT_BY_RESPONSIBILITY:
+        return None
     party = facts.request.header.request_id.originator
     for role in facts.acting_roles:
         if role in _NEVER_RESPONSIBLE:
@@ -179,7 +199,7 @@ def _responsible(facts: Facts) -> str | None:
             devices: tuple[InventoryDevice, ...] = (facts.device,)
         else:
             devices = facts.premises
-        if any(device.is_responsible(party, role) for device in devices):
+        if any(device.is_responsible(party, role, facts.moment) for device in devices):
             return None
     return "the user is not responsible for the device in any of its roles"
 

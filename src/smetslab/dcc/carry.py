@@ -127,9 +127,9 @@ class Carrier:
         identity: str | None = None,
         forget_future: bool = False,
     ) -> None:
-        """Give a request its one final response."""
+        """Give a request its one final response; a schedule's run without response has none."""
         response = self._responder.final(entry, code, self._clock.now(), octets)
-        document = write_response(response)
+        document = None if entry.schedule is not None and octets is None else write_response(response)
         self._ledger.finish(
             entry,
             document,
@@ -138,7 +138,8 @@ class Carrier:
             forget_future=forget_future,
             claimed=entry.number in self._finals,
         )
-        self.note_response_sent(response, document, str(entry.request_id.originator))
+        if document is not None:
+            self.note_response_sent(response, document, str(entry.request_id.originator))
         answer = self._answers.get(entry.number)
         if answer is not None and not answer.done():
             answer.set_result(None)

@@ -40,6 +40,7 @@ DEFAULT_OUTBOX_LIMIT: Final = 100_000
 _SEQUENCE: Final = "sequence"
 _BROKER_COUNTER: Final = "broker-counter"
 _PENDING: Final = "pending/"
+_FUTURE: Final = "future/"
 
 _K = TypeVar("_K")
 _Command: TypeAlias = tuple[Eui64, Eui64, int]
@@ -107,10 +108,12 @@ class Ledger:
         *,
         family: CounterFamily | None,
         broker_counter: int | None = None,
+        instructions: tuple[str, ...] = (),
         also: Iterable[Also] = (),
     ) -> Pending:
         """Keep a request with all that follows from accepting it; from here on it will have a final
-        response. `family` None: its counter is not the user's.
+        response. `family` None: its counter is not the user's. `instructions`: what a future-dated command
+        will do, in order.
         """
         with self._nvm.transaction() as transaction:
             entry = make(take_number(transaction))
@@ -119,8 +122,8 @@ class Ledger:
             if broker_counter is not None:
                 _put_number(transaction, _BROKER_COUNTER, broker_counter)
             if entry.activation not in {None, NEVER}:
-                future = FutureDated.of(entry)
-                transaction.put_json(_future_key(future.question.request_id), future_json(future))
+                future = FutureDated.of(entry, instructions)
+                transaction.put_json(_future_key(future), future_json(future))
             transaction.put_json(_pending_key(entry.number), pending_json(entry))
             given_way = self._make_room(transaction) if entry.state == "local" else None
             for step in also:
@@ -137,9 +140,14 @@ class Ledger:
             if broker_counter is not None:
                 _put_number(transaction, _BROKER_COUNTER, broker_counter)
 
-    def change(self, entry: Pending, broker_counter: int | None = None) -> None:
-        """Keep a request's next state."""
+    def change(
+        self, entry: Pending, broker_counter: int | None = None, instructions: tuple[str, ...] = ()
+    ) -> None:
+        """Keep a request's next state; `instructions` where its command was built just now."""
         with self._nvm.transaction() as transaction:
+            if instructions and entry.activation not in {None, NEVER}:
+                future = FutureDated.of(entry, instructions)
+                transaction.put_json(_future_key(future), future_json(future))
             transaction.put_json(_pending_key(entry.number), pending_json(entry))
             if broker_counter is not None:
                 _put_number(transaction, _BROKER_COUNTER, broker_counter)
@@ -158,27 +166,30 @@ class Ledger:
     def finish(
         self,
         entry: Pending,
-        final: bytes,
+        final: bytes | None,
         *,
         succeeded: bool = False,
         identity: str | None = None,
         forget_future: bool = False,
         claimed: bool = False,
     ) -> None:
-        """Replace a request by its final response. `identity` is that of the message that brought it;
-        `claimed`: somebody in this process fetches it.
+        """Replace a request by its final response, where it has one. `identity` is that of the message that
+        brought it; `claimed`: somebody in this process fetches it.
         """
-        delivery = Delivery(
-            number=entry.number,
-            user=entry.request_id.originator,
-            device=entry.device,
-            kind="response",
-            document=final,
-            request=entry.request_id.key,
-        )
+        delivery = None
+        if final is not None:
+            delivery = Delivery(
+                number=entry.number,
+                user=entry.request_id.originator,
+                device=entry.device,
+                kind="response",
+                document=final,
+                request=entry.request_id.key if entry.schedule is None else "",
+            )
         with self._nvm.transaction() as transaction:
             transaction.delete(_pending_key(entry.number))
-            self.outbox.put(transaction, delivery)
+            if delivery is not None:
+                self.outbox.put(transaction, delivery)
             if identity is not None:
                 self._note_seen(transaction, identity)
             if entry.sequenced:
@@ -190,7 +201,8 @@ class Ledger:
             self._seen[identity] = None
         if entry.sequenced:
             self._ends[entry.request_id.key] = succeeded
-        self.outbox.publish(delivery, claimed=claimed)
+        if delivery is not None:
+            self.outbox.publish(delivery, claimed=claimed)
 
     def _index(self, entry: Pending) -> None:
         self._pending[entry.number] = entry
@@ -226,60 +238,64 @@ class Ledger:
             self._note_seen(transaction, identity)
         self._seen[identity] = None
 
-    def future_dated(self, user: Eui64, device: Eui64, counter: int) -> FutureDated | None:
-        """The future-dated command with that counter."""
-        key = _future_key(RequestId(user, device, counter))
-        value = self._nvm.get_json(key)
-        return None if value is None else future_from(key, value)
+    def future_dated(
+        self, device: Eui64, counter: int, alert: int, command: int | None
+    ) -> FutureDated | None:
+        """The future-dated command of `device` with that counter in its grouping header, whose outcome alerts
+        with the message code `alert` tell; `command` is its own message code, where the alert names it.
+        """
+        for key, _ in self._nvm.items(f"{_FUTURE}{device}/{counter:020}/"):
+            found = future_from(key, self._nvm.get_json(key))
+            use_case = USE_CASES[found.use_case]
+            if alert in use_case.alerts and command in {None, use_case.code}:
+                return found
+        return None
 
-    def keep_alert(
+    def keep_alerts(
         self,
-        document: bytes,
-        user: Eui64,
+        documents: Iterable[tuple[Eui64, bytes]],
         device: Eui64,
         *,
         identity: str | None = None,
         also: Iterable[Also] = (),
     ) -> None:
-        """Keep an alert for its user."""
+        """Keep an alert for each of its users."""
         with self._nvm.transaction() as transaction:
-            delivery = self._put_alert(transaction, document, user, device, identity)
+            deliveries = [
+                self._put_alert(transaction, document, user, device) for user, document in documents
+            ]
+            if identity is not None:
+                self._note_seen(transaction, identity)
             for step in also:
                 step(transaction)
-        self._publish(delivery, identity)
+        if identity is not None:
+            self._seen[identity] = None
+        for delivery in deliveries:
+            self.outbox.publish(delivery)
 
-    def keep_outcome(
-        self, document: bytes, identity: str, future: FutureDated, instruction: int, total: int
-    ) -> None:
+    def keep_outcome(self, document: bytes, identity: str, future: FutureDated, instruction: int) -> None:
         """Keep the alert about one instruction of a future-dated command; behind the last, forget the
         command.
         """
         reported = tuple(sorted({*future.reported, instruction}))
         parties = future.question.request_id
         with self._nvm.transaction() as transaction:
-            delivery = self._put_alert(transaction, document, parties.originator, parties.target, identity)
-            key = _future_key(parties)
-            if len(reported) == total:
+            delivery = self._put_alert(transaction, document, parties.originator, parties.target)
+            self._note_seen(transaction, identity)
+            key = _future_key(future)
+            if len(reported) == len(future.instructions):
                 transaction.delete(key)
             else:
                 transaction.put_json(key, future_json(replace(future, reported=reported)))
-        self._publish(delivery, identity)
+        self._seen[identity] = None
+        self.outbox.publish(delivery)
 
-    def _put_alert(
-        self, transaction: Transaction, document: bytes, user: Eui64, device: Eui64, identity: str | None
-    ) -> Delivery:
+    def _put_alert(self, transaction: Transaction, document: bytes, user: Eui64, device: Eui64) -> Delivery:
         delivery = Delivery(
             number=take_number(transaction), user=user, device=device, kind="alert", document=document
         )
         self.outbox.put(transaction, delivery)
-        if identity is not None:
-            self._note_seen(transaction, identity)
         return delivery
-
-    def _publish(self, delivery: Delivery, identity: str | None) -> None:
-        if identity is not None:
-            self._seen[identity] = None
-        self.outbox.publish(delivery)
 
     def _note_seen(self, transaction: Transaction, identity: str) -> None:
         """Remember an identity in the place of one of long ago."""
@@ -301,10 +317,10 @@ class Ledger:
         """A cancellation was carried out: no alert about this user's earlier commands of the kind will
         come.
         """
-        prefix = _future_key(replace(entry.request_id, counter=0)).rpartition("/")[0] + "/"
-        for key, _ in self._nvm.items(prefix):
+        for key, _ in self._nvm.items(f"{_FUTURE}{entry.device}/"):
             found = future_from(key, self._nvm.get_json(key))
-            if found.use_case == entry.use_case and found.number < entry.number:
+            same_user = found.question.request_id.originator == entry.request_id.originator
+            if same_user and found.use_case == entry.use_case and found.number < entry.number:
                 transaction.delete(key)
 
 
@@ -324,8 +340,8 @@ def _pending_key(number: int) -> str:
     return f"{_PENDING}{number:012}"
 
 
-def _future_key(request_id: RequestId) -> str:
-    return f"future/{request_id.originator}/{request_id.target}/{request_id.counter:020}"
+def _future_key(future: FutureDated) -> str:
+    return f"{_FUTURE}{future.question.request_id.target}/{future.counter:020}/{future.number:012}"
 
 
 def _counter_key(user: Eui64, device: Eui64, family: CounterFamily) -> str:

@@ -5,18 +5,21 @@ Everything that follows from a message is kept before the WAN forgets it. Spec: 
 
 from __future__ import annotations
 
+from typing import Final
+
 from smetslab.clock import Clock
 from smetslab.dcc.acb import AccessControlBroker
+from smetslab.dcc.anomaly import SlidingCount
 from smetslab.dcc.carry import HEAD, Carrier
 from smetslab.dcc.correlate import Ledger
-from smetslab.dcc.life_cycle import STATUS_AFTER
-from smetslab.dcc.pending import Pending
+from smetslab.dcc.effects import Effects
+from smetslab.dcc.notices import Notices
+from smetslab.dcc.pending import FutureDated, Pending
 from smetslab.dcc.respond import (
     Responder,
     alert_code_of,
     alert_recipient,
-    instruction_of,
-    instruction_place,
+    outcome_of,
 )
 from smetslab.dcc.rules import DccRules
 from smetslab.dcc.waiting import AlertBox, RawExchanges
@@ -26,12 +29,19 @@ from smetslab.errors import CodecError, GbcsDecodeError, SecurityError
 from smetslab.gbcs.codes import Cra
 from smetslab.gbcs.message import Message, decode_message
 from smetslab.gbcs.usecases.engine import FAILURES, decode_content
-from smetslab.gbcs.usecases.registry import USE_CASES
-from smetslab.gbcs.values import NEVER
+from smetslab.gbcs.usecases.registry import USE_CASES, find
+from smetslab.gbcs.values import NEVER, Parameters
 from smetslab.ids import Eui64
 from smetslab.registry import Inventory
+from smetslab.store.nvm import Transaction
 from smetslab.trace import Detail, Trace
 from smetslab.wan import WanMessage
+
+DEVICE_LOG_CHANGED: Final = "8F12"
+"""The device log of a hub has changed. Spec: GBCS 16.2 (CS14)."""
+
+CARRIED_OUT: Final = "8F66"
+"""An item of a future-dated command was carried out. Spec: GBCS 9.2.2."""
 
 
 class Inbound:
@@ -44,6 +54,9 @@ class Inbound:
         ledger: Ledger,
         carrier: Carrier,
         inventory: Inventory,
+        effects: Effects,
+        notices: Notices,
+        throttle: SlidingCount,
         responder: Responder,
         alert_box: AlertBox,
         raw: RawExchanges,
@@ -55,6 +68,9 @@ class Inbound:
         self._ledger = ledger
         self._carrier = carrier
         self._inventory = inventory
+        self._effects = effects
+        self._notices = notices
+        self._throttle = throttle
         self._responder = responder
         self._alert_box = alert_box
         self._raw = raw
@@ -100,6 +116,16 @@ class Inbound:
         if reason is not None:
             self._drop(arrived, reason)
 
+    def bring_back(self, message: Message, octets: bytes) -> str | None:
+        """Take a response that a user brings back from the premises. Raises SecurityError."""
+        arrived = WanMessage(f"returned-{self._ledger.next_number()}", message.business_originator_id, octets)
+        return self.answer(message, arrived)
+
+    def expects(self, message: Message) -> bool:
+        """Whether a request waits for this response."""
+        entry = self._ledger.match(message)
+        return entry is not None and message.message_code == USE_CASES[entry.use_case].code
+
     def answer(self, message: Message, arrived: WanMessage) -> str | None:
         """End the request that a response answers; says why where it answers none. Raises SecurityError."""
         entry = self._ledger.match(message)
@@ -112,10 +138,12 @@ class Inbound:
             message, critical=use_case.critical
         )
         self._note_response(message, arrived, request_id=entry.request_id.key, checked=checked)
-        succeeded = _succeeded(entry, message)
-        status = STATUS_AFTER.get(entry.question.variant)
-        if succeeded and status is not None and self._inventory.find(entry.device) is not None:
-            self._inventory.set_status(entry.device, status)
+        result = _result(entry, message)
+        succeeded = result is not None
+        if result is not None:
+            # Before the response is kept: should the power go in between, it comes again, and once more is
+            # as good as once.
+            self._effects.succeeded(entry, result, self._clock.now())
         self._carrier.complete(
             entry,
             ResponseCode.SUCCESS,
@@ -142,7 +170,8 @@ class Inbound:
         if self._rules.verify_devices:
             self._broker.check_from_device(message, critical=None)
         device, counter = message.business_originator_id, message.originator_counter
-        code, recipient = alert_code_of(message), alert_recipient(message, self._broker.identity)
+        code = alert_code_of(message)
+        recipients = self._recipients(message)
         self._trace.record(
             "gbcs",
             "AlertReceived",
@@ -150,45 +179,103 @@ class Inbound:
             target=HEAD,
             data=arrived.payload,
             code=code,
-            recipient=str(recipient),
+            recipient=" ".join(str(one) for one in recipients),
             counter=counter,
         )
-        response = self._explain_alert(message, arrived, code, recipient)
+        if code == DEVICE_LOG_CHANGED:
+            self._effects.joined(device, _joined_devices(message))
+        if not self._explain_outcome(message, arrived, code):
+            self._pass_on(message, arrived, code, recipients)
+
+    def _recipients(self, message: Message) -> tuple[Eui64, ...]:
+        """Whom an alert is for. What is for the broker alone goes to whoever is responsible for the device,
+        or for what is behind the same hub.
+        """
+        named = alert_recipient(message, self._broker.identity)
+        device = self._inventory.find(message.business_originator_id)
+        if named != self._broker.identity or device is None:
+            return (named,)
+        return self._notices.concerned(device) or (named,)
+
+    def _pass_on(
+        self, message: Message, arrived: WanMessage, code: str, recipients: tuple[Eui64, ...]
+    ) -> None:
+        """Keep an alert for its users; where its device says the same too often, count it and no more."""
+        device, now, threshold = (
+            message.business_originator_id,
+            self._clock.now(),
+            self._rules.alert_threshold,
+        )
+        name = f"{device}/{code}"
+        if threshold is not None and self._throttle.full(name, threshold, now):
+            self._ledger.note_seen(arrived.identity)
+            self._trace.record("dcc", "AlertThrottled", source=str(device), target=HEAD, code=code)
+            return
+
+        def count(transaction: Transaction) -> None:
+            if threshold is not None:
+                self._throttle.put(transaction, name, threshold, now)
+
+        responses = [
+            (user, self._responder.alert(message, user, code, arrived.payload, now)) for user in recipients
+        ]
+        documents = [(user, write_response(response)) for user, response in responses]
+        self._ledger.keep_alerts(documents, device, identity=arrived.identity, also=(count,))
+        for user, response in responses:
+            self._offer(response, user, code)
+
+    def _explain_outcome(self, message: Message, arrived: WanMessage, alert_code: str) -> bool:
+        """Keep the outcome of one item of a future-dated command as an answer to its request; False when the
+        alert is none.
+        """
+        outcome = outcome_of(message)
+        if outcome is None:
+            return False
+        future = self._ledger.future_dated(
+            message.business_originator_id, outcome.counter, message.message_code, outcome.command
+        )
+        place = None if future is None else future.place_of(outcome.name)
+        if future is None or place is None:
+            return False
+        if alert_code == CARRIED_OUT:
+            self._carried_out(future, place)
+        where = (place, len(future.instructions))
+        response = self._responder.outcome(future, alert_code, arrived.payload, where, self._clock.now())
+        self._ledger.keep_outcome(write_response(response), arrived.identity, future, place)
+        self._offer(response, future.question.request_id.originator, alert_code)
+        return True
+
+    def _carried_out(self, future: FutureDated, place: int) -> None:
+        """Behind its last item a command has had its effect on the inventory."""
+        if len({*future.reported, place}) == len(future.instructions):
+            self._effects.carried_out(future.question, future.document, {}, self._clock.now())
+
+    def _offer(self, response: Response, user: Eui64, code: str) -> None:
         self._trace.record(
-            "duis",
-            "AlertSent",
-            source=HEAD,
-            target=str(recipient),
-            data=write_response(response),
-            code=code,
+            "duis", "AlertSent", source=HEAD, target=str(user), data=write_response(response), code=code
         )
         self._alert_box.offer(response)
 
-    def _explain_alert(
-        self, message: Message, arrived: WanMessage, alert_code: str, recipient: Eui64
-    ) -> Response:
-        """The document for an alert, kept: the outcome of a future-dated command where it is one."""
-        moment, octets = self._clock.now(), arrived.payload
-        device = message.business_originator_id
-        instruction = instruction_of(message)
-        counter = None if instruction is None else instruction.get("originator_counter")
-        if instruction is not None and isinstance(counter, int):
-            future = self._ledger.future_dated(recipient, device, counter)
-            place = None if future is None else instruction_place(USE_CASES[future.use_case], instruction)
-            if future is not None and place is not None:
-                response = self._responder.outcome(future, alert_code, octets, place, moment)
-                self._ledger.keep_outcome(write_response(response), arrived.identity, future, *place)
-                return response
-        response = self._responder.alert(message, recipient, alert_code, octets, moment)
-        self._ledger.keep_alert(write_response(response), recipient, device, identity=arrived.identity)
-        return response
 
-
-def _succeeded(entry: Pending, message: Message) -> bool:
-    """Whether a response says that its command was carried out; what stays sealed for the user is no
-    matter.
+def _result(entry: Pending, message: Message) -> Parameters | None:
+    """What a response says, None when it says that its command was not carried out; what stays sealed for the
+    user is no matter.
     """
     try:
-        return FAILURES not in decode_content(USE_CASES[entry.use_case], message)
+        result = decode_content(USE_CASES[entry.use_case], message)
     except (CodecError, SecurityError):
-        return False
+        return None
+    return None if FAILURES in result else result
+
+
+def _joined_devices(message: Message) -> tuple[Eui64, ...]:
+    """Those on the device log of a hub that have a link key with it. Raises GbcsDecodeError."""
+    use_case = find(message)
+    content = {} if use_case is None else decode_content(use_case, message)
+    log = content.get("device_log")
+    entries = log.get("devices") if isinstance(log, dict) else None
+    return tuple(
+        Eui64.parse(str(one["device_identifier"]))
+        for one in (entries if isinstance(entries, list) else [])
+        if isinstance(one, dict) and one.get("security_details")
+    )

@@ -5,31 +5,46 @@ argument.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Final, TypeAlias
+from datetime import datetime, timedelta
+from typing import Final, Protocol, TypeAlias
 
 from smetslab.dcc.acb import AccessControlBroker
 from smetslab.dcc.access import Facts, judge
-from smetslab.dcc.correlate import Ledger
-from smetslab.dcc.pending import Pending, Question
+from smetslab.dcc.correlate import Also, Ledger
+from smetslab.dcc.effects import REMEMBERED
+from smetslab.dcc.pending import Pending, Question, State
+from smetslab.dcc.respond import instructions_in
 from smetslab.dcc.rules import DccRules
+from smetslab.dcc.schedules import Schedule, run_elements
 from smetslab.dcc.transform import transform
-from smetslab.duis.codes import CommandVariant, ResponseCode, WebService
+from smetslab.duis.codes import CommandVariant, FutureDating, ResponseCode, UserRole, WebService
 from smetslab.duis.document import (
     SIGNED_PRE_COMMAND,
     LocalCommand,
+    Payload,
     PreCommand,
     Request,
+    RequestHeader,
+    RequestId,
     parse_request,
     read_signed_pre_command,
     write_request,
 )
-from smetslab.duis.srv import ServiceRequest, UseCaseMapping, find, from_parameters, read_body, to_parameters
+from smetslab.duis.srv import (
+    ServiceRequest,
+    UseCaseMapping,
+    find,
+    from_parameters,
+    read_body,
+    to_parameters,
+    write_body,
+)
 from smetslab.duis.srv.model import EXECUTION_DATE_TIME
 from smetslab.duis.srv.rules import CANCELLATION
 from smetslab.errors import (
     CertificateError,
     CodecError,
+    DuisError,
     LocalProtocolError,
     SecurityError,
 )
@@ -62,6 +77,14 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Served:
+    """The DCC did the service itself; this is its answer."""
+
+    code: str
+    payload: Payload | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Cancelled:
     """Requests that were held and are not to be carried out."""
 
@@ -78,7 +101,29 @@ class Accepted:
     local: LocalCommand | None = None
 
 
-Outcome: TypeAlias = Refused | Answered | Cancelled | Accepted
+Outcome: TypeAlias = Refused | Answered | Served | Cancelled | Accepted
+
+
+class Services(Protocol):
+    """Who answers non-device requests: `smetslab.dcc.desk.ServiceDesk`."""
+
+    def serve(
+        self, row: ServiceRequest, request: Request, elements: Parameters, roles: tuple[UserRole, ...]
+    ) -> Served | Refused:
+        """Do what a request asks that passed access control; synchronous."""
+        ...
+
+
+class Sentry(Protocol):
+    """Who looks for anomalies: `smetslab.dcc.anomaly.AnomalyDetection`."""
+
+    def breach(self, variant: str, user: Eui64, elements: Parameters, now: datetime) -> str:
+        """The kind of breach that one more such request would be, "" for none."""
+        ...
+
+    def note(self, variant: str, user: Eui64, now: datetime) -> Also:
+        """Count a request that is accepted, in the transaction that accepts it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +152,8 @@ class _Command:
     message: Message
     broker_counter: int | None = None
     activation: str | None = None
+    instructions: tuple[str, ...] = ()
+    note: str = ""
 
 
 class _RefusedError(Exception):
@@ -127,7 +174,12 @@ class Intake:
         users: UserDirectory,
         ledger: Ledger,
         rules: DccRules,
+        *,
+        services: Services,
+        sentry: Sentry,
     ) -> None:
+        self._services = services
+        self._sentry = sentry
         self._broker = broker
         self._inventory = inventory
         self._users = users
@@ -137,18 +189,19 @@ class Intake:
     def take(self, request: Request, service: WebService | None, now: datetime) -> Outcome:
         """What becomes of a request. Raises DuisError when its body is not what its variant asks for."""
         try:
-            case = self._admit(request, service, self._rules)
+            facts, elements = self._facts(request, service, now)
+            case = self._admit(facts, elements, self._rules)
+            if not isinstance(case, _Case):
+                return self._services.serve(case, request, elements, facts.acting_roles)
             if request.header.command_variant.signed:
-                return self._pass_on(case, self._signed_command(case))
-            due = self._due(case)
-            if due is None or not request.header.command_variant.sent:
-                return self._start(case, now)
-            if due == parse_utc(CANCELLATION):
+                return self._pass_on(case, self._signed_command(case), now)
+            due = self._due(case.row, elements)
+            if due == parse_utc(CANCELLATION) and request.header.command_variant.sent:
                 self._ledger.note_counters(
                     request.header.request_id, case.use_case.counter_family, broker_counter=None
                 )
                 return Cancelled(self._held_for(case))
-            return self._start(case, now) if due <= now else self._hold(case, due)
+            return self._start(case, now, due)
         except _RefusedError as refused:
             return refused.refusal
 
@@ -156,9 +209,15 @@ class Intake:
         """Build the command of a held request whose time has come, under the rules and facts of now."""
         request = parse_request(entry.document, limit=self._rules.document_limit)
         try:
+            facts, elements = self._facts(request, None, now)
             # Its own counter was accepted when the request was.
-            case = self._admit(request, None, replace(self._rules, check_counters=False))
-            command = self._unsigned_command(case, now)
+            case = self._admit(facts, elements, replace(self._rules, check_counters=False))
+            if not isinstance(case, _Case):
+                raise LocalProtocolError("a non-device request was held")
+            if request.header.command_variant.signed:
+                command = self._signed_command(case)
+            else:
+                command = self._unsigned_command(case, now)
             message = self._broker.protect(command.message)
         except _RefusedError as refused:
             return refused.refusal
@@ -169,13 +228,54 @@ class Intake:
             state="ready",
             originator=message.business_originator_id,
             counter=message.originator_counter,
-            document=b"",
+            activation=command.activation,
+            document=entry.document if _remembered(entry.question.variant) else b"",
             message=encode_message(message),
         )
-        self._ledger.change(ready, command.broker_counter)
+        self._ledger.change(ready, command.broker_counter, command.instructions)
         return ready
 
-    def _admit(self, request: Request, service: WebService | None, rules: DccRules) -> _Case:
+    def scheduled(self, schedule: Schedule, now: datetime, moved_on: Also) -> Pending | Refused:
+        """Accept one run of a schedule under the rules and facts of now; `moved_on` is kept with it.
+
+        Its counter is the DCC's own, so that the user's does not rise.
+        """
+        row = find(schedule.variant)
+        if row is None or schedule.due is None:
+            raise LocalProtocolError(f"schedule {schedule.number} is of a variant that nobody serves")
+        counter = self._ledger.next_broker_counter(int(now.timestamp() * _MILLISECONDS))
+        header = RequestHeader(
+            request_id=RequestId(schedule.user, schedule.device, counter),
+            command_variant=CommandVariant.SEND,
+            service_reference=row.reference,
+            variant=row.variant,
+        )
+        try:
+            body = write_body(row, run_elements(row, schedule, schedule.due))
+            facts, elements = self._facts(Request(header=header, body=body), None, now)
+            case = self._admit(facts, elements, replace(self._rules, check_counters=False))
+            if not isinstance(case, _Case):
+                raise LocalProtocolError("a non-device request was scheduled")
+            command = self._unsigned_command(case, now)
+            message = self._broker.protect(command.message)
+            return self._ledger.accept(
+                lambda number: replace(
+                    self._entry(case, number),
+                    originator=message.business_originator_id,
+                    counter=message.originator_counter,
+                    schedule=schedule.number,
+                    message=encode_message(message),
+                ),
+                family=None,
+                broker_counter=max(counter, command.broker_counter or 0),
+                also=(moved_on,),
+            )
+        except _RefusedError as refused:
+            return refused.refusal
+        except (CertificateError, DuisError) as error:
+            return Refused("scheduled run", ResponseCode.UNASSIGNED, str(error))
+
+    def _facts(self, request: Request, service: WebService | None, now: datetime) -> tuple[Facts, Parameters]:
         header = request.header
         row = find(header.variant)
         elements: Parameters = {}
@@ -185,29 +285,43 @@ class Intake:
             read_signed_pre_command(request.body)
         device = self._inventory.find(header.request_id.target)
         mapping = row.mapping_for(device.device_type) if row is not None and device is not None else None
+        due = None if row is None else self._due(row, elements)
         facts = Facts(
             request=request,
             service=service,
             row=row,
             user=self._users.find(header.request_id.originator),
             device=device,
-            premises=() if device is None else self._inventory.premises(device.hub),
-            last_counter=None if mapping is None else self._last_counter(request, mapping.use_case),
+            premises=() if device is None else self._inventory.around(device),
+            last_counter=self._last_counter(request, mapping),
+            dcc=self._broker.identity,
+            moment=now if due is None or due == parse_utc(CANCELLATION) else max(due, now),
         )
+        return facts, elements
+
+    def _admit(self, facts: Facts, elements: Parameters, rules: DccRules) -> _Case | ServiceRequest:
+        """The case of a device request, or the row of a non-device one, that passed access control."""
         refusal = judge(facts, rules)
         if refusal is not None:
             raise _RefusedError(refusal.check, refusal.reason, refusal.code)
+        row, device = facts.row, facts.device
+        if row is not None and row.non_device:
+            return row
+        mapping = None if row is None or device is None else row.mapping_for(device.device_type)
         if row is None or device is None or mapping is None:
             raise LocalProtocolError("access control let a request pass that names nothing known")
-        return _Case(request=request, row=row, mapping=mapping, device=device, elements=elements)
+        return _Case(request=facts.request, row=row, mapping=mapping, device=device, elements=elements)
 
-    def _last_counter(self, request: Request, use_case: UseCase) -> int | None:
+    def _last_counter(self, request: Request, mapping: UseCaseMapping | None) -> int | None:
         parties = request.header.request_id
-        return self._ledger.last_counter(parties.originator, parties.target, use_case.counter_family)
+        if mapping is None:
+            return None
+        return self._ledger.last_counter(parties.originator, parties.target, mapping.use_case.counter_family)
 
-    def _due(self, case: _Case) -> datetime | None:
-        moment = case.elements.get(EXECUTION_DATE_TIME)
-        if moment is None or not case.row.future_dating.held_by_dcc:
+    def _due(self, row: ServiceRequest, elements: Parameters) -> datetime | None:
+        moment = elements.get(EXECUTION_DATE_TIME)
+        # What is dated by both goes out at once: its device keeps the time.
+        if moment is None or row.future_dating is not FutureDating.DSP:
             return None
         return parse_utc(moment)
 
@@ -221,54 +335,65 @@ class Intake:
             and (entry.request_id.originator, entry.device, entry.question.variant) == wanted
         )
 
-    def _hold(self, case: _Case, due: datetime) -> Accepted:
-        # Built once now, so that what can never be built is refused now.
-        self._unsigned_command(case, due)
-        entry = self._ledger.accept(
-            lambda number: replace(
-                self._entry(case, number),
-                state="held",
-                due=due,
-                document=write_request(case.request),
-            ),
-            family=case.use_case.counter_family,
-        )
-        return Accepted(entry)
-
-    def _start(self, case: _Case, now: datetime) -> Outcome:
+    def _start(self, case: _Case, now: datetime, due: datetime | None) -> Outcome:
+        """Carry out an unsigned request, now or when its time has come."""
+        # Built now in any case, so that what can never be built is refused now.
         command = self._unsigned_command(case, now)
         if case.request.header.command_variant is CommandVariant.TRANSFORM:
             return Answered(PreCommand(encode_message(command.message), case.device.gbcs_version))
-        return self._pass_on(case, command)
+        held = due is not None and due > now and case.request.header.command_variant.sent
+        return self._pass_on(case, command, now, due if held else None)
 
-    def _pass_on(self, case: _Case, command: _Command) -> Outcome:
+    def _pass_on(self, case: _Case, command: _Command, now: datetime, due: datetime | None = None) -> Outcome:
         """Protect a command and keep it for sending, or hand it out, or both, as the variant asks."""
+        header = case.request.header
         try:
             message = self._broker.protect(command.message)
         except CertificateError as error:
             raise _RefusedError("certificate", str(error)) from error
         octets = encode_message(message)
-        variant = case.request.header.command_variant
-        local = LocalCommand(octets) if variant.local else None
-        family = case.use_case.counter_family
-        if local is not None and not variant.sent:
-            self._ledger.note_counters(case.request.header.request_id, family, command.broker_counter)
-            return Answered(local)
+        local = LocalCommand(octets) if header.command_variant.local else None
+        breach = self._sentry.breach(case.row.variant, case.user, case.elements, now)
+        sequenced = header.first_in_sequence is not None or header.preceding_request_id is not None
+        state: State = "ready"
+        if breach:
+            state, local = "quarantined", None
+        elif not header.command_variant.sent:
+            state = "local"
+        elif due is not None or header.preceding_request_id is not None:
+            state = "held"
+        built = state in {"ready", "local"}
+        keeps_document = not built or _remembered(case.row.variant)
         entry = self._ledger.accept(
             lambda number: replace(
                 self._entry(case, number),
-                originator=message.business_originator_id,
-                counter=message.originator_counter,
-                activation=command.activation,
-                message=octets,
+                state=state,
+                due=due,
+                after=header.preceding_request_id if state == "held" else None,
+                deadline=now + timedelta(seconds=self._rules.sequence_timeout_s) if state == "held" else None,
+                originator=message.business_originator_id if built else case.user,
+                counter=message.originator_counter if built else header.request_id.counter,
+                activation=command.activation if built else None,
+                sequenced=sequenced,
+                note=breach or command.note,
+                document=write_request(case.request) if keeps_document else b"",
+                message=octets if built else b"",
             ),
-            family=family,
-            broker_counter=command.broker_counter,
+            family=case.use_case.counter_family,
+            broker_counter=command.broker_counter if built else None,
+            instructions=command.instructions,
+            also=(self._sentry.note(case.row.variant, case.user, now),),
         )
+        if local is not None and state == "local":
+            return Answered(local)
         return Accepted(entry, local)
 
     def _entry(self, case: _Case, number: int) -> Pending:
         header = case.request.header
+        if case.device.hub is None:
+            raise _RefusedError(
+                "hub", "the device is on the device log of no hub", ResponseCode.NO_COMMUNICATION
+            )
         return Pending(
             number=number,
             question=Question(header.request_id, case.row.reference, case.row.variant),
@@ -297,12 +422,23 @@ class Intake:
             )
         except SecurityError as error:
             raise _RefusedError(error.check, str(error)) from error
+        parameters = to_parameters(case.mapping, case.elements)
         by_broker = message.business_originator_id == self._broker.identity
+        if case.use_case.critical and message.business_originator_id != case.user:
+            message = self._sign_for_dcc(message)
         return _Command(
             message=message,
             broker_counter=message.originator_counter if by_broker else None,
-            activation=_future(activation_of(case.use_case, to_parameters(case.mapping, case.elements))),
+            activation=_future(activation_of(case.use_case, parameters)),
+            instructions=instructions_in(case.use_case, parameters),
         )
+
+    def _sign_for_dcc(self, message: Message) -> Message:
+        """A critical command of which the DCC itself is the originator, in one of its roles."""
+        try:
+            return self._broker.sign(message)
+        except CertificateError as error:
+            raise _RefusedError("certificate", str(error)) from error
 
     def _signed_command(self, case: _Case) -> _Command:
         """The signed pre-command in the body, checked against the request that brings it and its user's
@@ -322,7 +458,11 @@ class Intake:
             self._broker.require_signature(message)
         except (CodecError, SecurityError) as error:
             raise _RefusedError("signed pre-command", str(error)) from error
-        return _Command(message=message, activation=_future(activation_of(case.use_case, parameters)))
+        return _Command(
+            message=message,
+            activation=_future(activation_of(case.use_case, parameters)),
+            instructions=instructions_in(case.use_case, parameters),
+        )
 
     def _check_header(self, case: _Case, message: Message) -> None:
         request_id = case.request.header.request_id
@@ -338,6 +478,11 @@ class Intake:
             or message.date_time
         ):
             raise _RefusedError("signed pre-command", "its grouping header is not that of a pre-command")
+
+
+def _remembered(variant: str) -> bool:
+    """Whether the end of such a request needs the document again."""
+    return variant in REMEMBERED
 
 
 def _future(activation: str | None) -> str | None:

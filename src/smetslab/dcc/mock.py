@@ -8,25 +8,35 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from types import TracebackType
 from typing import Protocol
 
 from smetslab.clock import Clock
 from smetslab.dcc.acb import AccessControlBroker
+from smetslab.dcc.anomaly import AnomalyDetection, SlidingCount
 from smetslab.dcc.blocks import BlockWan
 from smetslab.dcc.carry import HEAD, Carrier
 from smetslab.dcc.correlate import Ledger
+from smetslab.dcc.desk import Office, ServiceDesk
+from smetslab.dcc.distribution import Distribution, Job
+from smetslab.dcc.effects import Effects
 from smetslab.dcc.inbound import Inbound
-from smetslab.dcc.intake import Accepted, Answered, Cancelled, Intake, Outcome, Refused
+from smetslab.dcc.intake import Accepted, Answered, Cancelled, Intake, Outcome, Refused, Served
+from smetslab.dcc.notices import Notices
 from smetslab.dcc.outbox import Delivery
 from smetslab.dcc.pending import Pending, Question
 from smetslab.dcc.respond import Responder
 from smetslab.dcc.rules import DCC_IDENTITY, DccRules
+from smetslab.dcc.schedules import REMOVING, Schedule, ScheduleBook, ScheduleRunner
 from smetslab.dcc.waiting import AlertBox, RawExchanges
 from smetslab.duis.codes import ResponseCode, WebService
 from smetslab.duis.document import Payload, Request, RequestId, Response, parse_request, write_response
 from smetslab.errors import DuisError, LocalProtocolError
+from smetslab.gbcs.codes import DeviceType
 from smetslab.gbcs.message import Message
+from smetslab.gbcs.values import utc_text
 from smetslab.ids import Eui64
 from smetslab.pki import KeyStore
 from smetslab.registry import Inventory, UserDirectory
@@ -71,10 +81,49 @@ class MockDcc:
         self._validator = validator
         self._ledger = Ledger(nvm, self.rules.kept_documents)
         self._wan = BlockWan(wan, clock, trace, lambda: f"block-{self._ledger.next_number()}")
-        self._intake = Intake(self.broker, inventory, users, self._ledger, self.rules)
         self._responder = Responder(self.rules.schema_version)
         self._raw = RawExchanges(clock)
         self._alert_box = AlertBox(clock)
+        self._notices = Notices(
+            ledger=self._ledger,
+            responder=self._responder,
+            inventory=inventory,
+            alert_box=self._alert_box,
+            clock=clock,
+            trace=trace,
+            dcc=identity,
+            codes=self.rules.alert_codes,
+        )
+        self._distribution = Distribution(
+            nvm=nvm,
+            ledger=self._ledger,
+            wan=wan,
+            clock=clock,
+            trace=trace,
+            rules=self.rules,
+            failed=self._image_failed,
+        )
+        self._schedules = ScheduleBook(nvm, self._ledger)
+        self._runner = ScheduleRunner(self._schedules, clock, self._run_schedule)
+        office = Office(
+            inventory=inventory,
+            notices=self._notices,
+            schedules=self._schedules,
+            distribution=self._distribution,
+            broker=self.broker,
+            rules=self.rules,
+            answer=self._bring_back,
+            expects=self._expects,
+        )
+        self._intake = Intake(
+            self.broker,
+            inventory,
+            users,
+            self._ledger,
+            self.rules,
+            services=ServiceDesk(office, clock),
+            sentry=AnomalyDetection(nvm, self.rules.anomaly_limits),
+        )
         self._carrier = Carrier(
             ledger=self._ledger,
             intake=self._intake,
@@ -83,13 +132,16 @@ class MockDcc:
             clock=clock,
             trace=trace,
             rules=self.rules,
-            failed=lambda entry, code, reason: None,
+            failed=self._request_failed,
         )
         self._inbound = Inbound(
             broker=self.broker,
             ledger=self._ledger,
             carrier=self._carrier,
             inventory=inventory,
+            effects=Effects(inventory, self._notices, trace),
+            notices=self._notices,
+            throttle=SlidingCount(nvm, "throttle"),
             responder=self._responder,
             alert_box=self._alert_box,
             raw=self._raw,
@@ -98,6 +150,7 @@ class MockDcc:
             rules=self.rules,
         )
         self._group: asyncio.TaskGroup | None = None
+        self._schedule_task: asyncio.Task[None] | None = None
         self._detach: Callable[[], None] | None = None
 
     async def __aenter__(self) -> MockDcc:
@@ -107,6 +160,8 @@ class MockDcc:
         await self._group.__aenter__()
         await self._wan.__aenter__()
         self._carrier.start(self._group)
+        self._distribution.run_in(self._group)
+        self._schedule_task = self._group.create_task(self._runner.forever(), name="dcc schedules")
         self._detach = self._wan.attach_head(self._inbound.receive)
         return self
 
@@ -122,6 +177,9 @@ class MockDcc:
         if self._detach is not None:
             self._detach()
         self._carrier.stop()
+        self._distribution.stop()
+        if self._schedule_task is not None:
+            self._schedule_task.cancel()
         await group.__aexit__(None, None, None)
         await self._wan.__aexit__(None, None, None)
 
@@ -218,7 +276,9 @@ class MockDcc:
         header = request.header
         question = Question(header.request_id, header.service_reference, header.variant)
         response = self._responder.answer(question, code, now, payload)
-        if entry is not None:
+        if entry is not None and entry.state == "quarantined":
+            self._tell_quarantined(entry)
+        elif entry is not None:
             self._carrier.carry_on(entry)
         document = write_response(response)
         self._carrier.note_response_sent(response, document, user)
@@ -256,6 +316,10 @@ class MockDcc:
                     counter=entry.counter,
                     held_until=None if entry.due is None else entry.due.isoformat(),
                 )
+            case Served(code, _):
+                self._trace.record(
+                    "dcc", "ServiceDone", source=HEAD, target=target, request_id=request_id.key, code=code
+                )
             case Answered(payload):
                 self._trace.record(
                     "dcc",
@@ -275,6 +339,121 @@ class MockDcc:
                     count=len(entries),
                 )
 
+    # Quarantine ---------------------------------------------------------------------------------------------
+
+    def quarantined(self) -> tuple[Pending, ...]:
+        """Requests that anomaly detection holds; their numbers are the QuarantineEventRef of their alerts."""
+        return tuple(entry for entry in self._ledger.pending() if entry.state == "quarantined")
+
+    def release(self, number: int) -> None:
+        """Let a quarantined request go on. Raises LocalProtocolError when there is none of that number."""
+        entry = self._quarantined(number)
+        released = replace(entry, state="held", note="")
+        self._ledger.change(released)
+        self._carrier.carry_on(released)
+
+    def discard(self, number: int) -> None:
+        """Refuse a quarantined request, which its user is told. Raises LocalProtocolError."""
+        self._carrier.give_up(self._quarantined(number), ResponseCode.QUARANTINE_REFUSED, "quarantined")
+
+    def _quarantined(self, number: int) -> Pending:
+        entry = self._ledger.get(number)
+        if entry is None or entry.state != "quarantined":
+            raise LocalProtocolError(f"no request is quarantined under {number}")
+        return entry
+
+    def _tell_quarantined(self, entry: Pending) -> None:
+        self._notices.tell(
+            (entry.request_id.originator,),
+            "QuarantinedRequest",
+            {entry.note: {"RequestID": str(entry.request_id), "QuarantineEventRef": entry.number}},
+            entry.device,
+        )
+
+    # What happens by itself ---------------------------------------------------------------------------------
+
+    def hub_lost(self, hub: Eui64) -> None:
+        """A hub was cut off without a farewell: its meters' responsible parties learn of a power outage."""
+        now = self._clock.now()
+        for device in self.inventory.premises(hub):
+            if not device.import_mpxn or device.device_type not in {DeviceType.ESME, DeviceType.CHF}:
+                continue
+            self._notices.tell(
+                self._notices.concerned(device),
+                "PowerOutageEvent",
+                {
+                    "CommsHubDeviceID": str(hub),
+                    "StartDateTime": utc_text(now),
+                    "MPxN": device.import_mpxn,
+                },
+                device.device_id,
+            )
+
+    def _run_schedule(self, schedule: Schedule, now: datetime) -> None:
+        """One run: accepted in the transaction that moves the schedule on, or refused with an alert."""
+        outcome = self._intake.scheduled(schedule, now, self._schedules.moved_on(schedule, now)[1])
+        if isinstance(outcome, Pending):
+            self._schedules.keep(self._schedules.moved_on(schedule, now)[0])
+            self._carrier.carry_on(outcome)
+            return
+        self._trace.record(
+            "dcc",
+            "ScheduledRunRefused",
+            source=HEAD,
+            target=str(schedule.device),
+            schedule=schedule.number,
+            check=outcome.check,
+            code=outcome.code,
+            reason=outcome.reason,
+        )
+        if outcome.code in REMOVING:
+            self._schedules.delete(schedule.number)
+            self._notices.tell(
+                (schedule.user,),
+                "DSPScheduleRemoval",
+                {"DeviceID": str(schedule.device), "DSPScheduleID": schedule.number},
+                schedule.device,
+            )
+            return
+        self._schedules.move_on(schedule, now)
+        self._tell_failure(
+            RequestId(schedule.user, schedule.device, 0), schedule.user, schedule.device, schedule.number
+        )
+
+    def _request_failed(self, entry: Pending, code: str, reason: str) -> None:
+        """A schedule has no request whose answer could say so."""
+        del code, reason
+        if entry.schedule is not None:
+            self._tell_failure(entry.request_id, entry.request_id.originator, entry.device, entry.schedule)
+
+    def _tell_failure(self, request_id: RequestId, user: Eui64, device: Eui64, schedule: int) -> None:
+        self._notices.tell(
+            (user,),
+            "CommandFailure",
+            {
+                "CommandRequestID": str(request_id),
+                "DSPScheduleID": schedule,
+                "DeviceID": str(device),
+            },
+            device,
+        )
+
+    def _image_failed(self, job: Job) -> None:
+        self._notices.tell(
+            (job.request_id.originator,),
+            "FirmwareDistributionFailure",
+            {
+                "UpdateFirmwareRequestID": str(job.request_id),
+                "MeterIDs": ",".join(device.dashed() for device in job.devices),
+            },
+        )
+
+    def _bring_back(self, message: Message, octets: bytes) -> str | None:
+        return self._inbound.bring_back(message, octets)
+
+    def _expects(self, message: Message) -> bool:
+        return self._inbound.expects(message)
+
     # Past all checks ----------------------------------------------------------------------------------------
 
     async def send_raw(self, data: bytes, target: Eui64) -> None:
@@ -283,8 +462,8 @@ class MockDcc:
         Raises WanError; LocalProtocolError when the inventory does not know the device.
         """
         device = self.inventory.find(target)
-        if device is None:
-            raise LocalProtocolError(f"device {target} is not in the inventory")
+        if device is None or device.hub is None:
+            raise LocalProtocolError(f"device {target} is not in the inventory, or behind no hub")
         identity = f"raw-{self._ledger.next_number()}"
         await self._wan.to_hub(WanMessage(identity, device.hub, data))
         self._trace.record("gbcs", "CommandSent", source=HEAD, target=str(target), data=data, raw=True)
@@ -306,6 +485,8 @@ def _synchronous(outcome: Outcome) -> tuple[str, Payload | None]:
             return code, None
         case Answered(payload):
             return ResponseCode.SUCCESS, payload
+        case Served(code, answer):
+            return code, answer
         case Cancelled(_):
             return ResponseCode.SUCCESS, None
         case Accepted(_, local):

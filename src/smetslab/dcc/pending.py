@@ -76,17 +76,36 @@ class Pending:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FutureDated:
     """A command that a device will carry out later, remembered to explain the alerts about its
-    instructions.
+    instructions, which are named in their order. `counter` is that of its grouping header. `document` is
+    kept where the inventory changes when it is carried out.
     """
 
     question: Question
     use_case: str
     number: int
+    counter: int
+    instructions: tuple[str, ...] = ()
     reported: tuple[int, ...] = ()
+    document: bytes = b""
 
     @classmethod
-    def of(cls, entry: Pending) -> FutureDated:
-        return cls(question=entry.question, use_case=entry.use_case, number=entry.number)
+    def of(cls, entry: Pending, instructions: tuple[str, ...] = ()) -> FutureDated:
+        return cls(
+            question=entry.question,
+            use_case=entry.use_case,
+            number=entry.number,
+            counter=entry.counter,
+            instructions=instructions,
+            document=entry.document,
+        )
+
+    def place_of(self, instruction: str) -> int | None:
+        """The place of an instruction, counted from 1: the first of its name that nothing was heard of, or
+        the first where all were. None when the command has none of that name.
+        """
+        named = [place for place, one in enumerate(self.instructions, 1) if one == instruction]
+        unheard = [place for place in named if place not in self.reported]
+        return next(iter(unheard or named), None)
 
 
 # In memory --------------------------------------------------------------------------------------------------
@@ -154,7 +173,10 @@ def future_json(future: FutureDated) -> Json:
         **_question_json(future.question),
         "use_case": future.use_case,
         "number": future.number,
+        "counter": future.counter,
+        "instructions": list(future.instructions),
         "reported": list(future.reported),
+        "document": future.document.hex(),
     }
 
 
@@ -162,14 +184,17 @@ def future_from(key: str, value: Json) -> FutureDated:
     """Raises StoreError."""
     try:
         members = members_of(value)
-        reported = members["reported"]
-        if not isinstance(reported, list):
+        reported, instructions = members["reported"], members["instructions"]
+        if not isinstance(reported, list) or not isinstance(instructions, list):
             raise StoreError(f"a list is missing in the DCC's memory at {key}")
         return FutureDated(
             question=_question_from(members),
             use_case=str(members["use_case"]),
             number=int(str(members["number"])),
+            counter=int(str(members["counter"])),
+            instructions=tuple(str(item) for item in instructions),
             reported=tuple(item for item in reported if isinstance(item, int)),
+            document=bytes.fromhex(str(members["document"])),
         )
     except (KeyError, ValueError) as error:
         raise StoreError(f"the DCC's memory is damaged at {key}: {error}") from error

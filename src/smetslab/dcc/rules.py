@@ -6,9 +6,11 @@ All time limits are choices of this laboratory, in laboratory seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
 
+from smetslab.dcc.limits import NO_LIMITS, AnomalyLimits, Threshold
 from smetslab.duis.document import DEFAULT_SCHEMA_VERSION
 from smetslab.duis.limits import MAX_DOCUMENT_BYTES
 from smetslab.ids import Eui64
@@ -27,6 +29,12 @@ class DccRules:
     how long the WAN may refuse it, `retry_interval_s` how often it is asked; `response_retries` is how
     often a command without response is sent again. `sequence_timeout_s` is how long a request waits for
     one before it that has not come. `kept_documents` bounds undelivered responses, and undelivered alerts.
+    `image_timeout_s`: how long the WAN may refuse a firmware image.
+
+    `alert_threshold`: how many alerts of one code a device may raise in a while before the others are
+    counted and not passed on. `alert_codes` replaces codes of DCC alerts. `csp_region`, `wan_technology`
+    and `wan_post_codes` (beginnings of the post codes that have the WAN, None for all) answer 12.1, in the
+    form of schema 5.1 or 5.4: no form is valid under both.
     """
 
     check_roles: bool = True
@@ -42,5 +50,13 @@ class DccRules:
     response_retries: int = 0
     sequence_timeout_s: float = 3600.0
     kept_documents: int = 100_000
+    image_timeout_s: float = 86_400.0
+    anomaly_limits: AnomalyLimits = NO_LIMITS
+    alert_threshold: Threshold | None = None
+    alert_codes: Mapping[str, str] = field(default_factory=dict)
+    csp_region: str = "Central"
+    wan_technology: str = "Cellular"
+    wan_post_codes: tuple[str, ...] | None = None
+    wan_matrix_form: Literal["5.1", "5.4"] = "5.1"
     schema_version: str = DEFAULT_SCHEMA_VERSION
     document_limit: int = MAX_DOCUMENT_BYTES

@@ -43,7 +43,7 @@ def through_broker(use_case: UseCase, device: InventoryDevice, party: Eui64) -> 
     """
     if use_case.critical or RemotePartyRole.ACCESS_CONTROL_BROKER not in use_case.originator_roles:
         return False
-    return device.device_type not in _KNOWS_USERS or party not in device.known_parties
+    return device.device_type not in _KNOWS_USERS or not device.knows(party, use_case.originator_roles)
 
 
 def origin_for(

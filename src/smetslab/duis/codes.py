@@ -119,6 +119,7 @@ class ResponseCode:
     FUTURE_DATED_TIME_OUT: Final = "E30"
     PRECEDING_FAILED: Final = "E40"
     SEQUENCE_TIME_OUT: Final = "E41"
-    """Both unverified: no source gives the wording of E40 to E48, whose place is behind the time-outs."""
+    QUARANTINE_REFUSED: Final = "E49"
+    """All three unverified: no source gives the wording of E40 to E71."""
     UNASSIGNED: Final = "E65"
     """Refusals whose code no public source names. E65 was seen as such a synchronous refusal; unverified."""

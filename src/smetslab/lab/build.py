@@ -32,6 +32,7 @@ from smetslab.registry import (
     DeviceStatus,
     Inventory,
     InventoryDevice,
+    KnownParty,
     Responsibility,
     User,
     UserDirectory,
@@ -378,7 +379,11 @@ class Lab:
                 for role, duty in duties.items()
                 if role in parties
             ),
-            known_parties=tuple(party for party in parties.values() if anchors.role_of(party) is not None),
+            known_parties=tuple(
+                KnownParty(party=party, role=role)
+                for role, party in parties.items()
+                if anchors.role_of(party) is not None
+            ),
         )
         if known is None:
             self.inventory.add(entry)

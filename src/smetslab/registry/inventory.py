@@ -1,70 +1,33 @@
 """The Smart Metering Inventory: every device, its status, its hub and its parties. Durable.
 
-Spec: DUIS schema 5.4, types DeviceType and DeviceStatus (words); SEC (inventory). The rules of its life
-cycle are those of `smetslab.dcc`; here every change is taken.
+Spec: DUIS schema 5.4, types DeviceType and DeviceStatus (words); SEC (inventory).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Final
 
-from smetslab.duis.codes import UserRole
-from smetslab.errors import RegistryError, StoreError
-from smetslab.gbcs.codes import DeviceType
+from smetslab.errors import RegistryError
 from smetslab.ids import Eui64
+from smetslab.registry.device import InventoryDevice, PropertyFilter, device_from, device_json
+from smetslab.registry.life_cycle import DeviceStatus, LifeEvent, after
 from smetslab.store import Nvm
-from smetslab.store.nvm import Json
 
-SCHEMA_VERSION: Final = 1
 _PREFIX: Final = "device/"
 
 
-class DeviceStatus(StrEnum):
-    """Where a device is in its life. Spec: DUIS schema 5.4, type DeviceStatus."""
-
-    PENDING = "Pending"
-    WHITELISTED = "Whitelisted"
-    INSTALLED_NOT_COMMISSIONED = "InstalledNotCommissioned"
-    COMMISSIONED = "Commissioned"
-    DECOMMISSIONED = "Decommissioned"
-    WITHDRAWN = "Withdrawn"
-    SUSPENDED = "Suspended"
-    RECOVERY = "Recovery"
-    RECOVERED = "Recovered"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Responsibility:
-    """A party that is responsible for a device in a role."""
+class StatusChange:
+    """What an event did to a device."""
 
-    role: UserRole
-    party: Eui64
+    device: InventoryDevice
+    before: DeviceStatus
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InventoryDevice:
-    """One device. `hub` is its Communications Hub Function, which is its own.
-
-    `known_parties` are the remote parties whose credentials stand in its trust anchor cells: a command of any
-    other party reaches it through the access control broker.
-    """
-
-    device_id: Eui64
-    device_type: DeviceType
-    hub: Eui64
-    status: DeviceStatus = DeviceStatus.COMMISSIONED
-    gbcs_version: str = "4.1"
-    responsible: tuple[Responsibility, ...] = ()
-    known_parties: tuple[Eui64, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.device_type is DeviceType.CHF and self.hub != self.device_id:
-            raise RegistryError(f"the hub of {self.device_id} is itself, not {self.hub}", rule="hub")
-
-    def is_responsible(self, party: Eui64, role: UserRole) -> bool:
-        return Responsibility(role=role, party=party) in self.responsible
+    @property
+    def changed(self) -> bool:
+        return self.device.status is not self.before
 
 
 class Inventory:
@@ -74,9 +37,9 @@ class Inventory:
         """Raises StoreError when the memory holds an inventory that cannot be read."""
         self._nvm = nvm
         self._devices: dict[Eui64, InventoryDevice] = {}
+        self._behind: dict[Eui64, dict[Eui64, None]] = {}
         for key, _ in nvm.items(_PREFIX):
-            device = _from_json(key, nvm.get_json(key))
-            self._devices[device.device_id] = device
+            self._index(device_from(key, nvm.get_json(key)))
 
     def find(self, device_id: Eui64) -> InventoryDevice | None:
         """The device with that EUI, None when it is not in the inventory."""
@@ -88,7 +51,27 @@ class Inventory:
 
     def premises(self, hub: Eui64) -> tuple[InventoryDevice, ...]:
         """The hub and every device behind it."""
-        return tuple(device for device in self.devices() if device.hub == hub)
+        return tuple(self._devices[device_id] for device_id in sorted(self._behind.get(hub, ())))
+
+    def around(self, device: InventoryDevice) -> tuple[InventoryDevice, ...]:
+        """The device and everything behind the same hub; itself alone while it has none."""
+        return (device,) if device.hub is None else self.premises(device.hub)
+
+    def by_meter_point(self, number: str) -> tuple[InventoryDevice, ...]:
+        """The devices with that meter point number."""
+        return self._where(lambda device: number in device.meter_points)
+
+    def by_uprn(self, uprn: int) -> tuple[InventoryDevice, ...]:
+        """The devices at a property."""
+        return self._where(lambda device: device.uprn == uprn)
+
+    def by_property(self, wanted: PropertyFilter) -> tuple[InventoryDevice, ...]:
+        """The devices at an address; upper and lower case and spaces do not count."""
+        return self._where(
+            lambda device: (
+                device.property_filter is not None and _plain(device.property_filter) == _plain(wanted)
+            )
+        )
 
     def add(self, device: InventoryDevice) -> None:
         """A new device. Raises RegistryError when it is there already."""
@@ -98,54 +81,71 @@ class Inventory:
 
     def update(self, device: InventoryDevice) -> None:
         """Change a device. Raises RegistryError when it is not there."""
-        if device.device_id not in self._devices:
-            raise RegistryError(f"device {device.device_id} is not in the inventory", rule="known")
+        self._known(device.device_id)
         self._keep(device)
 
+    def remove(self, device_id: Eui64) -> InventoryDevice:
+        """Forget a device. Raises RegistryError when it is not there."""
+        device = self._known(device_id)
+        with self._nvm.transaction() as transaction:
+            transaction.delete(f"{_PREFIX}{device_id}")
+        self._unindex(device)
+        return device
+
     def set_status(self, device_id: Eui64, status: DeviceStatus) -> None:
-        """Raises RegistryError when the device is not there."""
+        """Put a device into a status whatever it was. Raises RegistryError when it is not there."""
+        self._keep(replace(self._known(device_id), status=status))
+
+    def apply(self, device_id: Eui64, event: LifeEvent) -> StatusChange:
+        """Let an event happen to a device. Raises RegistryError when it is not there or it cannot happen."""
+        device = self._known(device_id)
+        following = after(device.status, event)
+        if following is None:
+            raise RegistryError(
+                f"device {device_id} is {device.status} and cannot be {event.value}", rule="status"
+            )
+        before = device.status
+        if event is LifeEvent.RESTORED and device.status_before is not None:
+            following = device.status_before
+        kept = before if event is LifeEvent.SUSPENDED else None
+        changed = replace(device, status=following, status_before=kept)
+        if changed != device:
+            self._keep(changed)
+        return StatusChange(device=changed, before=before)
+
+    def _known(self, device_id: Eui64) -> InventoryDevice:
         device = self._devices.get(device_id)
         if device is None:
             raise RegistryError(f"device {device_id} is not in the inventory", rule="known")
-        self._keep(replace(device, status=status))
+        return device
+
+    def _where(self, wanted: Callable[[InventoryDevice], bool]) -> tuple[InventoryDevice, ...]:
+        return tuple(device for device in self.devices() if wanted(device))
 
     def _keep(self, device: InventoryDevice) -> None:
         with self._nvm.transaction() as transaction:
-            transaction.put_json(f"{_PREFIX}{device.device_id}", _to_json(device))
+            transaction.put_json(f"{_PREFIX}{device.device_id}", device_json(device))
+        known = self._devices.get(device.device_id)
+        if known is not None:
+            self._unindex(known)
+        self._index(device)
+
+    def _index(self, device: InventoryDevice) -> None:
         self._devices[device.device_id] = device
+        if device.hub is not None:
+            self._behind.setdefault(device.hub, {})[device.device_id] = None
+
+    def _unindex(self, device: InventoryDevice) -> None:
+        del self._devices[device.device_id]
+        if device.hub is not None:
+            behind = self._behind[device.hub]
+            del behind[device.device_id]
+            if not behind:
+                del self._behind[device.hub]
 
 
-def _to_json(device: InventoryDevice) -> Json:
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "device_id": str(device.device_id),
-        "device_type": device.device_type.name,
-        "hub": str(device.hub),
-        "status": device.status.value,
-        "gbcs_version": device.gbcs_version,
-        "responsible": [[item.role.value, str(item.party)] for item in device.responsible],
-        "known_parties": [str(party) for party in device.known_parties],
-    }
-
-
-def _from_json(key: str, value: Json) -> InventoryDevice:
-    try:
-        if not isinstance(value, dict) or value["schema_version"] != SCHEMA_VERSION:
-            raise StoreError(f"inventory entry {key} is not of version {SCHEMA_VERSION}")
-        responsible, known = value["responsible"], value["known_parties"]
-        if not isinstance(responsible, list) or not isinstance(known, list):
-            raise StoreError(f"inventory entry {key} is damaged")
-        pairs = [(str(item[0]), str(item[1])) for item in responsible if isinstance(item, list)]
-        return InventoryDevice(
-            device_id=Eui64.parse(str(value["device_id"])),
-            device_type=DeviceType[str(value["device_type"])],
-            hub=Eui64.parse(str(value["hub"])),
-            status=DeviceStatus(str(value["status"])),
-            gbcs_version=str(value["gbcs_version"]),
-            responsible=tuple(
-                Responsibility(role=UserRole(role), party=Eui64.parse(party)) for role, party in pairs
-            ),
-            known_parties=tuple(Eui64.parse(str(party)) for party in known),
-        )
-    except (KeyError, ValueError, IndexError) as error:
-        raise StoreError(f"inventory entry {key} is damaged: {error}") from error
+def _plain(one: PropertyFilter) -> tuple[str, str]:
+    return (
+        "".join(one.post_code.split()).upper(),
+        "".join(one.address_identifier.split()).upper(),
+    )

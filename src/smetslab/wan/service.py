@@ -6,20 +6,24 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from smetslab.ids import Eui64
+
+Kind: TypeAlias = Literal["gbcs", "firmware"]
 
 
 @dataclass(frozen=True, slots=True)
 class WanMessage:
-    """One GBCS message on its way. `identity` is the sender's and names the message for ever: the WAN may
-    deliver it again, and then with the same identity. `hub` is the hub it goes to or comes from.
+    """One message on its way. `identity` is the sender's and names the message for ever: the WAN may
+    deliver it again, and then with the same identity. `hub` is the hub it goes to or comes from. A payload
+    of the kind `firmware` is an `ImageDelivery`, any other is GBCS.
     """
 
     identity: str
     hub: Eui64
     payload: bytes
+    kind: Kind = "gbcs"
 
 
 Receive: TypeAlias = Callable[[WanMessage], None]
