@@ -134,7 +134,7 @@ class LabServer:
                 {
                     "eui64": device.device_id.dashed(),
                     "type": device.device_type.name,
-                    "hub": device.hub.dashed(),
+                    "hub": None if device.hub is None else device.hub.dashed(),
                     "status": device.status.value,
                 }
                 for device in devices
