@@ -366,11 +366,12 @@ class Application:
         parameters: Parameters | None = None,
         *,
         answers: Message | None = None,
+        on_behalf_of: Eui64 | None = None,
     ) -> None:
         """Number an alert and keep it in memory until it has left.
 
         `parameters`: those besides code and time stamp; `answers`: the command whose supplementary fields it
-        repeats.
+        repeats; `on_behalf_of`: a party that it names besides its recipient.
         """
         counter = self.own_counter.take(work)
         members: Parameters = {
@@ -379,7 +380,9 @@ class Application:
             **(parameters or {}),
         }
         try:
-            data = self.scribe.alert(use_case, recipient, counter, members, answers=answers)
+            data = self.scribe.alert(
+                use_case, recipient, counter, members, answers=answers, on_behalf_of=on_behalf_of
+            )
         except CertificateError:
             work.note("AlertNotSendable", code=f"{code:04X}", recipient=str(recipient))
             return

@@ -1,6 +1,6 @@
-"""The auxiliary controllers of an ESME: commands to switches and to proportional controllers.
+"""The auxiliary controllers of an ESME: commands to switches, levels and limits of proportional controllers.
 
-Spec: SMETS 5.22, 5.29; GBCS use cases ECS47, ECS47a, ECS47e, ECS35g.
+Spec: SMETS 5.22, 5.29; GBCS use cases ECS47, ECS47a, ECS47e, ECS35g, ECS101, ECS102, ECS200.
 """
 
 from __future__ import annotations
@@ -10,43 +10,81 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from smetslab.devices import events
+from smetslab.devices.application import Application
 from smetslab.devices.cosem.server import CosemServer, ItemError
 from smetslab.devices.esme_objects.auxiliary import SLOTS
 from smetslab.devices.payload_engine import Call
+from smetslab.devices.work import Work
+from smetslab.gbcs.codes import RemotePartyRole
 from smetslab.gbcs.dlms import axdr
 from smetslab.gbcs.dlms.apdu import DataAccessResult
 from smetslab.gbcs.dlms.axdr import Data, Number
-from smetslab.gbcs.values import utc_text
+from smetslab.gbcs.usecases.registry import USE_CASES
+from smetslab.gbcs.values import NEVER, Parameters, parse_utc, utc_text
+from smetslab.store import Nvm
 
 _ACTIVATE, _DEACTIVATE, _RESET = 0x11, 0x12, 0x20
 """Actions of ECS47. Spec: GBCS use case ECS47."""
 _FULL: Final = 100
+_LIMITS, _LEVELS = "aux/limit/", "aux/level/"
 
 
 @dataclass(frozen=True, slots=True)
-class AuxiliaryControllers:
-    """The slots of one meter. `time`: the device's clock at a moment of laboratory time."""
+class Limit:
+    """A level that a controller is held to for a while. `place`: direction and slot, one octet."""
 
-    server: Callable[[], CosemServer]
-    time: Callable[[datetime], datetime]
+    place: int
+    level: int
+    start: str
+    end: str
+
+
+class AuxiliaryControllers:
+    """The slots of one meter. `time` and `moment` translate between laboratory time and the device's."""
+
+    def __init__(
+        self,
+        *,
+        nvm: Nvm,
+        application: Application,
+        server: Callable[[], CosemServer],
+        time: Callable[[datetime], datetime],
+        moment: Callable[[datetime], datetime],
+    ) -> None:
+        self._nvm = nvm
+        self._application = application
+        self._server = server
+        self._time = time
+        self._moment = moment
+        self._limits: dict[int, Limit] = {}
+        self._levels: dict[int, int] = {}
+        for key, octets in nvm.items(_LIMITS):
+            place = int(key.removeprefix(_LIMITS), 16)
+            level, start, end = octets.decode("ascii").split("|")
+            self._limits[place] = Limit(place, int(level), start, end)
+        for key, octets in nvm.items(_LEVELS):
+            self._levels[int(key.removeprefix(_LEVELS), 16)] = octets[0]
+
+    # ---------------------------------------------------------------------------- commands
 
     def execute(self, call: Call, data: Data) -> Data:
         """A script of the switches: a slot with an action, or with a direction and a level in percent."""
-        slot, action = _slot_and_action(data)
-        level = action if slot > max(SLOTS) else {_ACTIVATE: _FULL}.get(action, 0)
-        number = slot & 0x0F
-        if number not in SLOTS or level > _FULL:
-            raise ItemError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, f"no slot {number}, or level {level}")
-        server = self.server()
-        server.put(call.work, f"auxiliary_controller_{number}_switch_state", level > 0)
-        levelled = _ACTIVATE if level else _DEACTIVATE
-        logged = levelled if slot > max(SLOTS) else action
+        place, action = _place_and_action(data)
+        levelled = place > max(SLOTS)
+        level = action if levelled else {_ACTIVATE: _FULL}.get(action, 0)
+        slot = place & 0x0F
+        if levelled:
+            self._keep_level(call.work, place, level)
+        server = self._server()
+        server.put(call.work, f"auxiliary_controller_{slot}_switch_state", level > 0)
+        switched = _ACTIVATE if level else _DEACTIVATE
         server.record(
             call.work,
             "auxiliary_controller_event_log",
             {
-                "timestamp": utc_text(self.time(call.work.now)),
-                "switch_number_and_action": {"slot": number, "action": logged},
+                "timestamp": utc_text(self._time(call.work.now)),
+                "switch_number_and_action": {"slot": slot, "action": switched if levelled else action},
                 "outcome": 1,
                 "han_command_id": 0,
             },
@@ -54,16 +92,86 @@ class AuxiliaryControllers:
         return axdr.null()
 
     def limit(self, call: Call, data: Data) -> Data:
-        """A script of the proportional controllers: the level that a period is limited to."""
-        slot, level = _slot_and_action(data)
-        if slot & 0x0F not in SLOTS or level > _FULL:
-            raise ItemError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, f"no slot {slot & 0x0F}")
-        direction = "output" if slot >> 4 == 1 else "input"
-        call.work.note("AuxiliaryLimited", slot=slot & 0x0F, direction=direction, level=level)
+        """A script of the proportional controllers: the level that a period is limited to, told by ECS101; a
+        period that never starts takes the limit back, told by ECS102."""
+        place, level = _place_and_action(data)
+        name = f"auxiliary_controller_{place & 0x0F}_limit"
+        start, end = (str(self._server().value(f"{name}_{bound}")) for bound in ("start", "end"))
+        if start == NEVER:
+            if place in self._limits:
+                self._end(call.work, place)
+            return axdr.null()
+        self._limits[place] = Limit(place, level, start, end)
+        call.work.tx.put(f"{_LIMITS}{place:02X}", f"{level}|{start}|{end}".encode("ascii"))
+        members: Parameters = {
+            "auxiliary_proportional_controller": _controller(place),
+            "limit_period_start_date_time": start,
+            "limit_period_end_date_time": end,
+            "resulting_level": level,
+        }
+        self._tell(call.work, "ECS101", events.LIMIT_PROCESSED, members)
         return axdr.null()
 
+    def operational_update(self, work: Work, slot: int, state: str) -> None:
+        """The state of a controller has changed: it is kept, and told on behalf of the load controller."""
+        self._server().put(work, f"auxiliary_controller_{slot}_state_and_associated_information", state)
+        self._tell(work, "ECS200", events.OPERATIONAL_UPDATE, {"state_and_associated_information": state})
 
-def _slot_and_action(data: Data) -> tuple[int, int]:
+    # ---------------------------------------------------------------------------- time
+
+    def next_deadline(self) -> datetime | None:
+        """When the next limit ends, in laboratory time."""
+        ends = [self._moment(parse_utc(limit.end)) for limit in self._limits.values() if limit.end != NEVER]
+        return min(ends, default=None)
+
+    def tick(self, work: Work) -> None:
+        """End the limits whose time is over."""
+        now = self._time(work.now)
+        for place, limit in sorted(self._limits.items()):
+            if limit.end != NEVER and parse_utc(limit.end) <= now:
+                self._end(work, place)
+
+    def level(self, place: int) -> int:
+        """The level that applies to a controller now: what was set, within its limit."""
+        limit = self._limits.get(place)
+        level = self._levels.get(place, 0)
+        return level if limit is None else min(level, limit.level)
+
+    def _end(self, work: Work, place: int) -> None:
+        del self._limits[place]
+        work.tx.delete(f"{_LIMITS}{place:02X}")
+        members: Parameters = {
+            "auxiliary_proportional_controller": _controller(place),
+            "resulting_level": self.level(place),
+        }
+        self._tell(work, "ECS102", events.LIMIT_ENDED, members)
+
+    def _keep_level(self, work: Work, place: int, level: int) -> None:
+        self._levels[place] = level
+        work.tx.put(f"{_LEVELS}{place:02X}", bytes((level,)))
+
+    def _tell(self, work: Work, use_case: str, code: int, members: Parameters) -> None:
+        """Alert the supplier; an operational update names the load controller besides."""
+        anchors = self._application.trust_anchors
+        supplier = anchors.party(RemotePartyRole.SUPPLIER)
+        if supplier is None:
+            return
+        operator = anchors.party(RemotePartyRole.LOAD_CONTROLLER) if use_case == "ECS200" else None
+        self._application.send_alert(
+            work, USE_CASES[use_case], code, supplier, members, on_behalf_of=operator
+        )
+
+
+def _place_and_action(data: Data) -> tuple[int, int]:
+    """Direction and slot, and the action or level. Raises ItemError for what no meter has."""
     if not isinstance(data, Number):
         raise ItemError(DataAccessResult.TYPE_UNMATCHED, "a script is a number")
-    return data.value >> 8, data.value & 0xFF
+    place, action = data.value >> 8, data.value & 0xFF
+    known = action <= _FULL if place > max(SLOTS) else action in {_ACTIVATE, _DEACTIVATE, _RESET}
+    if place & 0x0F not in SLOTS or not known:
+        raise ItemError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, f"no script {data.value:04X}")
+    return place, action
+
+
+def _controller(place: int) -> Parameters:
+    return {"direction": place >> 4, "slot": place & 0x0F}

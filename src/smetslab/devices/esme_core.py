@@ -17,6 +17,7 @@ from smetslab.devices.application import Application, Station
 from smetslab.devices.clock import DeviceClock
 from smetslab.devices.cosem.server import Bindings, ItemError
 from smetslab.devices.cosem_engine import CosemEngine
+from smetslab.devices.esme_alerts import EsmeAlerts
 from smetslab.devices.esme_auxiliary import AuxiliaryControllers
 from smetslab.devices.esme_objects import RIGHTS, VAR_HOUR, WATT_HOUR, model_of
 from smetslab.devices.esme_prepay import EsmePrepayment
@@ -94,7 +95,14 @@ class EsmeCore:
             tariff=lambda: self.tariff,
             server=lambda: self.server,
         )
-        self.auxiliary = AuxiliaryControllers(server=lambda: self.server, time=self.clock.time)
+        self.auxiliary = AuxiliaryControllers(
+            nvm=nvm,
+            application=self.application,
+            server=lambda: self.server,
+            time=self.clock.time,
+            moment=self.clock.moment,
+        )
+        self.alerts = EsmeAlerts(application=self.application, server=lambda: self.server)
         model = model_of(settings.variant)
         cosem = CosemEngine(
             model=model,
@@ -181,12 +189,16 @@ class EsmeCore:
 
     def next_deadline(self) -> datetime:
         """When `tick` has something to do, in laboratory time."""
-        waiting = self.application.next_deadline()
-        return self._next_check if waiting is None else min(waiting, self._next_check)
+        waiting = (self.application.next_deadline(), self.auxiliary.next_deadline())
+        return min((self._next_check, *(moment for moment in waiting if moment is not None)))
 
     def tick(self, now: datetime) -> None:
         """Do what is due."""
         self.application.tick(now)
+        limited = self.auxiliary.next_deadline()
+        if limited is not None and limited <= now:
+            with self._place.work(now) as work:
+                self.auxiliary.tick(work)
         if now < self._next_check:
             return
         self._next_check = now + CLOCK_CHECK_INTERVAL

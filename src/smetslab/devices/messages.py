@@ -92,8 +92,10 @@ class Scribe:
         parameters: Parameters,
         *,
         answers: Message | None = None,
+        on_behalf_of: Eui64 | None = None,
     ) -> bytes:
-        """The octets of an alert. `answers`: the command whose supplementary fields it repeats (ECS100)."""
+        """The octets of an alert. `answers`: the command whose supplementary fields it repeats (ECS100);
+        `on_behalf_of`: a party that is named besides the recipient (ECS200)."""
         asked = None if answers is None else answers.other_information
         supplementary = asked is not None and asked.supplementary_remote_party_counter is not None
         header = Message(
@@ -105,7 +107,7 @@ class Scribe:
                 message_code=use_case.code,
                 supplementary_remote_party_id=asked.supplementary_remote_party_id
                 if asked and supplementary
-                else None,
+                else on_behalf_of,
                 supplementary_remote_party_counter=(
                     asked.supplementary_remote_party_counter if asked and supplementary else None
                 ),

@@ -24,7 +24,7 @@ from smetslab.devices.events import COMMAND_NOT_SUPPORTED
 from smetslab.devices.payload_engine import Fault
 from smetslab.devices.work import Workplace
 from smetslab.errors import CertificateError, CodecError, UsageError
-from smetslab.gbcs.codes import CellUsage, CounterFamily, Cra, KeyUsage, RemotePartyRole
+from smetslab.gbcs.codes import CellUsage, CounterFamily, KeyUsage, RemotePartyRole
 from smetslab.gbcs.dlms.apdu import AccessRequest, decode_apdu
 from smetslab.gbcs.keys import mac_secrets, role_of
 from smetslab.gbcs.message import Message, decode_message, encode_message
@@ -34,7 +34,7 @@ from smetslab.gbcs.usecases.dlms import DlmsAccess
 from smetslab.gbcs.usecases.registry import by_code
 from smetslab.gbcs.utrn import ValueClass, build_utrn, parse_utrn, verify_utrn
 from smetslab.gbcs.values import Value
-from smetslab.ids import Eui64, format_message_code
+from smetslab.ids import Eui64
 from smetslab.pki import Authority, KeyRing, TrustAnchor, load_keystore, load_pem_folder
 from smetslab.pki.lookup import RingLookup
 from smetslab.rng import RootSeed
@@ -149,7 +149,10 @@ class Replayer:
             return self._answer(scenario, read_message(path), scenario.response)
         if scenario.alert is not None:
             return self._alert(scenario, scenarios, scenario.alert)
-        raise _UnsupportedError("a response without its command, or a command without its response")
+        if scenario.response is not None:
+            sent = self._provoked(scenario, "ResponseSent")
+            return self._best(sent, scenario.response) if sent else Finding("different", "no response")
+        raise _UnsupportedError("a command without its response")
 
     # ---------------------------------------------------------------------------- commands
 
@@ -158,27 +161,30 @@ class Replayer:
         told = circumstances(scenario.name, world.rules)
         run = self._device(world, told, command)
         self._send(run, command, told)
-        sent = [message.data for message in run.place.outbox if message.event == "ResponseSent"]
+        sent = run.sent("ResponseSent")
         if not sent:
             return Finding("different", f"no response: {run.silence()}")
-        return compare(decode_message(sent[0]), self._lookup, read_message(response), self._published)
+        return self._best(sent[:1], response)
 
     def _send(self, run: _Run, command: Message, told: Circumstances) -> None:
         if told.faulty:
             place = fault_place(told.fault_item, _item_count(command))
             run.device.application.command_fault = Fault(place, told.fault_result)
         run.device.receive(self._protect(command), RTDS_TIME)
-        if any(message.detail.get("code") == NOT_SUPPORTED for message in run.place.outbox):
-            raise _UnsupportedError(f"{command.business_target_id} does not support {_name_of(command)}")
 
     # ---------------------------------------------------------------------------- alerts
 
     def _alert(self, scenario: Scenario, scenarios: Mapping[str, Scenario], alert: Path) -> Finding:
         command = _command_before(scenario, scenarios)
-        sent = self._provoked(scenario) if command is None else self._dated(scenario, read_message(command))
-        if not sent:
-            return Finding("different", "no alert")
-        published = read_message(alert)
+        if command is None:
+            sent = self._provoked(scenario, "AlertSent")
+        else:
+            sent = self._dated(scenario, read_message(command))
+        return self._best(sent, alert) if sent else Finding("different", "no alert")
+
+    def _best(self, sent: list[Message], path: Path) -> Finding:
+        """Only now is the published message read: the one of ours that is most like it counts."""
+        published = read_message(path)
         found = [compare(message, self._lookup, published, self._published) for message in sent]
         return min(found, key=lambda finding: _RANKS[finding.outcome])
 
@@ -194,22 +200,28 @@ class Replayer:
         moment = application.next_deadline()
         if moment is not None:
             application.tick(moment)
-        return run.alerts()
+        return run.sent("AlertSent")
 
-    def _provoked(self, scenario: Scenario) -> list[Message]:
-        """Let happen what the alert tells of."""
+    def _provoked(self, scenario: Scenario, event: str) -> list[Message]:
+        """Let happen what the alert tells of, or send the command that the response answers."""
         for world in self._worlds.values():
             cause = world.cause_of(scenario.name)
             if cause is not None:
                 run = self._device(world, circumstances(scenario.name, world.rules))
-                cause(Stage(run.device, RTDS_TIME, partial(self._send_plain, run)))
-                return run.alerts()
-        raise _UnsupportedError("no device here has a cause of this alert")
+                cause(
+                    Stage(
+                        device=run.device,
+                        now=RTDS_TIME,
+                        send=partial(self._send_plain, run),
+                        scenario=scenario.name,
+                        site=run.site,
+                    )
+                )
+                return run.sent(event)
+        raise _UnsupportedError("no device here has a cause of this message")
 
     def _send_plain(self, run: _Run, command: Message) -> None:
         run.device.receive(self._protect(command), RTDS_TIME)
-        if any(message.detail.get("code") == NOT_SUPPORTED for message in run.place.outbox):
-            raise _UnsupportedError(f"{command.business_target_id} does not support {_name_of(command)}")
 
     # ---------------------------------------------------------------------------- devices and keys
 
@@ -239,7 +251,7 @@ class Replayer:
             command=command,
             anchors=self._anchors,
         )
-        return _Run(world.build(site), place, trace)
+        return _Run(world.build(site), place, trace, site)
 
     def _with_published_certificates(self, keys: DeviceKeys, entity: Eui64) -> DeviceKeys:
         """A device shows the certificates that it had when the vectors were made."""
@@ -328,13 +340,16 @@ class _Run:
     device: ReplayDevice
     place: Workplace
     trace: Trace
+    site: Site
 
-    def alerts(self) -> list[Message]:
-        sent = (decode_message(m.data) for m in self.place.outbox if m.event == "AlertSent")
-        return [message for message in sent if message.cra is Cra.ALERT]
+    def sent(self, event: str) -> list[Message]:
+        """The messages that have left as `ResponseSent` or `AlertSent`."""
+        return [decode_message(message.data) for message in self.place.outbox if message.event == event]
 
     def silence(self) -> str:
         """Why there was no response."""
+        if any(message.detail.get("code") == NOT_SUPPORTED for message in self.place.outbox):
+            return "the device does not support the command"
         seen = [one for one in self.trace.observations if one.event in _SILENCES]
         if not seen:
             return "nothing was said"
@@ -343,11 +358,6 @@ class _Run:
 
 
 _SILENCES: Final = ("MessageDropped", "CommandRefused", "ResponseNotSendable")
-
-
-def _name_of(command: Message) -> str:
-    use_case = by_code(command.message_code)
-    return format_message_code(command.message_code) if use_case is None else use_case.name
 
 
 _RANKS: Final[Mapping[Outcome, int]] = {"equal": 0, "same_structure": 1, "different": 2, "unsupported": 3}

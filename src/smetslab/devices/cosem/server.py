@@ -169,6 +169,10 @@ class CosemServer:
         """The value of a stored attribute as it is on the wire."""
         return self._values[self._model.by_name[name].key]
 
+    def data_at(self, key: MemberKey) -> Data:
+        """The value of a stored attribute by class, logical name and index."""
+        return self._values[key]
+
     def number(self, name: str) -> int:
         """The value of a stored attribute that is a number."""
         value = self.value(name)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from smetslab.devices.application import Station
@@ -17,10 +18,11 @@ from smetslab.devices.esme_settings import read_settings
 from smetslab.devices.load import LoadProfile
 from smetslab.devices.profile import load_profile
 from smetslab.devices.quirks import Quirks
+from smetslab.devices.security.installed import SecuritySettings, settings_of
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.ids import Eui64
 from smetslab.rng import RootSeed
-from smetslab.rtds.worlds import esme_state, security
+from smetslab.rtds.worlds import esme_causes, esme_state, security
 from smetslab.rtds.worlds.model import Site, World
 
 PROFILE: Final = "esme-rtds"
@@ -38,8 +40,8 @@ PARTIES: Final = {
 RULES = (*esme_state.RULES, *security.RULES)
 
 
-def build(site: Site) -> EsmeCore:
-    """A meter in the world of the published scenarios."""
+def build(site: Site, missing: tuple[str, ...] = ()) -> EsmeCore:
+    """A meter in the world of the published scenarios, without the use cases that are `missing`."""
     profile = load_profile(PROFILE)
     settings = read_settings(profile)
     attributes = {**settings.attributes, **esme_state.BASE}
@@ -57,7 +59,7 @@ def build(site: Site) -> EsmeCore:
         trust_anchors=TrustAnchorStore.for_device(DeviceType.ESME, site.ring, PARTIES),
         secrets=site.secrets,
         quirks=Quirks(two_octet_lengths=True),
-        supported=lambda _use_case: True,
+        supported=lambda use_case: use_case.name not in missing,
         answers_to=RemotePartyRole.SUPPLIER,
         first_alert_counter=counter,
     )
@@ -66,9 +68,17 @@ def build(site: Site) -> EsmeCore:
         settings=replace(settings, variant=variant, attributes=attributes),
         load=LoadProfile(RootSeed(1).octets("load", 16), settings.generation_peak_w),
         hub_time=lambda: _hub_time(site.now),
-        security=security.settings(site, DeviceType.ESME, profile.identity.firmware_version_octets),
+        security=_security(site, profile.identity.firmware_version_octets),
     )
     return EsmeCore(plant, site.workplace, site.now, None)
+
+
+def _security(site: Site, version: bytes) -> SecuritySettings:
+    """Where firmware is distributed, the meter takes images for the shipped reference meter."""
+    found = security.settings(site, DeviceType.ESME, version)
+    if "firmware-distribution" not in site.overlays:
+        return found
+    return replace(found, firmware=settings_of(load_profile("esme-reference-a"), site.eui64).firmware)
 
 
 def _hub_time(now: datetime) -> datetime:
@@ -76,7 +86,19 @@ def _hub_time(now: datetime) -> datetime:
     return now
 
 
-WORLDS: Final = tuple(
-    World(name=name, entity=Eui64.parse(entity), build=build, rules=RULES)
-    for name, entity in (("esme", "00DB1234567890A0"), ("load-control-esme", "00DB1234567890A6"))
+WORLDS: Final = (
+    World(
+        name="esme",
+        entity=Eui64.parse("00DB1234567890A0"),
+        build=build,
+        rules=RULES,
+        causes=esme_causes.CAUSES,
+    ),
+    World(
+        name="load-control-esme",
+        entity=Eui64.parse("00DB1234567890A6"),
+        build=partial(build, missing=(esme_causes.UNSUPPORTED,)),
+        rules=RULES,
+        causes=esme_causes.LOAD_CONTROL_CAUSES,
+    ),
 )

@@ -415,6 +415,16 @@ OVERLAYS: Final[Mapping[str, Mapping[str, Value]]] = {
         "auxiliary_special_days": _AUXILIARY_DAYS,
         "auxiliary_calendar": _levels(),
     },
+    "billing-entry": {
+        "billing_calendar_triggered_billing_data_log": entries(
+            ["2015-01-01T00:00:00Z"], lambda _place: registers(iter(A), columns_first=False)
+        )
+    },
+    "billing-entry-twin": {
+        "billing_calendar_triggered_billing_data_log": entries(
+            ["2015-01-01T00:00:00Z"], lambda _place: registers(iter(A), columns_first=False, twin=_SECONDARY)
+        )
+    },
     "padded-manufacturer": {"manufacturer_identifier": "CSW "},
     "emergency-credit-available": {"meter_balance": 50_000},
 }
@@ -444,4 +454,13 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(scenarios="/ECS08a?_.*_8F66_", alert_counter=2009),
     Rule(scenarios="/ECS28a_.*_8F66_", alert_counter=2004),
     Rule(scenarios="/ECS46c_.*_8F66_", alert_counter=2004),
+    Rule(scenarios="/ECS46d_.*_8F66_", alert_counter=2000),
+    Rule(scenarios="/ECS100_.*_SUPPLEMENTARY", alert_counter=2001),
+    Rule(scenarios="/ECS101_", alert_counter=2001),
+    Rule(scenarios="/ECS102_", alert_counter=1999),
+    Rule(scenarios="/(ECS200|ECS80)_NA", alert_counter=2003),
+    Rule(scenarios="/ECS68_NA", overlays=("billing-entry",)),
+    Rule(scenarios="/ECS68_NA_.*TWIN", overlays=("billing-entry-twin",)),
+    Rule(scenarios="/ECS68_NA_.*SINGLE", alert_counter=2001),
+    Rule(scenarios="/FDRA-DLMS_NA", overlays=("firmware-distribution",)),
 )

@@ -52,11 +52,16 @@ class ReplayDevice(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a cause may use: the device, the time, and a way to send it commands protected for it."""
+    """What a cause may use: the device, the time, and a way to send it commands protected for it.
+
+    `scenario` is the alert's, `FOLDER/STEM`; `site` is what the device was built from.
+    """
 
     device: ReplayDevice
     now: datetime
     send: Callable[[Message], None]
+    scenario: str
+    site: Site
 
 
 Cause: TypeAlias = Callable[[Stage], None]

@@ -1,0 +1,222 @@
+"""What makes an electricity meter raise the published alerts: each is provoked by what it tells of.
+
+Spec: RTDS 4.5.0; GBCS 16 (alerts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+from smetslab import resources
+from smetslab.devices.esme_core import EsmeCore
+from smetslab.devices.prepay.token import TokenSource
+from smetslab.errors import RegistryError
+from smetslab.gbcs.codes import CellUsage, Cra, KeyUsage
+from smetslab.gbcs.dlms.apdu import Choice
+from smetslab.gbcs.dlms.axdr import Data
+from smetslab.gbcs.message import Message, OtherInformation
+from smetslab.gbcs.usecases import USE_CASES, encode_content
+from smetslab.gbcs.usecases.dlms import AccessItem, DlmsAccess
+from smetslab.gbcs.utrn import ValueClass, build_utrn
+from smetslab.gbcs.values import NEVER, Parameters
+from smetslab.ids import Eui64
+from smetslab.rtds.worlds.model import Cause, Stage
+
+SUPPLIER: Final = Eui64.parse("90B3D51F30010000")
+BROKER: Final = Eui64.parse("90B3D51F30000002")
+LOAD_CONTROLLER: Final = Eui64.parse("90B3D51F30010008")
+NETWORK_OPERATOR: Final = Eui64.parse("90B3D51F30020000")
+
+ACTIVATION_TIME: Final = "2030-01-15T09:00:00Z"
+"""When the future-dated commands of the scenarios take effect."""
+
+MONTH: Final = ("2015-01-01T00:00:00Z", "2015-02-01T00:00:00Z")
+"""How long limits hold."""
+
+UNSUPPORTED: Final = "CS06"
+"""What the load controlling meter of the scenarios does not support."""
+
+
+def _core(stage: Stage) -> EsmeCore:
+    if not isinstance(stage.device, EsmeCore):
+        raise RegistryError(f"{stage.scenario}: not an electricity meter")
+    return stage.device
+
+
+def _command(
+    stage: Stage,
+    name: str,
+    parameters: Parameters,
+    *,
+    originator: Eui64 = SUPPLIER,
+    counter: int = 1000,
+    on_behalf_of: tuple[Eui64, int] | None = None,
+) -> Message:
+    """A command that the replay protects as its senders would: critical ones signed, all MACed."""
+    use_case = USE_CASES[name]
+    party, party_counter = (None, None) if on_behalf_of is None else on_behalf_of
+    header = Message(
+        cra=Cra.COMMAND,
+        originator_counter=counter,
+        business_originator_id=originator,
+        business_target_id=stage.site.eui64,
+        other_information=OtherInformation(
+            message_code=use_case.code,
+            supplementary_remote_party_id=party,
+            supplementary_remote_party_counter=party_counter,
+        ),
+        content=b"",
+    )
+    return replace(header, content=encode_content(use_case, header, parameters))
+
+
+def _activate_own_values(stage: Stage) -> None:
+    """A dated command that writes what the meter holds already: it is its activation that is told of."""
+    core = _core(stage)
+    use_case = USE_CASES[stage.scenario.split("/")[-1].split("_")[0]]
+    items = use_case.payload.items if isinstance(use_case.payload, DlmsAccess) else ()
+    parameters: Parameters = {}
+    for item in items:
+        if item.activation:
+            parameters[item.name] = ACTIVATION_TIME
+        elif item.choice is Choice.SET and item.command is not None:
+            parameters[item.name] = item.command.decode(_held(core, item), item.name)
+    stage.send(_command(stage, use_case.name, parameters))
+    moment = core.application.next_deadline()
+    if moment is not None:
+        core.application.tick(moment)
+
+
+def _held(core: EsmeCore, item: AccessItem) -> Data:
+    return core.server.data_at((item.class_id, item.obis.raw, item.index))
+
+
+def _without_authority(stage: Stage) -> None:
+    """A command by a party that is known and may not give it."""
+    stage.send(_command(stage, "ECS42", {}, originator=NETWORK_OPERATOR))
+
+
+def _credit_added_locally(stage: Stage) -> None:
+    """A top-up by keypad."""
+    core = _core(stage)
+    counter = 1 << 32
+    private = stage.site.ring.private_key(SUPPLIER, KeyUsage.KEY_AGREEMENT, CellUsage.PREPAYMENT_TOP_UP)
+    token = build_utrn(
+        counter=counter,
+        value_class=ValueClass.POUNDS,
+        value=10,
+        secret=stage.site.secrets.get(private, stage.site.keys.ka.public),
+        supplier=SUPPLIER,
+        device=stage.site.eui64,
+    )
+    with stage.site.workplace.work(stage.now) as work:
+        core.prepayment.top_up(work, token.digits, TokenSource.KEYPAD)
+
+
+def _unexpected_reset(stage: Stage) -> None:
+    with stage.site.workplace.work(stage.now) as work:
+        _core(stage).alerts.integrity_warning(work, "Error Unexpected Hardware Reset")
+
+
+def _outage(stage: Stage) -> None:
+    """Nine minutes without mains, over ten minutes ago."""
+    with stage.site.workplace.work(stage.now) as work:
+        _core(stage).alerts.supply_restored(
+            work,
+            datetime(2014, 12, 31, 23, 50, tzinfo=UTC),
+            datetime(2014, 12, 31, 23, 59, tzinfo=UTC),
+        )
+
+
+def _billing(stage: Stage) -> None:
+    """The billing calendar has made an entry."""
+    with stage.site.workplace.work(stage.now) as work:
+        _core(stage).alerts.billing_updated(work)
+
+
+def _image(stage: Stage) -> None:
+    """A firmware image has come and is what it says."""
+    data = (resources.firmware_images() / "esme-sound.ota").read_bytes()
+    with stage.site.workplace.work(stage.now) as work:
+        _core(stage).security.firmware.receive(work, data)
+
+
+def _unsupported(stage: Stage) -> None:
+    stage.send(_command(stage, UNSUPPORTED, _activation(100_000), counter=100_000))
+
+
+def _unsupported_on_behalf(stage: Stage) -> None:
+    """A use case that is no meter's, from the broker for a supplier. The published alert names a critical
+    one, which the broker, whose signatures a meter cannot check, could not have sent to it."""
+    stage.send(
+        _command(stage, "CS08", {}, originator=BROKER, counter=100_000, on_behalf_of=(SUPPLIER, 200_000))
+    )
+
+
+def _activation(counter: int) -> Parameters:
+    return {
+        "manufacturer_image_hash": "00" * 32,
+        "originator_counter": counter,
+        "execution_date_time": "immediate",
+    }
+
+
+def _limit(stage: Stage, controller: Parameters, period: tuple[str, str], counter: int = 9000) -> None:
+    """A limit on a proportional controller: direction, slot and level, from when to when."""
+    name = f"auxiliary_controller_{controller['slot']}_limit_period"
+    parameters: Parameters = {
+        f"{name}_start_date_time": period[0],
+        f"{name}_end_date_time": period[1],
+        "auxiliary_proportional_controller_command": controller,
+    }
+    stage.send(_command(stage, "ECS47e", parameters, originator=LOAD_CONTROLLER, counter=counter))
+
+
+def _limited(stage: Stage) -> None:
+    _limit(stage, {"direction": "output", "slot": 5, "level": 10}, MONTH)
+
+
+def _limit_taken_back(stage: Stage) -> None:
+    """A limit below the level that was set, and its end before its time."""
+    parameters: Parameters = {
+        "auxiliary_controller_1_setting_period_start_date_time": MONTH[0],
+        "auxiliary_controller_1_setting_period_end_date_time": MONTH[1],
+        "auxiliary_controller_command": {"direction": "input", "slot": 1, "level": 10},
+    }
+    stage.send(_command(stage, "ECS47a", parameters))
+    limit: Parameters = {"direction": "input", "slot": 1, "level": 0}
+    _limit(stage, limit, MONTH)
+    _limit(stage, limit, (NEVER, NEVER), 9001)
+
+
+def _state_changed(stage: Stage) -> None:
+    """A proportional controller runs at full power."""
+    with stage.site.workplace.work(stage.now) as work:
+        _core(stage).auxiliary.operational_update(
+            work, 3, '{"outputState":"100","inputState":"0","other-data":""}'
+        )
+
+
+CAUSES: Final[Mapping[str, Cause]] = {
+    "/GCA-DLMS_NA_8F30": _without_authority,
+    "/GNCA-DLMS_NA_810E": _credit_added_locally,
+    "/MIIWA-DLMS_NA_81A0": _unexpected_reset,
+    "/ECS80_NA_8F3[56]": _outage,
+    "/ECS68_NA_8F0A": _billing,
+    "/FDRA-DLMS_NA_8F72": _image,
+    "/ECS101_NA_8F86": _limited,
+    "/ECS102_NA_8F87": _limit_taken_back,
+    "/ECS200_NA_8F88": _state_changed,
+    "/ECS[0-9a-z]+_[^/]*_8F66_FUTURE_DATED": _activate_own_values,
+}
+"""By the names of scenarios. The last is for alerts whose command is not among the scenarios."""
+
+LOAD_CONTROL_CAUSES: Final[Mapping[str, Cause]] = {
+    "/ECS100_NA_8F85_SUPPLEMENTARY": _unsupported_on_behalf,
+    "/ECS100_NA_8F85": _unsupported,
+    "/ECS46d_[^/]*_8F66_FUTURE_DATED": _activate_own_values,
+}
+"""Of the load controlling meter."""
