@@ -1,0 +1,67 @@
+"""What the radio bands of a home are like: speeds, and the times of access to the channel.
+
+Spec: IEEE 802.15.4-2006 6.5 (2.4 GHz), 7.4 (MAC constants); 802.15.4-2015 19 (GB sub-GHz, 2-GFSK at 100
+kbit/s)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+CHANNELS_2_4_GHZ: Final = tuple(range(11, 27))
+PREFERRED_CHANNELS: Final = (11, 14, 15, 19, 20, 24, 25)
+"""Where a hub forms its network first (the order is unverified). Spec: GBCS 10."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """Times in seconds. `overhead`: octets that the physical layer sends before a frame."""
+
+    name: str
+    octet_s: float
+    overhead: int
+    unit_backoff_s: float
+    clear_channel_s: float
+    turnaround_s: float
+    ack_wait_s: float
+
+    def airtime_s(self, octets: int) -> float:
+        """How long a frame of so many octets, check sequence included, is on the air."""
+        return (octets + self.overhead) * self.octet_s
+
+
+GHZ_2_4: Final = Band(
+    name="2.4 GHz",
+    octet_s=32e-6,
+    overhead=6,
+    unit_backoff_s=320e-6,
+    clear_channel_s=128e-6,
+    turnaround_s=192e-6,
+    ack_wait_s=864e-6,
+)
+SUB_GHZ: Final = Band(
+    name="sub-GHz",
+    octet_s=80e-6,
+    overhead=12,
+    unit_backoff_s=1160e-6,
+    clear_channel_s=160e-6,
+    turnaround_s=1000e-6,
+    ack_wait_s=4e-3,
+)
+"""The access times of this band are unverified."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel of a page; pages 28 to 31 are sub-GHz. Spec: ZigBee D.7 (channel pages; unverified)."""
+
+    number: int
+    page: int = 0
+
+    @property
+    def band(self) -> Band:
+        return SUB_GHZ if self.page else GHZ_2_4
+
+    def __str__(self) -> str:
+        return f"channel {self.number}" + (f" of page {self.page}" if self.page else "")

@@ -1,0 +1,337 @@
+"""The MAC entity of a device: access to the channel, acknowledgements, retries, and frames kept for sleepers.
+
+Spec: IEEE 802.15.4-2006 7.5.1.4 (unslotted CSMA-CA), 7.5.6 (transmission, acknowledgement, indirect frames),
+7.4.2 (constants)
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+from smetslab.errors import ZigbeeDecodeError
+from smetslab.han.air.bands import Channel
+from smetslab.han.air.medium import Cancellable, LinkQuality, Medium, Scheduler
+from smetslab.ids import Eui64
+from smetslab.zigbee.mac_layer import (
+    BROADCAST,
+    DATA_REQUEST,
+    FCS_BYTES,
+    NO_SHORT_ADDRESS,
+    Address,
+    MacFrame,
+    MacFrameType,
+    decode_mac,
+    frame_check_sequence,
+)
+
+MIN_BE: Final = 3
+MAX_BE: Final = 5
+MAX_BACKOFFS: Final = 4
+MAX_RETRIES: Final = 3
+"""Spec: IEEE 802.15.4 7.4.2 (macMinBE, macMaxBE, macMaxCSMABackoffs, macMaxFrameRetries)."""
+INDIRECT_PERSISTENCE_S: Final = 7.68
+"""How long a frame waits for a sleeper. Spec: ZigBee 3.6.4 (macTransactionPersistenceTime)."""
+MAX_QUEUE: Final = 128
+"""Frames that wait for the channel; more are refused (unverified)."""
+_REMEMBERED = 8
+"""Sequence numbers of one sender that are taken for repeats (unverified)."""
+
+Done: TypeAlias = Callable[[bool], None]
+"""Called with True when a frame has left and, where that was asked, been acknowledged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """A frame for this device, as its MAC entity hands it up."""
+
+    frame: MacFrame
+    quality: LinkQuality
+
+
+@dataclass(slots=True)
+class _Outgoing:
+    frame: MacFrame
+    octets: bytes
+    done: Done | None
+    backoffs: int = 0
+    exponent: int = MIN_BE
+    retries: int = 0
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A frame that waits for a sleeper to ask for it."""
+
+    frame: MacFrame
+    done: Done | None
+    until: float
+
+
+@dataclass(slots=True)
+class MacCounts:
+    """What became of frames."""
+
+    sent: int = 0
+    received: int = 0
+    no_acknowledgement: int = 0
+    channel_busy: int = 0
+    repeats: int = 0
+    malformed: int = 0
+    bad_check_sequence: int = 0
+    refused: int = 0
+    expired: int = 0
+
+
+class MacEntity:
+    """The MAC of one radio. `received` is called with every frame for this device, repeats left out."""
+
+    def __init__(
+        self,
+        medium: Medium,
+        scheduler: Scheduler,
+        rng: random.Random,
+        *,
+        eui64: Eui64,
+        channel: Channel,
+        received: Callable[[Reception], None],
+    ) -> None:
+        self.eui64 = eui64
+        self.short_address = NO_SHORT_ADDRESS
+        self.pan: int = BROADCAST
+        self.counts = MacCounts()
+        self.always_listening = True
+        """False for a sleeper: its receiver is on only while something of its own is under way."""
+        self._scheduler = scheduler
+        self._rng = rng
+        self._received = received
+        self._radio = medium.add(eui64, channel, self._heard)
+        self._medium = medium
+        self._sequence = rng.randrange(256)
+        self._queue: deque[_Outgoing] = deque()
+        self._current: _Outgoing | None = None
+        self._timer: Cancellable | None = None
+        self._kept: dict[Address, deque[_Kept]] = {}
+        self._seen: dict[Address, deque[int]] = {}
+        self._on = False
+
+    # ---------------------------------------------------------------------------- power and channel
+
+    @property
+    def channel(self) -> Channel:
+        return self._radio.channel
+
+    def switch_on(self) -> None:
+        """From now on the device sends and, unless it is a sleeper, listens."""
+        self._on = True
+        self._radio.receiving = self.always_listening
+
+    def switch_off(self) -> None:
+        """The power goes: what waits is lost, and nobody is told."""
+        self._on = False
+        self._radio.receiving = False
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._current = None
+        self._queue.clear()
+        self._kept.clear()
+        self._seen.clear()
+
+    def leave(self) -> None:
+        """Take the radio off the medium for good."""
+        self.switch_off()
+        self._medium.remove(self._radio)
+
+    def tune(self, channel: Channel) -> None:
+        """Another channel."""
+        self._radio.channel = channel
+
+    def listen(self, *, on: bool) -> None:
+        """Switch a sleeper's receiver."""
+        self._radio.receiving = self._on and (on or self.always_listening)
+
+    # ---------------------------------------------------------------------------- sending
+
+    def send(self, frame: MacFrame, done: Done | None = None) -> None:
+        """Send a frame when its turn comes; it is given the next sequence number.
+
+        Raises ZigbeeEncodeError for one that is too long.
+        """
+        if not self._on or len(self._queue) >= MAX_QUEUE:
+            self.counts.refused += 1
+            if done is not None:
+                done(False)
+            return
+        self._sequence = self._sequence + 1 & 0xFF
+        numbered = replace(frame, sequence=self._sequence)
+        octets = numbered.encode()
+        self._queue.append(_Outgoing(numbered, octets + frame_check_sequence(octets), done))
+        if self._current is None:
+            self._next()
+
+    def keep(self, frame: MacFrame, done: Done | None = None) -> None:
+        """Keep a frame until the sleeper it is for asks. Spec: IEEE 802.15.4 7.5.6.3."""
+        address = frame.destination
+        if address is None or not self._on:
+            self.counts.refused += 1
+            if done is not None:
+                done(False)
+            return
+        until = self._scheduler.time() + INDIRECT_PERSISTENCE_S
+        kept = _Kept(frame, done, until)
+        self._kept.setdefault(address, deque()).append(kept)
+        self._scheduler.call_at(until, self._expire, address, kept)
+
+    def _expire(self, address: Address, kept: _Kept) -> None:
+        waiting = self._kept.get(address)
+        if waiting is not None and any(one is kept for one in waiting):
+            self._kept[address] = deque(one for one in waiting if one is not kept)
+            self.counts.expired += 1
+            if kept.done is not None:
+                kept.done(False)
+
+    def _next(self) -> None:
+        self._current = self._queue.popleft() if self._queue else None
+        if self._current is not None:
+            self._back_off(self._current)
+
+    def _back_off(self, outgoing: _Outgoing) -> None:
+        band = self._radio.channel.band
+        slots = self._rng.randrange(1 << outgoing.exponent)
+        wait = slots * band.unit_backoff_s + band.clear_channel_s
+        self._timer = self._scheduler.call_at(self._scheduler.time() + wait, self._assess, outgoing)
+
+    def _assess(self, outgoing: _Outgoing) -> None:
+        """Clear channel assessment. Spec: IEEE 802.15.4 7.5.1.4."""
+        now = self._scheduler.time()
+        if self._radio.busy() or self._radio.sending_until > now:
+            outgoing.backoffs += 1
+            outgoing.exponent = min(outgoing.exponent + 1, MAX_BE)
+            if outgoing.backoffs > MAX_BACKOFFS:
+                self.counts.channel_busy += 1
+                self._finish(outgoing, success=False)
+            else:
+                self._back_off(outgoing)
+            return
+        self.counts.sent += 1
+        start = now + self._radio.channel.band.turnaround_s
+        self._timer = None
+        self._radio.transmit(outgoing.octets, start, lambda: self._sent(outgoing))
+
+    def _sent(self, outgoing: _Outgoing) -> None:
+        if outgoing is not self._current:
+            return  # the power went meanwhile
+        if not outgoing.frame.ack_request:
+            self._finish(outgoing, success=True)
+            return
+        self._radio.receiving = True
+        wait = self._radio.channel.band.ack_wait_s
+        self._timer = self._scheduler.call_at(self._scheduler.time() + wait, self._unacknowledged, outgoing)
+
+    def _unacknowledged(self, outgoing: _Outgoing) -> None:
+        self._timer = None
+        outgoing.retries += 1
+        if outgoing.retries > MAX_RETRIES:
+            self.counts.no_acknowledgement += 1
+            self._finish(outgoing, success=False)
+            return
+        outgoing.backoffs, outgoing.exponent = 0, MIN_BE
+        self._back_off(outgoing)
+
+    def _finish(self, outgoing: _Outgoing, *, success: bool) -> None:
+        self._timer = self._current = None
+        if not self.always_listening and not self._queue:
+            self._radio.receiving = False
+        self._next()
+        if outgoing.done is not None:
+            outgoing.done(success)
+
+    # ---------------------------------------------------------------------------- receiving
+
+    def _heard(self, octets: bytes, quality: LinkQuality) -> None:
+        # Most frames on a busy channel are for others: look before reading it all.
+        if not self._concerns(octets):
+            return
+        if len(octets) < 5 or frame_check_sequence(octets[:-FCS_BYTES]) != octets[-FCS_BYTES:]:
+            self.counts.bad_check_sequence += 1
+            return
+        try:
+            frame = decode_mac(octets[:-FCS_BYTES])
+        except ZigbeeDecodeError:
+            self.counts.malformed += 1
+            return
+        if frame.kind is MacFrameType.ACKNOWLEDGEMENT:
+            self._acknowledged(frame)
+        elif frame.source is None and frame.destination is None:
+            self.counts.malformed += 1
+        elif self._is_mine(frame):
+            self._take(frame, quality)
+
+    def _concerns(self, octets: bytes) -> bool:
+        """False for a frame to another short address."""
+        if len(octets) < 7 or octets[1] & 0x0C != 0x08:
+            return True
+        destination = octets[5] | octets[6] << 8
+        return destination in {self.short_address, BROADCAST}
+
+    def _is_mine(self, frame: MacFrame) -> bool:
+        if frame.destination is None:
+            # A beacon, or a frame to the coordinator of a PAN.
+            return frame.kind is MacFrameType.BEACON or frame.source_pan == self.pan
+        if frame.destination_pan not in {self.pan, BROADCAST} and self.pan != BROADCAST:
+            return False
+        return frame.destination in {self.short_address, self.eui64, BROADCAST}
+
+    def _take(self, frame: MacFrame, quality: LinkQuality) -> None:
+        pending = self._waits_for(frame)
+        if frame.ack_request and frame.destination != BROADCAST:
+            self._acknowledge(frame.sequence, pending=pending)
+        if self._is_repeat(frame):
+            self.counts.repeats += 1
+            return
+        self.counts.received += 1
+        if pending and frame.source is not None:
+            self._release(frame.source)
+        self._received(Reception(frame, quality))
+
+    def _waits_for(self, frame: MacFrame) -> bool:
+        """Whether a sleeper asks, and something is kept for it."""
+        asks = frame.kind is MacFrameType.COMMAND and frame.payload[:1] == bytes((DATA_REQUEST.id,))
+        return asks and frame.source is not None and bool(self._kept.get(frame.source))
+
+    def _release(self, address: Address) -> None:
+        """Send a sleeper the next frame that is kept for it, and say whether there is more."""
+        waiting = self._kept[address]
+        kept = waiting.popleft()
+        self.send(replace(kept.frame, frame_pending=bool(waiting)), kept.done)
+
+    def _acknowledge(self, sequence: int, *, pending: bool) -> None:
+        octets = MacFrame(
+            kind=MacFrameType.ACKNOWLEDGEMENT, sequence=sequence, frame_pending=pending
+        ).encode()
+        start = self._scheduler.time() + self._radio.channel.band.turnaround_s
+        self._radio.transmit(octets + frame_check_sequence(octets), start, None)
+
+    def _acknowledged(self, frame: MacFrame) -> None:
+        outgoing = self._current
+        if outgoing is None or self._timer is None or outgoing.frame.sequence != frame.sequence:
+            return
+        if not outgoing.frame.ack_request:
+            return
+        self._timer.cancel()
+        self._finish(outgoing, success=True)
+        if frame.frame_pending:
+            # A sleeper that asked stays awake for what is coming.
+            self._radio.receiving = True
+
+    def _is_repeat(self, frame: MacFrame) -> bool:
+        if frame.source is None or frame.kind is MacFrameType.BEACON:
+            return False
+        seen = self._seen.setdefault(frame.source, deque(maxlen=_REMEMBERED))
+        if frame.sequence in seen:
+            return True
+        seen.append(frame.sequence)
+        return False

@@ -1,0 +1,261 @@
+"""The air of one place: who hears whom, how well, and what is lost on the way.
+
+A frame is heard by every radio on its channel that is in reach, listens, and does not send itself. Two frames
+that overlap where both are heard destroy each other. Loss comes in bursts: each direction of each link has a
+good and a bad state, and its own stream of chance, so another device never changes what a link loses.
+
+Spec: Gilbert and Elliott (two-state loss); IEEE 802.15.4 6.7 (what a receiver must do)
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias, TypeVarTuple, Unpack
+
+from smetslab.errors import LocalProtocolError
+from smetslab.han.air.bands import Channel
+from smetslab.ids import Eui64
+from smetslab.rng import RootSeed
+
+Ts = TypeVarTuple("Ts")
+
+
+class Cancellable(Protocol):
+    """A timer that has not run."""
+
+    def cancel(self) -> object:
+        """Have it not run."""
+        ...
+
+
+class Scheduler(Protocol):
+    """Time for the air: a `Clock` is one. Seconds count from any moment that stays the same."""
+
+    def time(self) -> float:
+        """The present."""
+        ...
+
+    def call_at(self, time_s: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts) -> Cancellable:
+        """Call a plain function at a time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkQuality:
+    """How one radio hears another. Probabilities from 0 to 1; `to_bad` and `to_good` are those of changing
+    state with a frame.
+    """
+
+    rssi_dbm: float = -60.0
+    lqi: int = 200
+    loss_good: float = 0.0
+    loss_bad: float = 1.0
+    to_bad: float = 0.0
+    to_good: float = 1.0
+    audible: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("loss_good", "loss_bad", "to_bad", "to_good"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise LocalProtocolError(f"link: {name} must be between 0 and 1")
+        if not 0 <= self.lqi <= 255:
+            raise LocalProtocolError("link: lqi must be between 0 and 255")
+
+    @classmethod
+    def bursty(cls, loss: float, burst_frames: float = 5.0, *, rssi_dbm: float = -85.0) -> LinkQuality:
+        """A link that loses a share `loss` of its frames, in bursts of a mean length."""
+        if not 0 <= loss < 1 or burst_frames < 1:
+            raise LocalProtocolError("link: a loss below 1 in bursts of a frame or more")
+        to_good = 1 / burst_frames
+        to_bad = min(1.0, to_good * loss / (1 - loss))
+        return cls(rssi_dbm=rssi_dbm, lqi=90, to_bad=to_bad, to_good=to_good)
+
+
+@dataclass(slots=True)
+class _Link:
+    """One direction between two radios: its quality, and the state its chance is in."""
+
+    quality: LinkQuality
+    stream: random.Random
+    bad: bool = False
+
+    def loses(self) -> bool:
+        quality = self.quality
+        draw = self.stream.random
+        if self.bad:
+            self.bad = draw() >= quality.to_good
+        elif quality.to_bad:
+            self.bad = draw() < quality.to_bad
+        loss = quality.loss_bad if self.bad else quality.loss_good
+        return loss > 0 and draw() < loss
+
+
+@dataclass(slots=True, eq=False)
+class Transmission:
+    """One frame on the air. `octets`: with its check sequence."""
+
+    radio: Radio
+    channel: Channel
+    octets: bytes
+    start: float
+    end: float
+    overlapped: list[Transmission] = field(default_factory=list)
+
+
+Heard: TypeAlias = Callable[[bytes, LinkQuality], None]
+"""Called with the octets of every frame that a radio hears, and how it heard it."""
+
+
+class Radio:
+    """One radio on a medium. `receiving` is the switch of its receiver; `heard` is called with what it hears."""
+
+    __slots__ = ("_medium", "channel", "eui64", "heard", "receiving", "sending_until")
+
+    def __init__(self, medium: Medium, eui64: Eui64, channel: Channel, heard: Heard) -> None:
+        self._medium = medium
+        self.eui64 = eui64
+        self.channel = channel
+        self.heard = heard
+        self.receiving = False
+        self.sending_until = -1.0
+
+    def busy(self) -> bool:
+        """Whether this radio hears something on its channel now: clear channel assessment."""
+        return self._medium.busy(self)
+
+    def transmit(self, octets: bytes, start: float, sent: Callable[[], object] | None) -> float:
+        """Send a frame from `start` on; when it ends. `sent` is called then."""
+        return self._medium.transmit(self, octets, start, sent)
+
+
+@dataclass(frozen=True, slots=True)
+class OnAir:
+    """A frame that was sent, for who writes captures: when it began, and on which channel."""
+
+    start_s: float
+    channel: Channel
+    source: Eui64
+    octets: bytes
+    rssi_dbm: float
+
+
+class Medium:
+    """Every radio that could hear another, on all channels."""
+
+    def __init__(self, scheduler: Scheduler, seed: RootSeed, *, quality: LinkQuality | None = None) -> None:
+        """`quality`: that of links which nobody has set."""
+        self._scheduler = scheduler
+        self._seed = seed
+        self._default = LinkQuality() if quality is None else quality
+        self._radios: list[Radio] = []
+        self._links: dict[tuple[Eui64, Eui64], _Link] = {}
+        self._on_air: dict[Channel, list[Transmission]] = {}
+        self._listeners: list[Callable[[OnAir], object]] = []
+        self._jammed: dict[Channel, float] = {}
+        self.counts = {"sent": 0, "heard": 0, "lost": 0, "collided": 0, "deaf": 0}
+        """What became of frames: each radio that could have heard one counts."""
+        self.airtime_s: dict[Channel, float] = {}
+
+    def add(self, eui64: Eui64, channel: Channel, heard: Heard) -> Radio:
+        """A new radio; its receiver is off."""
+        if any(radio.eui64 == eui64 and radio.channel.page == channel.page for radio in self._radios):
+            raise LocalProtocolError(f"device {eui64} has its radio on this medium already")
+        radio = Radio(self, eui64, channel, heard)
+        self._radios.append(radio)
+        return radio
+
+    def remove(self, radio: Radio) -> None:
+        """Take a radio away."""
+        self._radios.remove(radio)
+
+    def set_link(self, source: Eui64, destination: Eui64, quality: LinkQuality) -> None:
+        """How `destination` hears `source` from now on."""
+        self._link(source, destination).quality = quality
+
+    def quality(self, source: Eui64, destination: Eui64) -> LinkQuality:
+        """How `destination` hears `source`."""
+        return self._link(source, destination).quality
+
+    def jam(self, channel: Channel, until_s: float) -> None:
+        """A disturbance that nothing gets through, and that every radio hears as a busy channel."""
+        self._jammed[channel] = until_s
+
+    def listen(self, listener: Callable[[OnAir], object]) -> Callable[[], None]:
+        """Have `listener` called with every frame that ends; the result ends it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def _link(self, source: Eui64, destination: Eui64) -> _Link:
+        link = self._links.get((source, destination))
+        if link is None:
+            link = _Link(self._default, self._seed.stream(f"air.{source}.{destination}"))
+            self._links[source, destination] = link
+        return link
+
+    # ---------------------------------------------------------------------------- what radios do
+
+    def busy(self, radio: Radio) -> bool:
+        now = self._scheduler.time()
+        if self._jammed.get(radio.channel, now) > now:
+            return True
+        return any(
+            one.start <= now < one.end and self._link(one.radio.eui64, radio.eui64).quality.audible
+            for one in self._on_air.get(radio.channel, ())
+        )
+
+    def transmit(self, radio: Radio, octets: bytes, start: float, sent: Callable[[], object] | None) -> float:
+        channel = radio.channel
+        airtime = channel.band.airtime_s(len(octets))
+        end = start + airtime
+        transmission = Transmission(radio, channel, octets, start, end)
+        radio.sending_until = end
+        ongoing = self._on_air.setdefault(channel, [])
+        for other in ongoing:
+            if other.start < end and start < other.end:
+                other.overlapped.append(transmission)
+                transmission.overlapped.append(other)
+        ongoing.append(transmission)
+        self.counts["sent"] += 1
+        self.airtime_s[channel] = self.airtime_s.get(channel, 0.0) + airtime
+        self._scheduler.call_at(end, self._ended, transmission, sent)
+        return end
+
+    def _ended(self, transmission: Transmission, sent: Callable[[], object] | None) -> None:
+        self._on_air[transmission.channel].remove(transmission)
+        source = transmission.radio
+        if self._listeners:
+            frame = OnAir(
+                transmission.start,
+                transmission.channel,
+                source.eui64,
+                transmission.octets,
+                self._default.rssi_dbm,
+            )
+            for listener in tuple(self._listeners):
+                listener(frame)
+        jammed = self._jammed.get(transmission.channel, -1.0) > transmission.start
+        for radio in tuple(self._radios):
+            if radio is not source and radio.receiving and radio.channel == transmission.channel:
+                self._reach(radio, transmission, jammed=jammed)
+        if sent is not None:
+            sent()
+
+    def _reach(self, radio: Radio, transmission: Transmission, *, jammed: bool) -> None:
+        link = self._link(transmission.radio.eui64, radio.eui64)
+        quality = link.quality
+        if not quality.audible:
+            return
+        if radio.sending_until > transmission.start:
+            self.counts["deaf"] += 1
+        elif jammed or any(
+            one.radio is not radio and self._link(one.radio.eui64, radio.eui64).quality.audible
+            for one in transmission.overlapped
+        ):
+            self.counts["collided"] += 1
+        elif link.loses():
+            self.counts["lost"] += 1
+        else:
+            self.counts["heard"] += 1
+            radio.heard(transmission.octets, quality)
