@@ -5,6 +5,7 @@ Spec: IEEE 802.15.4-2006 7.2, 7.3; ZigBee annex D (how ZigBee uses it: no MAC se
 
 from __future__ import annotations
 
+import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
@@ -55,8 +56,11 @@ class MacFrame:
     frame_pending: bool = False
     version: int = 0
 
-    def encode(self) -> bytes:
-        """Header and payload. Raises ZigbeeEncodeError for a frame that is too long or contradicts itself."""
+    def encode(self, *, sequence: int | None = None) -> bytes:
+        """Header and payload, with another sequence number if one is given.
+
+        Raises ZigbeeEncodeError for a frame that is too long or contradicts itself.
+        """
         control = self.kind | self.version << 12
         if self.frame_pending:
             control |= _PENDING
@@ -69,7 +73,7 @@ class MacFrame:
                 raise ZigbeeEncodeError("no PAN id for the source", path="MAC header", spec=_SPEC)
         control |= _mode(self.destination) << 10 | _mode(self.source) << 14
         octets = bytearray(control.to_bytes(2, "little"))
-        octets.append(self.sequence & 0xFF)
+        octets.append((self.sequence if sequence is None else sequence) & 0xFF)
         if self.destination is not None:
             octets += (BROADCAST if self.destination_pan is None else self.destination_pan).to_bytes(
                 2, "little"
@@ -166,24 +170,14 @@ def _truncated(position: int, wanted: int, size: int, path: str) -> ZigbeeDecode
     )
 
 
-def _fcs_table() -> tuple[int, ...]:
-    table = []
-    for value in range(256):
-        for _ in range(8):
-            value = value >> 1 ^ (0x8408 if value & 1 else 0)  # noqa: PLW2901 - one value through eight steps
-        table.append(value)
-    return tuple(table)
-
-
-_FCS = _fcs_table()
+_TURNED = bytes(int(f"{octet:08b}"[::-1], 2) for octet in range(256))
+"""Octets with their bits in reverse order: this CRC takes the lowest bit first, the library's the highest."""
 
 
 def frame_check_sequence(data: bytes) -> bytes:
     """CRC-16 of header and payload, low octet first. Spec: IEEE 802.15.4 7.2.1.9."""
-    crc = 0
-    for octet in data:
-        crc = crc >> 8 ^ _FCS[(crc ^ octet) & 0xFF]
-    return crc.to_bytes(2, "little")
+    crc = binascii.crc_hqx(data.translate(_TURNED), 0)
+    return bytes((_TURNED[crc >> 8], _TURNED[crc & 0xFF]))
 
 
 # -------------------------------------------------------------------------------- commands

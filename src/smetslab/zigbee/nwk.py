@@ -93,10 +93,14 @@ class NwkFrame:
             raise ZigbeeEncodeError("a secured frame is sealed", path="NWK frame", spec="ZigBee 4.3.1")
         return self.header() + self.payload
 
-    def seal(self, cipher: CcmStar) -> bytes:
-        """A frame under the network key. Its auxiliary header names the sender. Spec: ZigBee 4.3.1.1."""
-        auxiliary = self.security
-        if auxiliary is None or auxiliary.source is None:
+    def seal(self, cipher: CcmStar, auxiliary: AuxiliaryHeader | None = None) -> bytes:
+        """A frame under the network key. Its auxiliary header, or another, names the sender.
+
+        Spec: ZigBee 4.3.1.1
+        """
+        if auxiliary is None:
+            auxiliary = self.security
+        if auxiliary is None or auxiliary.source is None or self.security is None:
             raise ZigbeeEncodeError("no sender to secure it for", path="NWK frame", spec="ZigBee 4.3.1.1")
         return seal(cipher, self.header(), auxiliary, auxiliary.source, self.payload)
 

@@ -37,6 +37,8 @@ INDIRECT_PERSISTENCE_S: Final = 7.68
 """How long a frame waits for a sleeper. Spec: ZigBee 3.6.4 (macTransactionPersistenceTime)."""
 MAX_QUEUE: Final = 128
 """Frames that wait for the channel; more are refused (unverified)."""
+_ACKNOWLEDGEMENTS = (b"\x02", b"\x12")
+"""How acknowledgements begin, without and with the bit for pending frames."""
 _REMEMBERED = 8
 """Sequence numbers of one sender that are taken for repeats (unverified)."""
 
@@ -54,8 +56,8 @@ class Reception:
 
 @dataclass(slots=True)
 class _Outgoing:
-    frame: MacFrame
     octets: bytes
+    ack_request: bool
     done: Done | None
     backoffs: int = 0
     exponent: int = MIN_BE
@@ -108,7 +110,7 @@ class MacEntity:
         self._scheduler = scheduler
         self._rng = rng
         self._received = received
-        self._radio = medium.add(eui64, channel, self._heard)
+        self._radio = medium.add(eui64, channel, self._heard, self._concerns)
         self._medium = medium
         self._sequence = rng.randrange(256)
         self._queue: deque[_Outgoing] = deque()
@@ -166,9 +168,8 @@ class MacEntity:
                 done(False)
             return
         self._sequence = self._sequence + 1 & 0xFF
-        numbered = replace(frame, sequence=self._sequence)
-        octets = numbered.encode()
-        self._queue.append(_Outgoing(numbered, octets + frame_check_sequence(octets), done))
+        octets = frame.encode(sequence=self._sequence)
+        self._queue.append(_Outgoing(octets + frame_check_sequence(octets), frame.ack_request, done))
         if self._current is None:
             self._next()
 
@@ -224,7 +225,7 @@ class MacEntity:
     def _sent(self, outgoing: _Outgoing) -> None:
         if outgoing is not self._current:
             return  # the power went meanwhile
-        if not outgoing.frame.ack_request:
+        if not outgoing.ack_request:
             self._finish(outgoing, success=True)
             return
         self._radio.receiving = True
@@ -252,9 +253,6 @@ class MacEntity:
     # ---------------------------------------------------------------------------- receiving
 
     def _heard(self, octets: bytes, quality: LinkQuality) -> None:
-        # Most frames on a busy channel are for others: look before reading it all.
-        if not self._concerns(octets):
-            return
         if len(octets) < 5 or frame_check_sequence(octets[:-FCS_BYTES]) != octets[-FCS_BYTES:]:
             self.counts.bad_check_sequence += 1
             return
@@ -271,9 +269,11 @@ class MacEntity:
             self._take(frame, quality)
 
     def _concerns(self, octets: bytes) -> bool:
-        """False for a frame to another short address."""
+        """False for a frame to another short address, and for an acknowledgement that nobody here waits for:
+        most frames on a busy channel.
+        """
         if len(octets) < 7 or octets[1] & 0x0C != 0x08:
-            return True
+            return octets[:1] not in _ACKNOWLEDGEMENTS or self._timer is not None
         destination = octets[5] | octets[6] << 8
         return destination in {self.short_address, BROADCAST}
 
@@ -317,9 +317,9 @@ class MacEntity:
 
     def _acknowledged(self, frame: MacFrame) -> None:
         outgoing = self._current
-        if outgoing is None or self._timer is None or outgoing.frame.sequence != frame.sequence:
+        if outgoing is None or self._timer is None or outgoing.octets[2] != frame.sequence:
             return
-        if not outgoing.frame.ack_request:
+        if not outgoing.ack_request:
             return
         self._timer.cancel()
         self._finish(outgoing, success=True)

@@ -74,7 +74,7 @@ class LinkQuality:
 
 
 @dataclass(slots=True)
-class _Link:
+class Link:
     """One direction between two radios: its quality, and the state its chance is in."""
 
     quality: LinkQuality
@@ -109,17 +109,35 @@ Heard: TypeAlias = Callable[[bytes, LinkQuality], None]
 
 
 class Radio:
-    """One radio on a medium. `receiving` is the switch of its receiver; `heard` is called with what it hears."""
+    """One radio on a medium. `receiving` is the switch of its receiver; `heard` is called with what it hears.
 
-    __slots__ = ("_medium", "channel", "eui64", "heard", "receiving", "sending_until")
+    What `wants` says no to is for others: the radio need not be given it.
+    """
 
-    def __init__(self, medium: Medium, eui64: Eui64, channel: Channel, heard: Heard) -> None:
+    __slots__ = (
+        "_medium",
+        "channel",
+        "eui64",
+        "heard",
+        "links",
+        "receiving",
+        "sending_from",
+        "sending_until",
+        "wants",
+    )
+
+    def __init__(
+        self, medium: Medium, eui64: Eui64, channel: Channel, heard: Heard, wants: Callable[[bytes], bool]
+    ) -> None:
         self._medium = medium
         self.eui64 = eui64
         self.channel = channel
         self.heard = heard
+        self.wants = wants
         self.receiving = False
-        self.sending_until = -1.0
+        self.sending_from = self.sending_until = -1.0
+        self.links: dict[Radio, Link] = {}
+        """How this radio hears each other one."""
 
     def busy(self) -> bool:
         """Whether this radio hears something on its channel now: clear channel assessment."""
@@ -148,9 +166,9 @@ class Medium:
         """`quality`: that of links which nobody has set."""
         self._scheduler = scheduler
         self._seed = seed
-        self._default = LinkQuality() if quality is None else quality
+        self.default = LinkQuality() if quality is None else quality
         self._radios: list[Radio] = []
-        self._links: dict[tuple[Eui64, Eui64], _Link] = {}
+        self._links: dict[tuple[Eui64, Eui64], Link] = {}
         self._on_air: dict[Channel, list[Transmission]] = {}
         self._listeners: list[Callable[[OnAir], object]] = []
         self._jammed: dict[Channel, float] = {}
@@ -158,11 +176,13 @@ class Medium:
         """What became of frames: each radio that could have heard one counts."""
         self.airtime_s: dict[Channel, float] = {}
 
-    def add(self, eui64: Eui64, channel: Channel, heard: Heard) -> Radio:
-        """A new radio; its receiver is off."""
+    def add(
+        self, eui64: Eui64, channel: Channel, heard: Heard, wants: Callable[[bytes], bool] = bool
+    ) -> Radio:
+        """A new radio; its receiver is off. Without `wants` it is given every frame."""
         if any(radio.eui64 == eui64 and radio.channel.page == channel.page for radio in self._radios):
             raise LocalProtocolError(f"device {eui64} has its radio on this medium already")
-        radio = Radio(self, eui64, channel, heard)
+        radio = Radio(self, eui64, channel, heard, wants)
         self._radios.append(radio)
         return radio
 
@@ -187,11 +207,18 @@ class Medium:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    def _link(self, source: Eui64, destination: Eui64) -> _Link:
+    def _link(self, source: Eui64, destination: Eui64) -> Link:
         link = self._links.get((source, destination))
         if link is None:
-            link = _Link(self._default, self._seed.stream(f"air.{source}.{destination}"))
+            link = Link(self.default, self._seed.stream(f"air.{source}.{destination}"))
             self._links[source, destination] = link
+        return link
+
+    def _hearing(self, radio: Radio, source: Radio) -> Link:
+        """How a radio hears another: found without their addresses, for every frame asks."""
+        link = radio.links.get(source)
+        if link is None:
+            link = radio.links[source] = self._link(source.eui64, radio.eui64)
         return link
 
     # ---------------------------------------------------------------------------- what radios do
@@ -200,17 +227,17 @@ class Medium:
         now = self._scheduler.time()
         if self._jammed.get(radio.channel, now) > now:
             return True
-        return any(
-            one.start <= now < one.end and self._link(one.radio.eui64, radio.eui64).quality.audible
-            for one in self._on_air.get(radio.channel, ())
-        )
+        for one in self._on_air.get(radio.channel, ()):
+            if one.start <= now < one.end and self._hearing(radio, one.radio).quality.audible:
+                return True
+        return False
 
     def transmit(self, radio: Radio, octets: bytes, start: float, sent: Callable[[], object] | None) -> float:
         channel = radio.channel
         airtime = channel.band.airtime_s(len(octets))
         end = start + airtime
         transmission = Transmission(radio, channel, octets, start, end)
-        radio.sending_until = end
+        radio.sending_from, radio.sending_until = start, end
         ongoing = self._on_air.setdefault(channel, [])
         for other in ongoing:
             if other.start < end and start < other.end:
@@ -231,26 +258,27 @@ class Medium:
                 transmission.channel,
                 source.eui64,
                 transmission.octets,
-                self._default.rssi_dbm,
+                self.default.rssi_dbm,
             )
             for listener in tuple(self._listeners):
                 listener(frame)
         jammed = self._jammed.get(transmission.channel, -1.0) > transmission.start
+        octets, channel = transmission.octets, transmission.channel
         for radio in tuple(self._radios):
-            if radio is not source and radio.receiving and radio.channel == transmission.channel:
+            if radio.receiving and radio is not source and radio.wants(octets) and radio.channel == channel:
                 self._reach(radio, transmission, jammed=jammed)
         if sent is not None:
             sent()
 
     def _reach(self, radio: Radio, transmission: Transmission, *, jammed: bool) -> None:
-        link = self._link(transmission.radio.eui64, radio.eui64)
+        link = self._hearing(radio, transmission.radio)
         quality = link.quality
         if not quality.audible:
             return
-        if radio.sending_until > transmission.start:
+        if radio.sending_until > transmission.start and radio.sending_from < transmission.end:
             self.counts["deaf"] += 1
         elif jammed or any(
-            one.radio is not radio and self._link(one.radio.eui64, radio.eui64).quality.audible
+            one.radio is not radio and self._hearing(radio, one.radio).quality.audible
             for one in transmission.overlapped
         ):
             self.counts["collided"] += 1

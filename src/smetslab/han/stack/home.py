@@ -1,0 +1,282 @@
+"""The HAN of one premises on the simulated air: its radios, its network, and what its devices say to each
+other.
+
+It stands where `DirectMedium` stands: `link` gives a device its `ApsService`. In a `provisioned` home every
+device has joined already; network key and link keys follow from the seed.
+
+Spec: GBCS 10 (the HAN); ZSE 1.4 5.4 (its security)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from smetslab.clock import Clock
+from smetslab.errors import HanError, LocalProtocolError
+from smetslab.han.air.bands import PREFERRED_CHANNELS, Channel
+from smetslab.han.air.medium import LinkQuality, Medium, OnAir
+from smetslab.han.service import ApsFrame, ClusterRole
+from smetslab.han.stack.aps_entity import ApsData
+from smetslab.han.stack.network import COORDINATOR_ADDRESS, NetworkSettings, NodeKind
+from smetslab.han.stack.node import WITHOUT_LINK_KEY, RadioLink, RadioNode, ask, transmit
+from smetslab.han.stack.sleeper import SleepRules
+from smetslab.ids import Eui64
+from smetslab.rng import RootSeed
+from smetslab.store import Nvm
+from smetslab.trace import Detail, Trace
+from smetslab.zigbee import nwk, zdo
+from smetslab.zigbee.capture.keys import CaptureKey
+from smetslab.zigbee.zcl.fields import Record
+
+_FIRST_SHORT_ADDRESS: Final = 0x0001
+_LAST_SHORT_ADDRESS: Final = 0xFFF7
+_REMEMBERED_FRAMES: Final = 4096
+"""Frames on their way whose observation is remembered; more than any home has at a time."""
+
+
+class RadioHome:
+    """The radio network of one premises. The first device that is given a link is the hub."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        trace: Trace,
+        seed: RootSeed,
+        *,
+        quality: LinkQuality | None = None,
+        medium: Medium | None = None,
+        channel: Channel | None = None,
+        sleep: SleepRules | None = None,
+    ) -> None:
+        """`medium`: the air, when several homes share one; `quality`: that of every link of an own one."""
+        self.clock = clock
+        self.medium = Medium(clock, seed.child("air"), quality=quality) if medium is None else medium
+        self.nodes: dict[Eui64, RadioNode] = {}
+        self._trace = trace
+        self._seed = seed
+        self._sleep = SleepRules() if sleep is None else sleep
+        self._devices: dict[Eui64, RadioNode] = {}
+        """The node that each logical device is on."""
+        self._links: dict[Eui64, RadioLink] = {}
+        self._sent: dict[tuple[Eui64, Eui64, int], int] = {}
+        draw = seed.stream("network")
+        self.settings = NetworkSettings(
+            pan=draw.randrange(1, 0xFFF0),
+            extended_pan=Eui64(bytes(8)),
+            channel=Channel(draw.choice(PREFERRED_CHANNELS)) if channel is None else channel,
+            key=seed.octets("network key", 16),
+        )
+
+    # ---------------------------------------------------------------------------- who is there
+
+    def link(
+        self, eui64: Eui64, *, on: Eui64 | None = None, sleepy: bool = False, nvm: Nvm | None = None
+    ) -> RadioLink:
+        """The place of one device; off the air until its `async with` block is entered.
+
+        `on`: another device whose radio it shares; `nvm`: where its frame counters survive a restart.
+        """
+        if eui64 in self._devices:
+            raise LocalProtocolError(f"device {eui64} has its place on this HAN already")
+        if on is not None:
+            node = self._devices[on]
+        elif not self.nodes:
+            self.settings.extended_pan = eui64
+            node = self._node(eui64, NodeKind.COORDINATOR, COORDINATOR_ADDRESS, nvm)
+        else:
+            kind = NodeKind.SLEEPY_END_DEVICE if sleepy else NodeKind.ROUTER
+            node = self._node(eui64, kind, self._short_address(eui64), nvm)
+            self._provision(node)
+        self._devices[eui64] = node
+        link = self._links[eui64] = RadioLink(node, eui64)
+        return link
+
+    def _node(self, eui64: Eui64, kind: NodeKind, short_address: int, nvm: Nvm | None) -> RadioNode:
+        node = RadioNode(
+            self,
+            eui64,
+            kind=kind,
+            settings=self.settings,
+            short_address=short_address,
+            rng=self._seed.stream(f"node.{eui64}"),
+            nvm=nvm,
+            sleep=self._sleep,
+        )
+        self.nodes[eui64] = node
+        return node
+
+    def _short_address(self, eui64: Eui64) -> int:
+        """A random address that nobody has. Spec: ZigBee 3.6.1.7 (stochastic addressing)."""
+        draw = self._seed.stream(f"address.{eui64}")
+        taken = {node.network.short_address for node in self.nodes.values()}
+        while (address := draw.randint(_FIRST_SHORT_ADDRESS, _LAST_SHORT_ADDRESS)) in taken:
+            pass
+        return address
+
+    def _provision(self, node: RadioNode) -> None:
+        """Let a device be where joining would have brought it: known to the hub, with a key for each."""
+        hub = self.hub
+        node.network.addresses.learn(COORDINATOR_ADDRESS, hub.eui64)
+        hub.network.addresses.learn(node.network.short_address, node.eui64)
+        if node.kind is NodeKind.SLEEPY_END_DEVICE:
+            node.network.parent = COORDINATOR_ADDRESS
+            hub.network.sleepers[node.network.short_address] = None
+        for other in self.nodes.values():
+            if other is not node:
+                key = self._link_key(other.eui64, node.eui64)
+                other.aps.link_keys[node.eui64] = node.aps.link_keys[other.eui64] = key
+
+    def _link_key(self, one: Eui64, other: Eui64) -> bytes:
+        first, second = sorted((one, other))
+        return self._seed.octets(f"link key {first} {second}", 16)
+
+    @property
+    def hub(self) -> RadioNode:
+        """The coordinator."""
+        return next(iter(self.nodes.values()))
+
+    def set_reachable(self, eui64: Eui64, reachable: bool) -> None:
+        """Carry a device out of radio reach, or back."""
+        node = self._devices[eui64]
+        for other in self.nodes.values():
+            if other is not node:
+                for pair in ((node.eui64, other.eui64), (other.eui64, node.eui64)):
+                    quality = LinkQuality(audible=False) if not reachable else self.medium.default
+                    self.medium.set_link(*pair, quality)
+        self.record("DeviceReachable" if reachable else "DeviceUnreachable", source=str(eui64))
+
+    def capture_keys(self) -> list[CaptureKey]:
+        """Every key that opens a capture of this home."""
+        keys = [CaptureKey(self.settings.key, f"network {self.settings.pan:04X}")]
+        named: dict[bytes, str] = {}
+        for node in self.nodes.values():
+            for peer, key in node.aps.link_keys.items():
+                named.setdefault(key, f"{node.eui64} and {peer}")
+        return keys + [CaptureKey(key, label) for key, label in named.items()]
+
+    def listen(self, listener: Callable[[OnAir], object]) -> Callable[[], None]:
+        """Have `listener` called with every frame on the air; the result ends it."""
+        return self.medium.listen(listener)
+
+    # ---------------------------------------------------------------------------- what links do
+
+    async def carry(self, node: RadioNode, frame: ApsFrame) -> None:
+        """Take a frame to its destination; `RadioLink.send` calls this."""
+        target = self._devices.get(frame.destination)
+        sent = self._observe("FrameSent", frame, data=frame.payload)
+        if target is None or target is node:
+            raise HanError(f"device {frame.destination} is not on this HAN", transient=False)
+        short_address = await self._find_address(node, target.eui64)
+        data = ApsData(
+            peer=short_address,
+            cluster=frame.cluster,
+            profile=frame.profile,
+            source_endpoint=node.node_endpoint(frame.source, frame.source_endpoint),
+            destination_endpoint=frame.destination_endpoint,
+            payload=frame.payload,
+            secured=frame.cluster not in WITHOUT_LINK_KEY and frame.profile != zdo.PROFILE,
+        )
+        done, counter = transmit(node, data)
+        self._sent[node.eui64, target.eui64, counter] = sent
+        if len(self._sent) > _REMEMBERED_FRAMES:
+            del self._sent[next(iter(self._sent))]
+        if not await done:
+            self._observe("FrameLost", frame, sent=sent)
+            raise HanError(f"no acknowledgement from {frame.destination}")
+
+    async def _find_address(self, node: RadioNode, peer: Eui64) -> int:
+        """The short address of another device, asked of everybody when it is not known."""
+        known = node.network.addresses.short_address(peer)
+        if known is not None:
+            return known
+        answer = await ask(
+            node,
+            zdo.NWK_ADDRESS_REQUEST,
+            nwk.BROADCAST_AWAKE,
+            ieee_address=peer,
+            request_type=0,
+            start_index=0,
+        )
+        if answer is None or answer.integer("status") != zdo.ZdoStatus.SUCCESS:
+            raise HanError(f"nobody answers for the address of {peer}")
+        address = answer.integer("short_address")
+        node.network.addresses.learn(address, peer)
+        return address
+
+    async def match(self, node: RadioNode, peer: Eui64, profile: int, cluster: int, role: ClusterRole) -> int:
+        """Endpoint discovery; `RadioLink.find_endpoint` calls this."""
+        target = self._devices.get(peer)
+        if target is None:
+            raise HanError(f"device {peer} is not on this HAN", transient=False)
+        address = await self._find_address(node, target.eui64)
+        wanted = (cluster,)
+        answer = await ask(
+            node,
+            zdo.MATCH_DESCRIPTOR_REQUEST,
+            address,
+            short_address=address,
+            profile=profile,
+            input_clusters=wanted if ClusterRole.SERVER in role else (),
+            output_clusters=wanted if ClusterRole.CLIENT in role else (),
+        )
+        if answer is None:
+            raise HanError(f"no answer from {peer} about its endpoints")
+        for endpoint in _endpoints(answer):
+            if target.device_at(endpoint) == peer:
+                return endpoint
+        raise HanError(f"device {peer} has no endpoint with cluster 0x{cluster:04X}", transient=False)
+
+    def delivered(self, node: RadioNode, peer: Eui64, data: ApsData, counter: int, *, accepted: bool) -> None:
+        """A message has come to a node: hand it to the application it is for. `accepted`: it was secured as
+        its cluster asks.
+        """
+        sender = self.nodes.get(peer)
+        wanted = (data.destination_endpoint, data.profile, data.cluster)
+        found = [
+            place
+            for place in node.places
+            if (place.endpoint, place.profile, place.cluster) == wanted and place.link.on_air
+        ]
+        frame = ApsFrame(
+            source=peer if sender is None else sender.device_at(data.source_endpoint),
+            source_endpoint=data.source_endpoint,
+            destination=node.device_at(data.destination_endpoint),
+            destination_endpoint=found[0].own_endpoint if found else data.destination_endpoint,
+            profile=data.profile,
+            cluster=data.cluster,
+            payload=data.payload,
+        )
+        sent = self._sent.pop((peer, node.eui64, counter), None)
+        if not found or not accepted:
+            self._observe("FrameDropped", frame, sent=sent)
+            return
+        self._observe("FrameDelivered", frame, sent=sent)
+        # Not called from here: the stack must not feel what the receiver makes of the frame.
+        asyncio.get_running_loop().call_soon(found[0].handler, frame)
+
+    # ---------------------------------------------------------------------------- the trace
+
+    def record(self, event: str, *, source: str = "", target: str = "", **detail: Detail) -> None:
+        """Note something that is no frame."""
+        self._trace.record("han", event, source=source, target=target, data=b"", **detail)
+
+    def _observe(self, event: str, frame: ApsFrame, *, data: bytes = b"", **detail: Detail) -> int:
+        return self._trace.record(
+            "han",
+            event,
+            source=str(frame.source),
+            target=str(frame.destination),
+            data=data,
+            source_endpoint=frame.source_endpoint,
+            target_endpoint=frame.destination_endpoint,
+            profile=frame.profile,
+            cluster=frame.cluster,
+            **detail,
+        ).sequence
+
+
+def _endpoints(record: Record) -> list[int]:
+    value = record["endpoints"]
+    return [number for number in value if isinstance(number, int)] if isinstance(value, tuple) else []

@@ -1,0 +1,305 @@
+"""One radio with its whole stack, and the places of devices on it: `RadioLink` is an `ApsService`.
+
+A radio can carry several logical devices, as the Communications Hub does: CHF and GPF. On the air they are
+endpoints of one node; to who stands on the service each has its own address.
+
+Spec: ZigBee 2.1 (architecture); GBCS 10 (one radio for CHF and GPF); ZSE 1.4 5.4.6 (which clusters need a
+link key)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Final
+
+from smetslab.errors import HanError, LocalProtocolError, SecurityError
+from smetslab.han.air.mac_entity import MacEntity, Reception
+from smetslab.han.service import ApsFrame, ClusterRole, Handler
+from smetslab.han.stack.aps_entity import ApsData, ApsEntity
+from smetslab.han.stack.discovery import DeviceProfile, EndpointCluster
+from smetslab.han.stack.network import FrameCounter, NetworkSettings, NodeKind
+from smetslab.han.stack.nwk_entity import NwkData, NwkEntity
+from smetslab.han.stack.sleeper import Sleeper, SleepRules
+from smetslab.ids import Eui64
+from smetslab.store import Nvm
+from smetslab.zigbee import nwk, zdo
+from smetslab.zigbee.mac_layer import ROUTER, SLEEPY_END_DEVICE, MacFrameType
+from smetslab.zigbee.rows import Row
+from smetslab.zigbee.security import KeyIdentifier
+from smetslab.zigbee.zcl.fields import FieldInput, Record
+
+if TYPE_CHECKING:
+    from smetslab.han.stack.home import RadioHome
+
+WITHOUT_LINK_KEY: Final = frozenset({0x0000, 0x0003, 0x0025, 0x0800})
+"""Basic, Identify, Keep-Alive, Key Establishment: all else goes under the link key. Spec: ZSE 1.4 5.4.6."""
+MAX_ENDPOINT: Final = 240
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What an application has registered. `endpoint`: the node's number for it."""
+
+    link: RadioLink
+    endpoint: int
+    own_endpoint: int
+    profile: int
+    cluster: int
+    role: ClusterRole
+    handler: Handler
+
+
+class RadioNode:
+    """One radio of a home and its stack. On the air while any of its links is."""
+
+    def __init__(
+        self,
+        home: RadioHome,
+        eui64: Eui64,
+        *,
+        kind: NodeKind,
+        settings: NetworkSettings,
+        short_address: int,
+        rng: random.Random,
+        nvm: Nvm | None,
+        sleep: SleepRules,
+    ) -> None:
+        self.home = home
+        self.eui64 = eui64
+        self.kind = kind
+        self.places: list[_Place] = []
+        self._endpoints: dict[tuple[Eui64, int], int] = {}
+        self._on = 0
+        scheduler = home.clock
+        self.mac = MacEntity(
+            home.medium,
+            scheduler,
+            rng,
+            eui64=eui64,
+            channel=settings.channel,
+            received=self._mac_received,
+        )
+        self.mac.pan, self.mac.short_address = settings.pan, short_address
+        sleepy = kind is NodeKind.SLEEPY_END_DEVICE
+        self.mac.always_listening = not sleepy
+        self.network = NwkEntity(
+            self.mac,
+            scheduler,
+            rng,
+            kind=kind,
+            settings=settings,
+            counter=FrameCounter(nvm, "radio/counter/nwk"),
+            received=self._nwk_received,
+            commanded=self._nwk_commanded,
+        )
+        self.aps = ApsEntity(
+            self.network,
+            scheduler,
+            rng,
+            counter=FrameCounter(nvm, "radio/counter/aps"),
+            received=self._aps_received,
+            commanded=self._aps_commanded,
+        )
+        self.profile = DeviceProfile(
+            self.aps,
+            scheduler,
+            rng,
+            clusters=self._clusters,
+            capability=SLEEPY_END_DEVICE if sleepy else ROUTER,
+            announced=self._announced,
+            left=self._left,
+        )
+        self.sleeper: Sleeper | None = None
+        if sleepy:
+            self.sleeper = Sleeper(
+                self.mac, scheduler, sleep, parent=lambda: self.network.parent, pan=lambda: self.mac.pan
+            )
+
+    # ---------------------------------------------------------------------------- power
+
+    @property
+    def on_air(self) -> bool:
+        return self._on > 0
+
+    def switch_on(self) -> None:
+        """One more of the node's devices has power; with the first the radio starts."""
+        self._on += 1
+        if self._on == 1:
+            self.mac.switch_on()
+            if self.sleeper is not None:
+                self.sleeper.start()
+            if self.kind is not NodeKind.COORDINATOR:
+                self.profile.announce()
+
+    def switch_off(self) -> None:
+        """The power of one of the node's devices goes; with the last everything volatile is lost."""
+        self._on -= 1
+        if self._on == 0:
+            if self.sleeper is not None:
+                self.sleeper.stop()
+            self.mac.switch_off()
+            self.network.forget()
+            self.aps.forget()
+            self.profile.forget()
+
+    # ---------------------------------------------------------------------------- endpoints
+
+    def node_endpoint(self, eui64: Eui64, endpoint: int) -> int:
+        """The node's number for an endpoint of one of its devices: the same unless another has that."""
+        index = (eui64, endpoint)
+        if index not in self._endpoints:
+            taken = set(self._endpoints.values())
+            number = endpoint
+            while number in taken:
+                number = number % MAX_ENDPOINT + 1
+            self._endpoints[index] = number
+        return self._endpoints[index]
+
+    def device_at(self, endpoint: int) -> Eui64:
+        """The device that an endpoint of this node belongs to."""
+        for (eui64, _), number in self._endpoints.items():
+            if number == endpoint:
+                return eui64
+        return self.eui64
+
+    def _clusters(self) -> list[EndpointCluster]:
+        return [
+            EndpointCluster(place.endpoint, place.profile, place.cluster, place.role)
+            for place in self.places
+            if place.link.on_air
+        ]
+
+    # ---------------------------------------------------------------------------- from below
+
+    def _mac_received(self, reception: Reception) -> None:
+        frame = reception.frame
+        if self.sleeper is not None:
+            self.sleeper.received(more=frame.frame_pending)
+        if frame.kind is MacFrameType.DATA:
+            self.network.take(reception)
+
+    def _nwk_received(self, data: NwkData) -> None:
+        self.aps.take(data)
+
+    def _nwk_commanded(self, row: Row, record: Record, data: NwkData) -> None:
+        """Commands that are not about routes: of those a device that has joined acts on leaving alone."""
+        if row is nwk.LEAVE and data.secured and data.sender is not None:
+            options = record.integer("options")
+            if options & nwk.LEAVE_REQUEST:
+                self._left()
+            else:
+                self.network.forget_device(data.sender)
+
+    def _aps_commanded(self, row: Row, record: Record, data: NwkData, key: KeyIdentifier | None) -> None:
+        self.home.record(
+            "ApsCommandReceived", source=str(data.sender or ""), target=str(self.eui64), command=row.name
+        )
+
+    def _announced(self, eui64: Eui64, short_address: int, capability: int) -> None:
+        self.network.addresses.learn(short_address, eui64)
+
+    def _left(self) -> None:
+        self.home.record("DeviceLeft", source=str(self.eui64))
+
+    def _aps_received(self, data: ApsData, counter: int) -> None:
+        if data.profile == zdo.PROFILE:
+            self.profile.take(data)
+            return
+        peer = self.network.addresses.eui64(data.peer)
+        if peer is None:
+            self.aps.counts.no_key += 1
+            return
+        secured = data.secured or data.cluster in WITHOUT_LINK_KEY
+        self.home.delivered(self, peer, data, counter, accepted=secured)
+
+
+class RadioLink:
+    """One device's place on a radio home: an `ApsService`."""
+
+    def __init__(self, node: RadioNode, eui64: Eui64) -> None:
+        self.node = node
+        self._eui64 = eui64
+        self.on_air = False
+
+    async def __aenter__(self) -> RadioLink:
+        self.on_air = True
+        self.node.switch_on()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.on_air = False
+        self.node.switch_off()
+
+    @property
+    def eui64(self) -> Eui64:
+        return self._eui64
+
+    def register(
+        self, endpoint: int, profile: int, cluster: int, role: ClusterRole, handler: Handler
+    ) -> Callable[[], None]:
+        if not 1 <= endpoint <= MAX_ENDPOINT:
+            raise LocalProtocolError(f"an application endpoint is 1 to {MAX_ENDPOINT}, not {endpoint}")
+        number = self.node.node_endpoint(self._eui64, endpoint)
+        places = self.node.places
+        if any((one.endpoint, one.profile, one.cluster) == (number, profile, cluster) for one in places):
+            raise LocalProtocolError(f"cluster 0x{cluster:04X} is registered on endpoint {endpoint} already")
+        place = _Place(self, number, endpoint, profile, cluster, role, handler)
+        places.append(place)
+
+        def take_back() -> None:
+            if place in places:
+                places.remove(place)
+
+        return take_back
+
+    async def send(self, frame: ApsFrame) -> None:
+        if not self.on_air:
+            raise HanError(f"device {self._eui64} is off the air")
+        if frame.source != self._eui64:
+            raise LocalProtocolError(f"device {self._eui64} cannot send as {frame.source}")
+        await self.node.home.carry(self.node, frame)
+
+    async def find_endpoint(self, peer: Eui64, profile: int, cluster: int, role: ClusterRole) -> int:
+        if not self.on_air:
+            raise HanError(f"device {self._eui64} is off the air")
+        return await self.node.home.match(self.node, peer, profile, cluster, role)
+
+
+async def ask(node: RadioNode, row: Row, destination: int, /, **values: FieldInput) -> Record | None:
+    """The answer to a request of the device profile, None when none has come in time."""
+    answer: asyncio.Future[Record | None] = asyncio.get_running_loop().create_future()
+
+    def answered(record: Record | None) -> None:
+        if not answer.done():
+            answer.set_result(record)
+
+    node.profile.ask(row, destination, answered, **values)
+    if node.sleeper is not None:
+        node.sleeper.stay_awake()
+    return await answer
+
+
+def transmit(node: RadioNode, data: ApsData) -> tuple[asyncio.Future[bool], int]:
+    """Hand a message to APS: whether it was acknowledged, to come, and its counter. Raises HanError."""
+    done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    def finished(ok: bool) -> None:
+        if not done.done():
+            done.set_result(ok)
+
+    try:
+        counter = node.aps.send(data, finished)
+    except SecurityError as error:
+        raise HanError(str(error), transient=False) from error
+    if node.sleeper is not None:
+        node.sleeper.stay_awake()
+    return done, counter

@@ -1,0 +1,505 @@
+"""The network layer of a device: security from hop to hop, routes, broadcasts, and frames for sleepers.
+
+Spec: ZigBee 3.6.3 (routing and route discovery), 3.6.5 (broadcast), 3.6.2 (transmission, reception), 4.3.1
+(security)
+"""
+
+from __future__ import annotations
+
+import random
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeAlias
+
+from smetslab.errors import SecurityError, ZigbeeDecodeError, ZigbeeEncodeError
+from smetslab.han.air.mac_entity import MacEntity, Reception
+from smetslab.han.air.medium import Scheduler
+from smetslab.han.stack.network import (
+    AddressMap,
+    FrameCounter,
+    IncomingCounters,
+    KeyTable,
+    NetworkSettings,
+    NodeKind,
+)
+from smetslab.ids import Eui64
+from smetslab.zigbee import nwk
+from smetslab.zigbee.mac_layer import BROADCAST, MacFrame, MacFrameType
+from smetslab.zigbee.nwk import NwkFrame, NwkFrameType, decode_nwk, decode_nwk_command, open_nwk
+from smetslab.zigbee.rows import Row
+from smetslab.zigbee.security import AuxiliaryHeader, KeyIdentifier
+from smetslab.zigbee.zcl.fields import FieldInput, Record
+
+DISCOVERY_TIME_S: Final = 1.6
+"""How long a route is looked for (unverified). Spec: ZigBee 3.5.1 (nwkcRouteDiscoveryTime is 10 s at most).
+"""
+BROADCAST_JITTER_S: Final = 0.064
+PASSIVE_ACK_S: Final = 0.5
+BROADCAST_RETRIES: Final = 2
+BROADCAST_MEMORY_S: Final = 9.0
+"""Spec: ZigBee 3.5.1 (nwkcMaxBroadcastJitter, nwkPassiveAckTimeout, nwkMaxBroadcastRetries,
+nwkNetworkBroadcastDeliveryTime).
+"""
+MAX_WAITING: Final = 16
+"""Frames that wait for one route; more are refused (unverified)."""
+MAX_RADIUS: Final = 30
+_FIRST_BROADCAST = 0xFFF8
+
+Done: TypeAlias = Callable[[bool], None]
+
+
+@dataclass(frozen=True, slots=True)
+class NwkData:
+    """What has come for this device. `secured`: under the network key; `sender`: who sent the last hop."""
+
+    source: int
+    destination: int
+    payload: bytes
+    secured: bool
+    sender: Eui64 | None
+    lqi: int
+
+
+@dataclass(slots=True)
+class NwkCounts:
+    """What became of frames."""
+
+    sent: int = 0
+    received: int = 0
+    relayed: int = 0
+    malformed: int = 0
+    replayed: int = 0
+    wrong_key: int = 0
+    unsecured: int = 0
+    no_route: int = 0
+
+
+@dataclass(slots=True)
+class _Discovery:
+    """A route that this device looks for, and what waits for it."""
+
+    identifier: int
+    waiting: deque[tuple[NwkFrame, Done | None]] = field(default_factory=deque)
+
+
+@dataclass(slots=True)
+class _Broadcast:
+    """A broadcast that has been seen: who has passed it on, and when it is forgotten."""
+
+    heard_from: dict[int, None]
+    until: float
+
+
+class NwkEntity:
+    """The network layer of one device that is in a network."""
+
+    def __init__(
+        self,
+        mac: MacEntity,
+        scheduler: Scheduler,
+        rng: random.Random,
+        *,
+        kind: NodeKind,
+        settings: NetworkSettings,
+        counter: FrameCounter,
+        received: Callable[[NwkData], None],
+        commanded: Callable[[Row, Record, NwkData], None],
+    ) -> None:
+        """`received` is called with data for the layer above, `commanded` with commands that are not about
+        routes.
+        """
+        self.mac = mac
+        self.kind = kind
+        self.settings = settings
+        self.addresses = AddressMap()
+        self.counts = NwkCounts()
+        self.counter = counter
+        self.parent = 0
+        """A sleeper's only neighbour."""
+        self.sleepers: dict[int, None] = {}
+        """Children whose receivers are off: what is for them is kept."""
+        self.neighbours: dict[int, int] = {}
+        """Link quality of whom this device has heard itself, by short address."""
+        self._scheduler = scheduler
+        self._rng = rng
+        self._received = received
+        self._commanded = commanded
+        self._keys = KeyTable()
+        self._incoming = IncomingCounters()
+        self._sequence = rng.randrange(256)
+        self._route_request = rng.randrange(256)
+        self._routes: dict[int, int] = {}
+        self._discoveries: dict[int, _Discovery] = {}
+        self._requests: dict[tuple[int, int], tuple[int, int]] = {}
+        """Route requests that have passed: by originator and identifier, the best cost and the way back."""
+        self._broadcasts: OrderedDict[tuple[int, int], _Broadcast] = OrderedDict()
+
+    @property
+    def short_address(self) -> int:
+        return self.mac.short_address
+
+    @property
+    def eui64(self) -> Eui64:
+        return self.mac.eui64
+
+    def forget(self) -> None:
+        """The power goes: routes, neighbours and what waits are lost."""
+        self.neighbours.clear()
+        self._routes.clear()
+        self._discoveries.clear()
+        self._requests.clear()
+        self._broadcasts.clear()
+
+    def forget_device(self, eui64: Eui64) -> None:
+        """A device has left or joins anew."""
+        short_address = self.addresses.short_address(eui64)
+        self._incoming.forget(eui64)
+        self.addresses.forget(eui64)
+        if short_address is not None:
+            self.sleepers.pop(short_address, None)
+            self.neighbours.pop(short_address, None)
+            self._routes.pop(short_address, None)
+
+    # ---------------------------------------------------------------------------- sending
+
+    def unicast(
+        self, destination: int, payload: bytes, done: Done | None = None, *, secured: bool = True
+    ) -> None:
+        """Send data to one device. `done` is told whether the first hop has acknowledged it."""
+        self._send(self._frame(NwkFrameType.DATA, destination, payload, secured=secured), done)
+
+    def command(
+        self,
+        row: Row,
+        destination: int,
+        done: Done | None = None,
+        /,
+        *,
+        secured: bool = True,
+        **values: FieldInput,
+    ) -> None:
+        """Send a command of the network layer to one device."""
+        payload = bytes((row.id,)) + row.encode(**values)
+        self._send(self._frame(NwkFrameType.COMMAND, destination, payload, secured=secured), done)
+
+    def broadcast(self, payload: bytes, destination: int = nwk.BROADCAST_AWAKE) -> None:
+        """Send data to everybody whom the broadcast address means."""
+        self._begin_broadcast(self._frame(NwkFrameType.DATA, destination, payload))
+
+    def broadcast_command(self, row: Row, destination: int, /, **values: FieldInput) -> None:
+        """Send a command of the network layer to everybody whom the broadcast address means."""
+        payload = bytes((row.id,)) + row.encode(**values)
+        self._begin_broadcast(self._frame(NwkFrameType.COMMAND, destination, payload))
+
+    def _frame(
+        self, kind: NwkFrameType, destination: int, payload: bytes, *, secured: bool = True
+    ) -> NwkFrame:
+        self._sequence = self._sequence + 1 & 0xFF
+        return NwkFrame(
+            kind=kind,
+            destination=destination,
+            source=self.short_address,
+            sequence=self._sequence,
+            payload=payload,
+            radius=MAX_RADIUS,
+            security=self._auxiliary() if secured else None,
+        )
+
+    def _auxiliary(self) -> AuxiliaryHeader:
+        """Only its place is filled; the counter is taken when the frame leaves."""
+        return AuxiliaryHeader(KeyIdentifier.NETWORK, 0, self.eui64, self.settings.key_sequence)
+
+    def _send(self, frame: NwkFrame, done: Done | None) -> None:
+        hop = self._next_hop(frame.destination)
+        if hop is None:
+            self._discover(frame, done)
+        else:
+            self._hop(frame, hop, done)
+
+    def _next_hop(self, destination: int) -> int | None:
+        if self.kind is NodeKind.SLEEPY_END_DEVICE:
+            return self.parent
+        if destination in self.neighbours or destination in self.sleepers:
+            return destination
+        return self._routes.get(destination)
+
+    def _hop(self, frame: NwkFrame, hop: int, done: Done | None) -> None:
+        """Send a frame over one hop, sealed by this device where it is secured."""
+        try:
+            octets = self._octets(frame)
+            mac_frame = self._mac_frame(hop, octets)
+            if hop in self.sleepers:
+                self.mac.keep(mac_frame, done)
+            else:
+                self.mac.send(mac_frame, lambda ok: self._hopped(frame.destination, hop, done, ok=ok))
+        except ZigbeeEncodeError:
+            if done is not None:
+                done(False)
+            raise
+        self.counts.sent += 1
+
+    def _hopped(self, destination: int, hop: int, done: Done | None, *, ok: bool) -> None:
+        if not ok and self.kind is not NodeKind.SLEEPY_END_DEVICE:
+            # The next attempt looks for another way.
+            self.neighbours.pop(hop, None)
+            if self._routes.get(destination) == hop:
+                del self._routes[destination]
+        if done is not None:
+            done(ok)
+
+    def _octets(self, frame: NwkFrame) -> bytes:
+        if frame.security is None:
+            return frame.encode()
+        auxiliary = AuxiliaryHeader(
+            KeyIdentifier.NETWORK, self.counter.next(), self.eui64, self.settings.key_sequence
+        )
+        return frame.seal(self._keys.cipher(self.settings.key), auxiliary)
+
+    def _mac_frame(self, hop: int, octets: bytes) -> MacFrame:
+        return MacFrame(
+            kind=MacFrameType.DATA,
+            sequence=0,
+            destination_pan=self.settings.pan,
+            destination=hop,
+            source=self.short_address,
+            ack_request=hop != BROADCAST,
+            payload=octets,
+        )
+
+    # ---------------------------------------------------------------------------- broadcasts
+
+    def _begin_broadcast(self, frame: NwkFrame) -> None:
+        if self.kind is NodeKind.SLEEPY_END_DEVICE:
+            self._hop(frame, self.parent, None)
+            return
+        self._remember(frame)
+        self._spread(frame, attempt=0)
+
+    def _remember(self, frame: NwkFrame) -> _Broadcast:
+        now = self._scheduler.time()
+        while self._broadcasts and next(iter(self._broadcasts.values())).until <= now:
+            self._broadcasts.popitem(last=False)
+        entry = _Broadcast({}, now + BROADCAST_MEMORY_S)
+        self._broadcasts[frame.source, frame.sequence] = entry
+        return entry
+
+    def _spread(self, frame: NwkFrame, attempt: int) -> None:
+        """Send a broadcast, and again where a neighbour was not heard passing it on. Spec: ZigBee 3.6.5."""
+        entry = self._broadcasts.get((frame.source, frame.sequence))
+        if entry is None:
+            return
+        quiet = [one for one in self.neighbours if one not in entry.heard_from and one not in self.sleepers]
+        if attempt and not quiet:
+            return
+        self.mac.send(self._mac_frame(BROADCAST, self._octets(frame)))
+        self.counts.sent += 1
+        if frame.destination == nwk.BROADCAST_ALL and not attempt:
+            for child in self.sleepers:
+                self.mac.keep(self._mac_frame(child, self._octets(frame)))
+        if attempt < BROADCAST_RETRIES and frame.radius > 1 and quiet:
+            self._scheduler.call_at(self._scheduler.time() + PASSIVE_ACK_S, self._spread, frame, attempt + 1)
+
+    def _take_broadcast(self, frame: NwkFrame, sender: int, data: NwkData) -> None:
+        entry = self._broadcasts.get((frame.source, frame.sequence))
+        if entry is not None:
+            entry.heard_from[sender] = None
+            return
+        self._remember(frame).heard_from[sender] = None
+        if self.kind is not NodeKind.SLEEPY_END_DEVICE and frame.radius > 1:
+            later = self._scheduler.time() + self._rng.uniform(0, BROADCAST_JITTER_S)
+            self._scheduler.call_at(later, self._spread, replace(frame, radius=frame.radius - 1), 0)
+        meant = frame.destination == nwk.BROADCAST_ALL or self.kind is not NodeKind.SLEEPY_END_DEVICE
+        if meant:
+            self._up(frame, data)
+
+    # ---------------------------------------------------------------------------- routes
+
+    def _discover(self, frame: NwkFrame, done: Done | None) -> None:
+        """Keep a frame until a route is known. Spec: ZigBee 3.6.3.5."""
+        destination = frame.destination
+        discovery = self._discoveries.get(destination)
+        if discovery is None:
+            self._route_request = self._route_request + 1 & 0xFF
+            discovery = self._discoveries[destination] = _Discovery(self._route_request)
+            self._scheduler.call_at(
+                self._scheduler.time() + DISCOVERY_TIME_S, self._give_up, destination, discovery
+            )
+            self._requests[self.short_address, discovery.identifier] = (0, self.short_address)
+            self.broadcast_command(
+                nwk.ROUTE_REQUEST,
+                nwk.BROADCAST_ROUTERS,
+                options=0,
+                identifier=discovery.identifier,
+                destination=destination,
+                path_cost=0,
+                destination_ieee=(),
+            )
+        if len(discovery.waiting) >= MAX_WAITING:
+            self.counts.no_route += 1
+            if done is not None:
+                done(False)
+            return
+        discovery.waiting.append((frame, done))
+
+    def _give_up(self, destination: int, discovery: _Discovery) -> None:
+        if self._discoveries.get(destination) is not discovery:
+            return
+        del self._discoveries[destination]
+        for _, done in discovery.waiting:
+            self.counts.no_route += 1
+            if done is not None:
+                done(False)
+
+    def _take_route_request(self, record: Record, frame: NwkFrame, sender: int, lqi: int) -> None:
+        """Answer a request for this device or its child, or pass it on with its cost.
+
+        Spec: ZigBee 3.6.3.5.2
+        """
+        if self.kind is NodeKind.SLEEPY_END_DEVICE:
+            return
+        destination, identifier = record.integer("destination"), record.integer("identifier")
+        cost = min(0xFF, record.integer("path_cost") + link_cost(lqi))
+        known = self._requests.get((frame.source, identifier))
+        if known is not None and known[0] <= cost:
+            return
+        self._requests[frame.source, identifier] = (cost, sender)
+        self._routes.setdefault(frame.source, sender)
+        if destination == self.short_address or destination in self.sleepers:
+            self._reply(frame.source, identifier, destination, cost, sender)
+        elif frame.radius > 1:
+            passed = nwk.ROUTE_REQUEST.encode(
+                options=0, identifier=identifier, destination=destination, path_cost=cost, destination_ieee=()
+            )
+            onward = replace(frame, radius=frame.radius - 1, payload=bytes((nwk.ROUTE_REQUEST.id,)) + passed)
+            self._remember(onward)
+            later = self._scheduler.time() + self._rng.uniform(0, BROADCAST_JITTER_S)
+            self._scheduler.call_at(later, self._spread, onward, BROADCAST_RETRIES)
+
+    def _reply(self, originator: int, identifier: int, responder: int, cost: int, hop: int) -> None:
+        payload = nwk.ROUTE_REPLY.encode(
+            options=0,
+            identifier=identifier,
+            originator=originator,
+            responder=responder,
+            path_cost=cost,
+            addresses_ieee=(),
+        )
+        frame = self._frame(NwkFrameType.COMMAND, originator, bytes((nwk.ROUTE_REPLY.id,)) + payload)
+        self._hop(frame, hop, None)
+
+    def _take_route_reply(self, record: Record, sender: int) -> None:
+        """Remember the way to the responder, and hand the reply on towards the originator."""
+        originator, responder = record.integer("originator"), record.integer("responder")
+        self._routes[responder] = sender
+        if originator != self.short_address:
+            way = self._requests.get((originator, record.integer("identifier")))
+            if way is not None:
+                self._reply(
+                    originator, record.integer("identifier"), responder, record.integer("path_cost"), way[1]
+                )
+            return
+        discovery = self._discoveries.pop(responder, None)
+        if discovery is not None:
+            for frame, done in discovery.waiting:
+                self._hop(frame, sender, done)
+
+    # ---------------------------------------------------------------------------- receiving
+
+    def take(self, reception: Reception) -> None:
+        """A data frame of the MAC layer has come."""
+        sender = reception.frame.source
+        try:
+            frame = decode_nwk(reception.frame.payload)
+        except ZigbeeDecodeError:
+            self.counts.malformed += 1
+            return
+        if not isinstance(sender, int) or frame.kind is NwkFrameType.INTER_PAN:
+            self.counts.malformed += 1
+            return
+        eui64 = None
+        if frame.security is not None:
+            opened = self._open(frame)
+            if opened is None:
+                return
+            eui64 = frame.security.source
+            frame = replace(frame, payload=opened)
+            if eui64 is not None:
+                self.addresses.learn(sender, eui64)
+        if self.kind is not NodeKind.SLEEPY_END_DEVICE and sender not in self.sleepers:
+            self.neighbours[sender] = reception.quality.lqi
+        if frame.source == self.short_address:
+            # An own broadcast comes back: somebody has passed it on.
+            entry = self._broadcasts.get((frame.source, frame.sequence))
+            if entry is not None:
+                entry.heard_from[sender] = None
+            return
+        data = NwkData(
+            frame.source,
+            frame.destination,
+            frame.payload,
+            frame.security is not None,
+            eui64,
+            reception.quality.lqi,
+        )
+        self._route(frame, sender, data)
+
+    def _open(self, frame: NwkFrame) -> bytes | None:
+        """The payload of a secured frame, if it is new and was sealed under the network key."""
+        auxiliary = frame.security
+        if auxiliary is None or auxiliary.source is None or auxiliary.key is not KeyIdentifier.NETWORK:
+            self.counts.malformed += 1
+            return None
+        if auxiliary.key_sequence != self.settings.key_sequence:
+            self.counts.wrong_key += 1
+            return None
+        try:
+            payload = open_nwk(frame, self._keys.cipher(self.settings.key))
+        except SecurityError:
+            self.counts.wrong_key += 1
+            return None
+        if not self._incoming.admit(auxiliary.source, auxiliary.key_sequence, auxiliary.frame_counter):
+            self.counts.replayed += 1
+            return None
+        return payload
+
+    def _route(self, frame: NwkFrame, sender: int, data: NwkData) -> None:
+        if frame.destination >= _FIRST_BROADCAST:
+            if not data.secured:
+                self.counts.unsecured += 1
+            elif self._is_route_request(frame):
+                self._up(frame, data, sender)
+            else:
+                self._take_broadcast(frame, sender, data)
+        elif frame.destination == self.short_address:
+            self._up(frame, data, sender)
+        elif self.kind is not NodeKind.SLEEPY_END_DEVICE and frame.radius > 1 and data.secured:
+            self.counts.relayed += 1
+            self._send(replace(frame, radius=frame.radius - 1), None)
+
+    @staticmethod
+    def _is_route_request(frame: NwkFrame) -> bool:
+        return frame.kind is NwkFrameType.COMMAND and frame.payload[:1] == bytes((nwk.ROUTE_REQUEST.id,))
+
+    def _up(self, frame: NwkFrame, data: NwkData, sender: int | None = None) -> None:
+        self.counts.received += 1
+        if frame.kind is NwkFrameType.DATA:
+            self._received(data)
+            return
+        try:
+            row, record = decode_nwk_command(frame.payload)
+        except ZigbeeDecodeError:
+            self.counts.malformed += 1
+            return
+        if row is nwk.ROUTE_REQUEST and sender is not None:
+            self._take_route_request(record, frame, sender, data.lqi)
+        elif row is nwk.ROUTE_REPLY and sender is not None:
+            if data.secured:
+                self._take_route_reply(record, sender)
+        else:
+            self._commanded(row, record, data)
+
+
+def link_cost(lqi: int) -> int:
+    """The cost of a hop, 1 to 7, by its link quality (the steps are unverified). Spec: ZigBee 3.6.3.1."""
+    return max(1, min(7, 8 - lqi // 32))
