@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from smetslab.devices.hub_relay import HubDeviceLog, UpwardBuffer
+from smetslab.devices.hub_log import HubDeviceLog
+from smetslab.devices.hub_relay import UpwardBuffer
 from smetslab.devices.limits import HUB_BUFFER_MESSAGES
 from smetslab.gbcs.codes import DeviceType
 from smetslab.ids import Eui64

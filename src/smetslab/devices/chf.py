@@ -4,20 +4,22 @@ itself."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from smetslab.clock import Clock, timeout
 from smetslab.crypto import SharedSecrets
-from smetslab.devices import events
 from smetslab.devices.application import Station
 from smetslab.devices.base import Carry, Device
 from smetslab.devices.chf_core import FIRST_ALERT_COUNTER, HubCore, known_state, read_settings
+from smetslab.devices.chf_objects import DUAL_BAND_USE_CASES
 from smetslab.devices.clock import ClockStatus
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
-from smetslab.devices.hub_relay import HubDeviceLog, UpwardBuffer
+from smetslab.devices.hub_log import HubDeviceLog, Refusal
+from smetslab.devices.hub_relay import UpwardBuffer
 from smetslab.devices.limits import (
     HUB_DELIVERY_ATTEMPTS,
     HUB_RETRY_S,
@@ -27,10 +29,14 @@ from smetslab.devices.limits import (
 from smetslab.devices.payload_engine import Fault
 from smetslab.devices.profile import DeviceProfile
 from smetslab.devices.quirks import Quirks
-from smetslab.devices.work import Workplace
+from smetslab.devices.security.firmware_store import Receipt
+from smetslab.devices.security.installed import settings_of
+from smetslab.devices.work import Work, Workplace
 from smetslab.errors import GbcsDecodeError, HanError, LocalProtocolError, WanError
+from smetslab.firmware.ota import image_version
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.gbcs.gbt import BlockRules, routing
+from smetslab.gbcs.usecases.model import UseCase
 from smetslab.gbcs.values import Value
 from smetslab.han import ApsService, TunnelClient, TunnelRules
 from smetslab.ids import Eui64
@@ -82,11 +88,11 @@ class CommunicationsHub(Device[HubCore]):
         self.profile = profile
         self.dropped = 0
         """Messages that could not be passed on."""
-        self.device_log = HubDeviceLog(nvm, self._log_changed)
         self._han = han
         self._wan = wan
         self._tunnel_rules = tunnel_rules
-        self._settings = read_settings(profile)
+        self._settings = replace(read_settings(profile), security=settings_of(profile, eui64))
+        self.device_log = HubDeviceLog(nvm, self._log_changed, network=self._settings.network)
         self._relay: _Relay | None = None
         self._station = Station(
             eui64=eui64,
@@ -95,15 +101,20 @@ class CommunicationsHub(Device[HubCore]):
             trust_anchors=trust_anchors,
             secrets=SharedSecrets() if secrets is None else secrets,
             quirks=Quirks.of(quirk.name for quirk in profile.quirks),
-            supported=lambda use_case: profile.conforms(use_case.name) != "no",
+            supported=lambda use_case: profile.conforms(use_case.name) != "no" and self._has_band(use_case),
             answers_to=RemotePartyRole.ACCESS_CONTROL_BROKER,
             first_alert_counter=FIRST_ALERT_COUNTER,
             seed=rng.child("keys"),
         )
 
     def _build(self, workplace: Workplace, now: datetime, off_since: datetime | None) -> HubCore:
-        del now, off_since
-        return HubCore(self._station, self._settings, workplace)
+        del off_since
+        self.device_log.load()
+        return HubCore(self._station, self._settings, workplace, self.device_log, now)
+
+    def _has_band(self, use_case: UseCase) -> bool:
+        """The use cases of a sub-GHz radio are for dual band hubs."""
+        return self._settings.dual_band or use_case.name not in DUAL_BAND_USE_CASES
 
     @asynccontextmanager
     async def _transport(self) -> AsyncIterator[Carry]:
@@ -119,7 +130,7 @@ class CommunicationsHub(Device[HubCore]):
         upward = UpwardBuffer(self.eui64, self._nvm)
         async with self._han, tunnel, asyncio.TaskGroup() as group:
             self._relay = relay = _Relay(tunnel, group, upward)
-            for device in self.device_log.devices():
+            for device in [entry.device for entry in self.device_log.entries]:
                 self._serve(relay, device)
             detach = self._wan.attach_hub(self.eui64, self._from_wan)
             group.create_task(self._carry_up(relay), name=f"hub {self.eui64} to the WAN")
@@ -193,12 +204,14 @@ class CommunicationsHub(Device[HubCore]):
         self._drop(payload, "undeliverable", target=str(device), detail=why)
         if self._power is not None and self.device_log.devices().get(device) is DeviceType.ESME:
             with self._power.workplace.work(self.clock.now()) as work:
-                self._power.core.application.raise_event(work, events.NOT_DELIVERED_TO_ESME)
+                self._power.core.undelivered(work, payload)
+            self.carry_out()
 
     # ---------------------------------------------------------------------------- upwards
 
     def _from_device(self, device: Eui64, payload: bytes) -> None:
         """A device has put a message into its tunnel."""
+        self.device_log.heard(self.clock.now(), device)
         self._note("MessageRelayed", payload, target="", device=str(device))
         self._add_upward(payload)
 
@@ -251,6 +264,49 @@ class CommunicationsHub(Device[HubCore]):
         if not self.powered or self._settings.clock.status is not ClockStatus.RELIABLE:
             return None
         return self._settings.clock.time(self.clock.now())
+
+    def device_knocks(self, device: Eui64, device_type: DeviceType, link_key: bytes) -> Refusal | None:
+        """A device on the air wants to join the network with this link key; None when it is let in."""
+        refusal = self._core.device_knocks(self.clock.now(), device, device_type, link_key)
+        self.carry_out()
+        return refusal
+
+    def receive_firmware(self, image: bytes) -> Receipt:
+        """An OTA file for the hub itself has come; what became of it."""
+        with self._working() as work:
+            receipt = self._core.security.firmware.receive(work, image)
+        self.carry_out()
+        return receipt
+
+    def activate_firmware(self) -> bool:
+        """The WAN provider has the held image run; False when it does not. Spec: CHTS 4.6 (firmware)."""
+        with self._working() as work:
+            done = self._core.security.firmware.run(work)
+        self.carry_out()
+        return done
+
+    def distribute_firmware(
+        self, device: Eui64, image: bytes, hand_over: Callable[[bytes], Receipt]
+    ) -> Receipt | None:
+        """Hand an OTA file to a device of the home and tell the ACB what became of it; None: it did not
+        arrive. `hand_over` is the way to the device. Spec: GBCS use cases CS05b, CS05c, CCS08.
+        """
+        receipt: Receipt | None
+        try:
+            receipt = hand_over(image)
+        except HanError:
+            receipt = None
+        outcome = {None: 3, "hardware mismatch": 2, "verified": 0}.get(receipt, 1)
+        with self._working() as work:
+            self._core.transferred(work, device, image_version(image), outcome)
+        self.carry_out()
+        return receipt
+
+    def _working(self) -> AbstractContextManager[Work]:
+        """A piece of work of the hub's own. Raises LocalProtocolError without power."""
+        if self._power is None:
+            raise LocalProtocolError(f"hub {self.eui64} has no power")
+        return self._power.workplace.work(self.clock.now())
 
     def inject_hardware_fault(self, item: int) -> None:
         """Item `item` (from 0) of the next command to the hub fails with a hardware fault, once."""

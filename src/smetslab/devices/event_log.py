@@ -14,7 +14,7 @@ from smetslab.devices.work import Work
 from smetslab.gbcs.values import EPOCH_2000, seconds_since_2000, utc_text
 from smetslab.store import Nvm
 
-LogName = Literal["event", "security"]
+LogName = Literal["event", "security", "power", "auxiliary", "channel"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,57 +1,23 @@
-"""What a hub remembers as a relay: which devices it serves, and what waits for the WAN.
+"""What a hub remembers as a relay: what waits for the WAN.
 
-Spec: GBCS 10.2 (tunnels), CHTS 4.4 (Device Log, transport); sizes and order of the buffer are unverified.
+Spec: GBCS 10.2 (tunnels), CHTS 4.4 (transport); sizes and order of the buffer are unverified.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from smetslab.devices.limits import HUB_BUFFER_MESSAGES, HUB_BUFFER_OCTETS
 from smetslab.errors import GbcsDecodeError
-from smetslab.gbcs.codes import Cra, DeviceType
+from smetslab.gbcs.codes import Cra
 from smetslab.gbcs.gbt import decode_block, is_block
 from smetslab.gbcs.message import decode_message
 from smetslab.ids import Eui64
 from smetslab.store import Nvm
 from smetslab.wan import WanMessage
 
-_LOG = "device-log/"
 _UP = "up/"
 _BOOT = "up-boot"
-
-
-class HubDeviceLog:
-    """The devices that a hub serves, in non-volatile memory."""
-
-    def __init__(self, nvm: Nvm, changed: Callable[[Eui64, bool], None]) -> None:
-        """`changed` is told of each device that is added (True) or removed."""
-        self._nvm = nvm
-        self._changed = changed
-
-    def add(self, device: Eui64, device_type: DeviceType) -> None:
-        """Serve `device` from now on; adding it again changes nothing."""
-        known = device in self.devices()
-        with self._nvm.transaction() as tx:
-            tx.put(f"{_LOG}{device}", bytes((device_type,)))
-        if not known:
-            self._changed(device, True)
-
-    def remove(self, device: Eui64) -> None:
-        """Serve `device` no longer."""
-        known = device in self.devices()
-        with self._nvm.transaction() as tx:
-            tx.delete(f"{_LOG}{device}")
-        if known:
-            self._changed(device, False)
-
-    def devices(self) -> dict[Eui64, DeviceType]:
-        """Every device on the log and its type."""
-        return {
-            Eui64.parse(key.removeprefix(_LOG)): DeviceType(octets[0])
-            for key, octets in self._nvm.items(_LOG)
-        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,32 @@ RETRY_FIRST_S = 1.0
 RETRY_LONGEST_S = 60.0
 """Waits between attempts double from the first to the longest. Unverified."""
 
+HUB_LOG_ENTRIES = 16
+"""Devices on a hub's Device Log. Spec: CHTS 4.4; GBCS use case CCS01."""
+
+HISTORIC_LOG_ENTRIES = 15
+"""Devices that a hub's historic log remembers, the oldest go first. Spec: GBCS use case CCS02."""
+
+HUB_CONTACT_LIMIT = timedelta(hours=3)
+HUB_GSME_CONTACT_LIMIT = timedelta(minutes=95)
+"""A device that says nothing for longer is lost; a gas meter has three polls of half an hour. Unverified."""
+
+HUB_CONTACT_CHECK = timedelta(minutes=10)
+"""How often a hub looks for lost devices. Unverified."""
+
+REGULATED_DUTY_CYCLE = 250
+"""In 1/100 %: what the radio may send in an hour at most. Spec: ETSI EN 300 220; GBCS 10.6."""
+
+DUTY_CYCLE_BUCKET = timedelta(minutes=5)
+DUTY_CYCLE_BUCKETS = 12
+"""The hour of the duty cycle in parts. Unverified."""
+
+SUB_GHZ_DEVICES = 4
+"""Devices that a hub serves on its sub-GHz radio. Unverified."""
+
+CHANNEL_LOG_ENTRIES = 100
+"""Spec: CHTS 4.4.7; GBCS use case DBCH02."""
+
 HUB_DELIVERY_ATTEMPTS = 5
 HUB_RETRY_S = 30.0
 """How often, and after how long, a hub tries again to hand a message to a device. Unverified."""

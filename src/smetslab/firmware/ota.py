@@ -184,3 +184,12 @@ def _require(holds: bool, offset: int, path: str, expected: str, found: str) -> 
         raise FirmwareError(
             "wrong value", offset=offset, path=f"header.{path}", expected=expected, found=found, spec=_SPEC
         )
+
+
+def image_version(data: bytes) -> bytes:
+    """The Firmware Version that a file states; zeros when it has no header that can be read."""
+    try:
+        header, _ = decode_header(data)
+    except FirmwareError:
+        return bytes(4)
+    return header.firmware_version

@@ -126,6 +126,18 @@ _ROWS = (
         },
     ),
     CosemClass(
+        class_id=104,
+        name="ZigBee Network Control",
+        attributes={2: "enable_disable_joining", 3: "join_timeout", 4: "active_devices"},
+        methods={
+            1: "register_device",
+            2: "unregister_device",
+            3: "unregister_all_devices",
+            4: "backup_PAN",
+            5: "restore_PAN",
+        },
+    ),
+    CosemClass(
         class_id=111,
         name="Account",
         attributes={

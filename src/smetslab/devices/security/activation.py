@@ -75,7 +75,7 @@ class FirmwareActivation:
             )
 
     def _activate_alone(self, work: Work) -> None:
-        done = self._run(work)
+        done = self.run(work)
         recipient = self.host.trust_anchors.party(RemotePartyRole.ACCESS_CONTROL_BROKER)
         if self.device_type is DeviceType.PPMID and recipient is not None:
             self.host.send_alert(
@@ -89,7 +89,7 @@ class FirmwareActivation:
                 },
             )
 
-    def _run(self, work: Work) -> bool:
+    def run(self, work: Work) -> bool:
         """Activate what is held; the events of both ways."""
         if self.store.activate(work):
             work.note("FirmwareActivated", version=self.store.version.hex().upper())
@@ -115,7 +115,7 @@ class FirmwareActivation:
             code = 3 if request.fault.result is None else request.fault.result
             self.host.raise_event(request.work, events.FIRMWARE_NOT_VERIFIED)
         else:
-            code = 0 if self._run(request.work) else 3
+            code = 0 if self.run(request.work) else 3
         return Outcome(self._outcome(code), None if code == 0 else 0)
 
     def _outcome(self, code: int) -> Parameters:

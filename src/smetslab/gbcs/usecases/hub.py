@@ -29,7 +29,7 @@ def log_details(*security_details: str) -> dict[str, Shape]:
     return {"han_identifier": EXTENDED_PAN_ID, "devices": ListOf(Struct(device))}
 
 
-_LOG_AS_READ = Struct({"read_date_time": shapes.DATE_TIME, **log_details("DeviceSecurityDetails")})
+LOG_AS_READ = Struct({"read_date_time": shapes.DATE_TIME, **log_details("DeviceSecurityDetails")})
 
 
 LOG_ENTRY = Struct(
@@ -215,7 +215,7 @@ USE_CASES = (
             104,
             DEVICE_LOG,
             4,
-            returns=_LOG_AS_READ,
+            returns=LOG_AS_READ,
         ),
         action(
             known("historic_device_log", "CHFHistoricConnectedDeviceLogEntry"),
@@ -223,7 +223,7 @@ USE_CASES = (
             HISTORIC_DEVICE_LOG,
             4,
             # A hub that never had another log has none to show.
-            returns=Nullable(_LOG_AS_READ),
+            returns=Nullable(LOG_AS_READ),
         ),
     ),
     _row(

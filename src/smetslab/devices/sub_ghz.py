@@ -1,0 +1,243 @@
+"""The sub-GHz radio of a dual band hub: channel, duty cycle, scans, and what it tells of them.
+
+The duty cycle is the share of the last hour that the radio has sent, in buckets of five minutes.
+
+    normal <-> limited <-> critical <-> regulated
+
+Spec: CHTS 4.4.7; GBCS 10.6, use cases DBCH01 to DBCH11; the rules of scans are unverified.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import Final
+
+from smetslab.devices import events
+from smetslab.devices.cosem.server import CosemServer
+from smetslab.devices.event_log import EventLog
+from smetslab.devices.limits import (
+    DUTY_CYCLE_BUCKET,
+    DUTY_CYCLE_BUCKETS,
+    REGULATED_DUTY_CYCLE,
+    SUB_GHZ_DEVICES,
+)
+from smetslab.devices.work import Work
+from smetslab.gbcs.dlms.axdr import Octets
+from smetslab.gbcs.dlms.forms import ChannelLogDetail
+from smetslab.gbcs.values import Parameters, Value
+from smetslab.ids import Eui64
+from smetslab.store import Nvm
+
+CONFIGURATION: Final = "sub_ghz_configuration_settings"
+CHANNEL: Final = "operating_sub_ghz_channel"
+_PAGES: Final = ("page_28_mask", "page_29_mask", "page_30_mask", "page_31_mask")
+_CHANGES_KEY: Final = "sub-ghz/changes"
+_WEEK: Final = timedelta(days=7)
+
+Channel = tuple[int, int]
+"""Page and number."""
+
+Noise = Callable[[Channel], int]
+"""How noisy a channel is, in dB above the quietest: what a scan measures."""
+
+Tell = Callable[[Work, int, Parameters | None], None]
+"""Raises an event of the radio, with the parameters of its alert where it has one of its own."""
+
+
+class DutyCycle(IntEnum):
+    """The states of the duty cycle, and the alert that each is entered with."""
+
+    NORMAL = 0
+    LIMITED = 1
+    CRITICAL = 2
+    REGULATED = 3
+
+
+_ENTERED: Final = {
+    DutyCycle.LIMITED: events.LIMITED_DUTY_CYCLE,
+    DutyCycle.CRITICAL: events.CRITICAL_DUTY_CYCLE,
+    DutyCycle.REGULATED: events.REGULATED_DUTY_CYCLE,
+}
+_LEFT: Final = {
+    DutyCycle.LIMITED: events.BELOW_LIMITED_DUTY_CYCLE,
+    DutyCycle.CRITICAL: events.BELOW_CRITICAL_DUTY_CYCLE,
+    DutyCycle.REGULATED: events.BELOW_REGULATED_DUTY_CYCLE,
+}
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """The air time of five minutes, in seconds by device."""
+
+    start: datetime
+    by_device: dict[Eui64, float]
+
+
+class SubGhz:
+    """The radio of one hub, as long as it has power. The duty cycle is not kept over a power cut."""
+
+    def __init__(self, nvm: Nvm, server: CosemServer, log: EventLog, tell: Tell) -> None:
+        self._server = server
+        self._log = log
+        self._tell = tell
+        self._buckets: deque[_Bucket] = deque(maxlen=DUTY_CYCLE_BUCKETS)
+        self.state = DutyCycle.NORMAL
+        self.noise: Noise = lambda _channel: 0
+        kept = nvm.get(_CHANGES_KEY) or b""
+        self._changes = [int.from_bytes(kept[at : at + 8], "big") for at in range(0, len(kept), 8)]
+
+    # ---------------------------------------------------------------------------- channel
+
+    @property
+    def channel(self) -> Channel:
+        """The channel in use."""
+        value = self._server.value(CHANNEL)
+        return _channels(value)[0]
+
+    def move(self, work: Work, channel: Channel, trigger: str) -> None:
+        """Use another channel from now on, and say why."""
+        shown: Parameters = {"page": channel[0], "channels": [channel[1]]}
+        self._server.put(work, CHANNEL, dict(shown))
+        self._changes.append(int(work.now.timestamp()))
+        self._changes = self._changes[-255:]
+        work.tx.put(_CHANGES_KEY, b"".join(moment.to_bytes(8, "big") for moment in self._changes))
+        work.note("ChannelChanged", page=channel[0], channel=channel[1], trigger=trigger)
+        self._record(work, events.CHANNEL_CHANGED, _detail(channel, trigger))
+        self._tell(
+            work,
+            events.CHANNEL_CHANGED,
+            {"channel_change": {"operating_sub_ghz_channel": dict(shown), "scan_trigger": trigger}},
+        )
+
+    def scan(self, work: Work, trigger: str) -> None:
+        """Look for a better channel, and go there if the configuration allows it.
+
+        The outcome octet is 0 when the scan is done at once, the only one that is published.
+        """
+        scanned: Parameters = {"scan_request": {"scan_trigger": trigger, "assessment_outcome": "00"}}
+        self._tell(work, events.SCAN_ASSESSED, scanned)
+        self._tell(work, events.SCAN_INITIATED, None)
+        here = self.noise(self.channel)
+        allowed = [channel for mask in _PAGES for channel in _channels(self._setting(mask))]
+        best = min(allowed, key=self.noise, default=self.channel)
+        if best == self.channel or here - self.noise(best) < self._number("channel_quieter_threshold"):
+            return
+        if self._changes_since(work.now - _WEEK) >= self._number("maximum_sub_ghz_channel_changes_per_week"):
+            self._tell(work, events.CHANNEL_NOT_CHANGED, None)
+            return
+        self.move(work, best, trigger)
+
+    def _changes_since(self, moment: datetime) -> int:
+        return sum(1 for change in self._changes if change > moment.timestamp())
+
+    def configured(self, work: Work) -> None:
+        """Another configuration was written."""
+        self._tell(work, events.SUB_GHZ_CONFIGURED, {CONFIGURATION: self._server.value(CONFIGURATION)})
+
+    # ---------------------------------------------------------------------------- duty cycle
+
+    def sent(self, work: Work, device: Eui64, seconds: float) -> None:
+        """The radio has sent to a device for so long."""
+        bucket = self._bucket(work.now)
+        bucket.by_device[device] = bucket.by_device.get(device, 0.0) + seconds
+        self.review(work)
+
+    def review(self, work: Work) -> None:
+        """Enter and leave the states that the duty cycle has reached, one by one."""
+        share = self.share(work.now)
+        wanted = self._state_at(share)
+        while self.state is not wanted:
+            if wanted > self.state:
+                self.state = DutyCycle(self.state + 1)
+                code = _ENTERED[self.state]
+                told = (
+                    {"device_identifier": str(self._busiest())} if self.state is DutyCycle.LIMITED else None
+                )
+                self._tell(work, code, None if told is None else {**told})
+            else:
+                code = _LEFT[self.state]
+                self.state = DutyCycle(self.state - 1)
+                self._tell(work, code, None)
+            self._record(work, code, b"")
+            work.note("StateChanged", what="duty cycle", value=self.state.name.lower())
+
+    def share(self, now: datetime) -> float:
+        """The part of the last hour that the radio has sent, in 1/100 %."""
+        first = now - DUTY_CYCLE_BUCKET * DUTY_CYCLE_BUCKETS
+        on_air = sum(sum(b.by_device.values()) for b in self._buckets if b.start > first)
+        return on_air / (DUTY_CYCLE_BUCKET * DUTY_CYCLE_BUCKETS).total_seconds() * 10_000
+
+    def may_send(self, *, urgent: bool) -> bool:
+        """Whether a message may go out: a critical duty cycle keeps the urgent ones, a regulated none."""
+        if self.state is DutyCycle.REGULATED:
+            return False
+        return urgent or self.state is not DutyCycle.CRITICAL
+
+    def discarded(self, work: Work, message: Parameters) -> None:
+        """A message was not sent for the sake of the duty cycle; `message` is the start of its header."""
+        self._tell(work, events.DISCARDED_FOR_DUTY_CYCLE, {"discarded_message": dict(message)})
+
+    def admits(self, work: Work, device: Eui64, joined: int) -> bool:
+        """Whether there is room for another sub-GHz device beside `joined` ones."""
+        if joined < SUB_GHZ_DEVICES:
+            return True
+        self._tell(work, events.NO_SUB_GHZ_CAPACITY, {"device_identifier": str(device)})
+        return False
+
+    def _state_at(self, share: float) -> DutyCycle:
+        if share >= REGULATED_DUTY_CYCLE:
+            return DutyCycle.REGULATED
+        if share >= self._number("limited_critical_duty_cycle_threshold"):
+            return DutyCycle.CRITICAL
+        if share >= self._number("normal_limited_duty_cycle_threshold"):
+            return DutyCycle.LIMITED
+        return DutyCycle.NORMAL
+
+    def _bucket(self, now: datetime) -> _Bucket:
+        if not self._buckets or now - self._buckets[-1].start >= DUTY_CYCLE_BUCKET:
+            self._buckets.append(_Bucket(now, {}))
+        return self._buckets[-1]
+
+    def _busiest(self) -> Eui64:
+        """The device with the most air time; a meter in doubt is the one heard first."""
+        totals: dict[Eui64, float] = {}
+        for bucket in self._buckets:
+            for device, seconds in bucket.by_device.items():
+                totals[device] = totals.get(device, 0.0) + seconds
+        return max(totals, key=lambda device: totals[device], default=Eui64(bytes(8)))
+
+    # ---------------------------------------------------------------------------- settings and log
+
+    def _setting(self, name: str) -> Value:
+        value = self._server.value(CONFIGURATION)
+        return value[name] if isinstance(value, dict) else None
+
+    def _number(self, name: str) -> int:
+        value = self._setting(name)
+        return value if isinstance(value, int) else 0
+
+    def _record(self, work: Work, code: int, detail: bytes) -> None:
+        self._log.append(work, code, work.now, detail)
+
+
+def _channels(value: Value) -> list[Channel]:
+    """The channels of a mask."""
+    if not isinstance(value, dict):
+        return []
+    page, numbers = value["page"], value["channels"]
+    return [
+        (page, number)
+        for number in (numbers if isinstance(numbers, list) else [])
+        if isinstance(page, int) and isinstance(number, int)
+    ]
+
+
+def _detail(channel: Channel, trigger: str) -> bytes:
+    """The other information of a log entry: channel mask and reason."""
+    shown: Value = {"page": channel[0], "channels": [channel[1]], "scan_trigger": trigger}
+    encoded = ChannelLogDetail().encode(shown, "other information")
+    return encoded.value if isinstance(encoded, Octets) else b""
