@@ -6,6 +6,7 @@ Spec: CHTS 4; GBCS use cases CCS01 to CCS08, CS14, DBCH01 to DBCH11.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -361,6 +362,10 @@ class HubCore:
         }
 
     # ---------------------------------------------------------------------------- the network
+
+    def work(self, now: datetime) -> AbstractContextManager[Work]:
+        """A piece of work of the hub's own."""
+        return self._place.work(now)
 
     def device_knocks(
         self, now: datetime, device: Eui64, device_type: DeviceType, link_key: bytes

@@ -30,11 +30,12 @@ from smetslab.devices.work import Work
 from smetslab.gbcs.codes import DeviceType
 from smetslab.gbcs.values import parse_utc, utc_text
 from smetslab.ids import Eui64
-from smetslab.store import Nvm
+from smetslab.store import Nvm, Transaction
 
 _LOG: Final = "hub-log/"
 _HISTORIC: Final = "hub-historic/"
 _NETWORK: Final = "hub-network"
+_WRITTEN: Final = "hub-log-written"
 
 Presence = Literal["listed", "joined", "lost"]
 Refusal = Literal["not listed", "window closed", "wrong key"]
@@ -107,13 +108,17 @@ class HubDeviceLog:
         changed: Callable[[Eui64, bool], None],
         *,
         network: bytes = bytes(8),
+        first: tuple[Listed, ...] = (),
         capacity: int = HUB_LOG_ENTRIES,
     ) -> None:
-        """`changed` is told of each device that comes (True) or goes; `network`: the extended PAN id."""
+        """`changed` is told of each device that comes (True) or goes; `network`: the extended PAN id;
+        `first`: the log of a new hub.
+        """
         self._nvm = nvm
         self._changed = changed
         self.capacity = capacity
         self._first_network = network
+        self._first = first
         self._entries: dict[Eui64, Listed] = {}
         self._historic: dict[Eui64, Listed] = {}
         self._contacts: dict[Eui64, datetime] = {}
@@ -131,6 +136,8 @@ class HubDeviceLog:
             for key, octets in nvm.items(prefix):
                 entry = Listed.decode(Eui64.parse(key.removeprefix(prefix)), octets)
                 entries[entry.device] = entry
+        if not self._entries and nvm.get(_WRITTEN) is None:
+            self._entries.update((entry.device, entry) for entry in self._first)
 
     # ---------------------------------------------------------------------------- what is there
 
@@ -171,7 +178,7 @@ class HubDeviceLog:
                 presence="joined",
             )
             self._entries[device] = entry
-            tx.put(f"{_LOG}{device}", entry.encode())
+            self._write(tx)
         if known is None:
             self._changed(device, True)
 
@@ -179,7 +186,7 @@ class HubDeviceLog:
         """Take a device off the log, without remembering it."""
         with self._nvm.transaction() as tx:
             known = self._entries.pop(device, None)
-            tx.delete(f"{_LOG}{device}")
+            self._write(tx)
         if known is not None:
             self._changed(device, False)
 
@@ -212,7 +219,7 @@ class HubDeviceLog:
         entry = self._entries.pop(device, None)
         if entry is None:
             return False
-        work.tx.delete(f"{_LOG}{device}")
+        self._write(work.tx)
         if entry.device_type is not DeviceType.GPF and entry.key_hash:
             self._remember(work, entry)
         self._changed(device, False)
@@ -231,10 +238,10 @@ class HubDeviceLog:
         for entry in self.entries:
             if entry.device not in {device for device, _ in devices}:
                 del self._entries[entry.device]
-                work.tx.delete(f"{_LOG}{entry.device}")
                 self._changed(entry.device, False)
         self.network = network
         work.tx.put(_NETWORK, network)
+        self._write(work.tx)
         for device, hashed in devices:
             known = self._entries.get(device)
             entry = known or Listed(device=device, number=self._next_number())
@@ -298,7 +305,14 @@ class HubDeviceLog:
 
     def _keep(self, work: Work, entry: Listed) -> None:
         self._entries[entry.device] = entry
-        work.tx.put(f"{_LOG}{entry.device}", entry.encode())
+        self._write(work.tx)
+
+    def _write(self, tx: Transaction) -> None:
+        """The log has few entries and changes rarely: all of it is written with each change."""
+        tx.clear(_LOG)
+        tx.put(_WRITTEN, b"")
+        for entry in self._entries.values():
+            tx.put(f"{_LOG}{entry.device}", entry.encode())
 
     def _next_number(self) -> int:
         return max((entry.number for entry in self._entries.values()), default=-1) + 1

@@ -130,11 +130,11 @@ _ROWS = (
         name="ZigBee Network Control",
         attributes={2: "enable_disable_joining", 3: "join_timeout", 4: "active_devices"},
         methods={
-            1: "register_device",
-            2: "unregister_device",
-            3: "unregister_all_devices",
-            4: "backup_PAN",
-            5: "restore_PAN",
+            1: ClassMethod("register_device"),
+            2: ClassMethod("unregister_device"),
+            3: ClassMethod("unregister_all_devices"),
+            4: ClassMethod("backup_PAN"),
+            5: ClassMethod("restore_PAN"),
         },
     ),
     CosemClass(

@@ -7,10 +7,13 @@ Spec: RTDS 4.5.0.
 
 from typing import Final
 
-from smetslab.rtds.worlds import esme
+from smetslab.rtds.worlds import esme, hub
 from smetslab.rtds.worlds.model import Cause, ReplayDevice, Site, Stage, World
 
-WORLDS: Final[tuple[World, ...]] = (*esme.WORLDS,)
+WORLDS: Final[tuple[World, ...]] = (
+    *esme.WORLDS,
+    *hub.WORLDS,
+)
 """Every world; that of a device is found by the address that commands go to or alerts come from."""
 
 __all__ = ["WORLDS", "Cause", "ReplayDevice", "Site", "Stage", "World"]
