@@ -34,7 +34,7 @@ from smetslab.registry import (
 from smetslab.rng import RootSeed
 from smetslab.store import Store
 from smetslab.trace import Trace
-from smetslab.wan import InProcessWan, WanMessage
+from smetslab.wan import ImageDelivery, InProcessWan, WanMessage
 
 EPOCH = datetime(2026, 3, 1, tzinfo=UTC)
 SUPPLIER = Eui64.parse("90B3D51F30010000")
@@ -165,6 +165,7 @@ class Hub:
     devices: dict[Eui64, Device]
     sent: int = 0
     identities: list[str] = field(default_factory=list)
+    images: list[ImageDelivery] = field(default_factory=list)
     on_noise: Callable[[bytes], bytes | None] = field(default=lambda octets: None)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -172,6 +173,9 @@ class Hub:
         if message.identity in self.identities:
             return
         self.identities.append(message.identity)
+        if message.kind == "firmware":
+            self.images.append(ImageDelivery.decode(message.payload))
+            return
         try:
             target = decode_message(message.payload).business_target_id
         except GbcsDecodeError:

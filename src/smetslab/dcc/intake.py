@@ -4,7 +4,7 @@ argument.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol, TypeAlias
 
@@ -147,12 +147,15 @@ class _Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Command:
-    """A command that is ready for its MAC. `broker_counter` is set where the broker originates it."""
+    """A command that is ready for its MAC. `broker_counter` is set where the broker originates it,
+    `elements` are those of the request whose command a signed pre-command is.
+    """
 
     message: Message
     broker_counter: int | None = None
     activation: str | None = None
     instructions: tuple[str, ...] = ()
+    elements: Parameters = field(default_factory=dict)
     note: str = ""
 
 
@@ -353,7 +356,8 @@ class Intake:
             raise _RefusedError("certificate", str(error)) from error
         octets = encode_message(message)
         local = LocalCommand(octets) if header.command_variant.local else None
-        breach = self._sentry.breach(case.row.variant, case.user, case.elements, now)
+        elements = case.elements or command.elements
+        breach = self._sentry.breach(case.row.variant, case.user, elements, now)
         sequenced = header.first_in_sequence is not None or header.preceding_request_id is not None
         state: State = "ready"
         if breach:
@@ -454,7 +458,7 @@ class Intake:
             return _Command(message=message)
         try:
             parameters = decode_content(case.use_case, message)
-            from_parameters(case.mapping, parameters)
+            elements = from_parameters(case.mapping, parameters)
             self._broker.require_signature(message)
         except (CodecError, SecurityError) as error:
             raise _RefusedError("signed pre-command", str(error)) from error
@@ -462,6 +466,7 @@ class Intake:
             message=message,
             activation=_future(activation_of(case.use_case, parameters)),
             instructions=instructions_in(case.use_case, parameters),
+            elements=elements,
         )
 
     def _check_header(self, case: _Case, message: Message) -> None:

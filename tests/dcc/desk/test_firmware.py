@@ -1,0 +1,137 @@
+"""Distribution of firmware: to each hub that is meant, once, over restarts; who is told of what failed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from smetslab.dcc import DccRules
+from smetslab.duis.dcc_alerts import read_dcc_alert
+from smetslab.duis.document import parse_response
+from smetslab.firmware import OtaHeader
+from smetslab.gbcs.codes import DeviceType
+from smetslab.ids import Eui64
+from smetslab.registry import DeviceStatus, InventoryDevice
+from smetslab.wan import ImageDelivery
+
+ESME = Eui64.parse("00DB1234567890A0")
+GSME = Eui64.parse("00DB1234567890A1")
+HUB = Eui64.parse("00DB1234567890A2")
+UNKNOWN = Eui64.parse("00DB1234567890B0")
+HEADER = OtaHeader(manufacturer_code=0xAB01, image_type=0x1234, file_version=0x0002012F)
+CONTENT = b"a new firmware"
+IMAGE = HEADER.encode(len(CONTENT)) + CONTENT
+
+
+def update(*devices: Eui64, image: bytes = IMAGE, version: str = "0002012F") -> dict[str, str]:
+    return {
+        "FirmwareImage": image.hex().upper(),
+        "FirmwareVersion": version,
+        "DeviceIDList": ",".join(device.dashed() for device in devices),
+    }
+
+
+def test_one_image_for_all_devices_behind_a_hub_reaches_it_once(play, ask) -> None:
+    async def story(bench) -> None:
+        assert (await ask(bench, "11.1", update(ESME, GSME, ESME))).code == "I0"
+        await bench.clock.sleep(60)
+        assert bench.hub.images == [ImageDelivery((ESME, GSME), IMAGE)]
+        assert bench.dcc._distribution.jobs() == ()
+        assert bench.store.nvm("dcc").items("image") == []
+
+    play(story)
+
+
+def test_what_cannot_be_updated_is_named_and_the_others_are(play, ask) -> None:
+    async def story(bench) -> None:
+        bench.inventory.set_status(GSME, DeviceStatus.PENDING)
+        other = Eui64.parse("00DB1234567890C0")
+        maker = InventoryDevice(device_id=other, device_type=DeviceType.ESME, hub=HUB, manufacturer="0001")
+        bench.inventory.add(maker)
+        answer = await ask(bench, "11.1", update(ESME, GSME, HUB, UNKNOWN, other))
+        assert answer.code == "W110101"
+        assert [(one.name, one.text) for one in answer.payload.element.children] == [
+            ("InvalidDeviceIDList", f"{HUB.dashed()},{UNKNOWN.dashed()}"),
+            ("NotCommissionedDeviceIDList", GSME.dashed()),
+            ("NotApplicableFirmwareDeviceIDList", other.dashed()),
+        ]
+        await bench.clock.sleep(60)
+        assert bench.hub.images == [ImageDelivery((ESME,), IMAGE)]
+
+    play(story)
+
+
+def test_a_device_with_an_image_on_its_way_gets_no_second(play, ask) -> None:
+    async def story(bench) -> None:
+        bench.wan.outage(True)
+        assert (await ask(bench, "11.1", update(ESME))).code == "I0"
+        answer = await ask(bench, "11.1", update(ESME, GSME))
+        assert (answer.code, answer.payload.element.children[0].name) == (
+            "W110101",
+            "OtherRequestInProgressList",
+        )
+        bench.wan.outage(False)
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("elements", "code"),
+    [
+        (update(ESME, image=b"no image"), "E110101"),
+        (update(ESME, version="00000001"), "E110102"),
+        (update(HUB), "E110103"),
+    ],
+)
+def test_an_image_that_is_none_or_for_nobody_is_refused(play, ask, elements, code) -> None:
+    async def story(bench) -> None:
+        assert (await ask(bench, "11.1", elements)).code == code
+        assert bench.dcc._distribution.jobs() == ()
+
+    play(story)
+
+
+def test_a_version_of_zeros_claims_nothing(play, ask) -> None:
+    async def story(bench) -> None:
+        assert (await ask(bench, "11.1", update(ESME, version="00000000"))).code == "I0"
+
+    play(story)
+
+
+def test_displays_have_a_variant_of_their_own(play, ask) -> None:
+    async def story(bench) -> None:
+        display = Eui64.parse("00DB1234567890A4")
+        bench.inventory.add(InventoryDevice(device_id=display, device_type=DeviceType.PPMID, hub=HUB))
+        assert (await ask(bench, "11.1", update(display))).code == "E110103"
+        assert (await ask(bench, "11.4", update(ESME))).code == "E110403"
+        answer = await ask(bench, "11.4", update(display, ESME))
+        assert (answer.code, answer.payload.element.name) == ("W110401", "DSPUpdatePPMIDFirmwareWarning")
+
+    play(story)
+
+
+def test_an_image_is_sent_by_the_process_that_comes_after(play, ask) -> None:
+    async def story(bench) -> None:
+        bench.wan.outage(True)
+        await ask(bench, "11.1", update(ESME))
+        await bench.dcc.__aexit__(None, None, None)
+        bench.wan.outage(False)
+        async with bench.another():
+            await bench.clock.sleep(60)
+            assert bench.hub.images == [ImageDelivery((ESME,), IMAGE)]
+
+    play(story)
+
+
+def test_who_sent_an_image_that_never_arrived_is_told(play, ask) -> None:
+    async def story(bench) -> None:
+        bench.wan.outage(True)
+        await ask(bench, "11.1", update(ESME))
+        await bench.clock.sleep(700)
+        [document] = bench.dcc.alerts
+        code, kind, members = read_dcc_alert(parse_response(document).body.element)
+        assert (code, kind, members["MeterIDs"]) == ("N18", "FirmwareDistributionFailure", ESME.dashed())
+        bench.wan.outage(False)
+
+    play(story, rules=replace(DccRules(), image_timeout_s=600))
