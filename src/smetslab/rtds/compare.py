@@ -27,12 +27,20 @@ _RESULT: Final = re.compile(
 """Members that say what came of a command: they are no values of state."""
 
 
+_SUBJECT: Final = frozenset(
+    f"instruction.{member}"
+    for member in ("message_code", "class_id", "logical_name", "attribute", "cluster", "command")
+)
+"""What the alert of a future-dated instruction tells of: that of another one is no match."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How two messages compare, and where they differ first."""
+    """How two messages compare, and where they differ first; `differences` counts how often."""
 
     outcome: Outcome
     first_difference: str | None = None
+    differences: int = 0
 
 
 def compare(ours: Message, ours_keys: KeyLookup, published: Message, published_keys: KeyLookup) -> Finding:
@@ -55,8 +63,8 @@ def compare(ours: Message, ours_keys: KeyLookup, published: Message, published_k
     hard = next((one for one in differences if one.hard), None)
     if hard is not None:
         return Finding("different", hard.text)
-    soft = header or (differences[0] if differences else None)
-    return Finding("equal") if soft is None else Finding("same_structure", soft.text)
+    soft = [*([] if header is None else [header]), *differences]
+    return Finding("same_structure", soft[0].text, len(soft)) if soft else Finding("equal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +155,7 @@ def _differences(ours: Value, published: Value, path: str, result: bool = False)
             for place, (one, other) in enumerate(zip(ours, published, strict=True))
             for found in _differences(one, other, f"{path}[{place}]", result)
         ]
-    hard = result or type(ours) is not type(published)
+    hard = result or type(ours) is not type(published) or path in _SUBJECT
     return [_Difference(f"{path}: ours {_text(ours)}, published {_text(published)}", hard)]
 
 

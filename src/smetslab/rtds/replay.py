@@ -186,7 +186,7 @@ class Replayer:
         """Only now is the published message read: the one of ours that is most like it counts."""
         published = read_message(path)
         found = [compare(message, self._lookup, published, self._published) for message in sent]
-        return min(found, key=lambda finding: _RANKS[finding.outcome])
+        return min(found, key=lambda finding: (_RANKS[finding.outcome], finding.differences))
 
     def _dated(self, scenario: Scenario, command: Message) -> list[Message]:
         """Execute a command that is dated, and go on to its time."""
