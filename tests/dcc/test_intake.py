@@ -41,7 +41,7 @@ def _other_times(bench, message: Message) -> Message:
 TAMPERED: dict[str, tuple[Tamper, str]] = {
     "bit of the content flipped": (
         lambda b, m: replace(_sign(b, m), content=m.content[:-1] + bytes((m.content[-1] ^ 1,))),
-        "activation times differ",
+        "activation_time",
     ),
     "power threshold changed after signing": (
         lambda b, m: replace(
@@ -82,7 +82,7 @@ TAMPERED: dict[str, tuple[Tamper, str]] = {
         ),
         "its grouping header is not that of a pre-command",
     ),
-    "different activation times": (_other_times, "activation times differ"),
+    "different activation times": (_other_times, "activation_time"),
     "content of no use case": (lambda b, m: _sign(b, replace(m, content=b"\xd9")), "APDU"),
 }
 

@@ -6,7 +6,7 @@ Spec: GBCS 6.2.2 (a command is MACed by the access control broker, whoever origi
 from __future__ import annotations
 
 from smetslab.crypto import PublicKey, SharedSecrets
-from smetslab.errors import SecurityError
+from smetslab.errors import CertificateError, SecurityError
 from smetslab.gbcs.codes import KeyUsage
 from smetslab.gbcs.message import Message
 from smetslab.gbcs.security import verify_mac, verify_signature, with_mac, with_signature
@@ -53,6 +53,13 @@ class AccessControlBroker:
         """
         key = self._keystore.private_key(message.business_originator_id, KeyUsage.DIGITAL_SIGNATURE)
         return with_signature(message, key)
+
+    def key_agreement_certificate(self, device: Eui64) -> bytes | None:
+        """The key agreement certificate of a device, DER, None when there is none."""
+        try:
+            return self._keystore.find(device, KeyUsage.KEY_AGREEMENT).certificate.der
+        except CertificateError:
+            return None
 
     def signing_key(self, party: Eui64) -> PublicKey:
         """The public digital signature key of a user or device. Raises CertificateError when there is

@@ -16,7 +16,7 @@ from smetslab.dcc.pending import Pending, Question, State
 from smetslab.dcc.respond import instructions_in
 from smetslab.dcc.rules import DccRules
 from smetslab.dcc.schedules import Schedule, run_elements
-from smetslab.dcc.transform import transform
+from smetslab.dcc.transform import Surroundings, mapping_for, transform
 from smetslab.duis.codes import CommandVariant, FutureDating, ResponseCode, UserRole, WebService
 from smetslab.duis.document import (
     SIGNED_PRE_COMMAND,
@@ -36,11 +36,10 @@ from smetslab.duis.srv import (
     find,
     from_parameters,
     read_body,
-    to_parameters,
     write_body,
 )
+from smetslab.duis.srv.forms import CANCELLATION
 from smetslab.duis.srv.model import EXECUTION_DATE_TIME
-from smetslab.duis.srv.rules import CANCELLATION
 from smetslab.errors import (
     CertificateError,
     CodecError,
@@ -48,7 +47,7 @@ from smetslab.errors import (
     LocalProtocolError,
     SecurityError,
 )
-from smetslab.gbcs.codes import Cra
+from smetslab.gbcs.codes import Cra, DeviceType
 from smetslab.gbcs.message import Message, OtherInformation, decode_message, encode_message
 from smetslab.gbcs.usecases.engine import activation_of, decode_content
 from smetslab.gbcs.usecases.model import UseCase
@@ -56,6 +55,7 @@ from smetslab.gbcs.usecases.registry import by_code
 from smetslab.gbcs.values import IMMEDIATE, Parameters, parse_utc
 from smetslab.ids import Eui64
 from smetslab.registry import Inventory, InventoryDevice, UserDirectory
+from smetslab.rng import RootSeed
 
 _MILLISECONDS: Final = 1000
 
@@ -180,7 +180,10 @@ class Intake:
         *,
         services: Services,
         sentry: Sentry,
+        seed: RootSeed,
     ) -> None:
+        """`seed` is where customer identification numbers come from."""
+        self._seed = seed
         self._services = services
         self._sentry = sentry
         self._broker = broker
@@ -313,7 +316,43 @@ class Intake:
         mapping = None if row is None or device is None else row.mapping_for(device.device_type)
         if row is None or device is None or mapping is None:
             raise LocalProtocolError("access control let a request pass that names nothing known")
+        if facts.request.header.command_variant.signed:
+            mapping = _mapping_of(facts.request, row) or mapping
+        else:
+            chosen = mapping_for(
+                row, device, elements, device_type=self._device_type, roles=facts.acting_roles
+            )
+            if chosen is None:
+                reason = f"no use case of {row.variant} says this to a {device.device_type.name}"
+                raise _RefusedError("transformation", reason)
+            mapping = chosen
         return _Case(request=facts.request, row=row, mapping=mapping, device=device, elements=elements)
+
+    def _device_type(self, device_id: Eui64) -> DeviceType | None:
+        other = self._inventory.find(device_id)
+        return None if other is None else other.device_type
+
+    def _around(self, request_id: RequestId, now: datetime) -> Surroundings:
+        """What a command needs besides the request. Counters are milliseconds since 1970, as in the one
+        published sample: even without its memory the DCC does not count backwards.
+        """
+
+        def next_counter(party: Eui64) -> int:
+            del party
+            return self._ledger.next_broker_counter(int(now.timestamp() * _MILLISECONDS))
+
+        def digits() -> str:
+            drawn = self._seed.octets(f"customer identification number/{request_id.key}", 4)
+            return f"{int.from_bytes(drawn, 'big') % 10_000:04}"
+
+        return Surroundings(
+            now=now,
+            next_counter=next_counter,
+            broker=self._broker.identity,
+            device_type=self._device_type,
+            key_agreement_certificate=self._broker.key_agreement_certificate,
+            customer_identification_number=digits,
+        )
 
     def _last_counter(self, request: Request, mapping: UseCaseMapping | None) -> int | None:
         parties = request.header.request_id
@@ -410,31 +449,24 @@ class Intake:
         )
 
     def _unsigned_command(self, case: _Case, now: datetime) -> _Command:
-        def broker_counter() -> int:
-            # Milliseconds since 1970, as in the one published sample: even without its memory the DCC does
-            # not count backwards.
-            return self._ledger.next_broker_counter(int(now.timestamp() * _MILLISECONDS))
-
+        request_id = case.request.header.request_id
+        around = self._around(request_id, now)
         try:
-            message = transform(
-                case.mapping,
-                case.device,
-                case.request.header.request_id,
-                case.elements,
-                broker=self._broker.identity,
-                next_broker_counter=broker_counter,
-            )
+            command = transform(case.row, case.mapping, case.device, request_id, case.elements, around=around)
         except SecurityError as error:
             raise _RefusedError(error.check, str(error)) from error
-        parameters = to_parameters(case.mapping, case.elements)
-        by_broker = message.business_originator_id == self._broker.identity
-        if case.use_case.critical and message.business_originator_id != case.user:
+        except DuisError as error:
+            raise _RefusedError("transformation", str(error)) from error
+        message = command.message
+        by_dcc = message.business_originator_id != request_id.originator
+        if case.use_case.critical and by_dcc:
             message = self._sign_for_dcc(message)
         return _Command(
             message=message,
-            broker_counter=message.originator_counter if by_broker else None,
-            activation=_future(activation_of(case.use_case, parameters)),
-            instructions=instructions_in(case.use_case, parameters),
+            broker_counter=message.originator_counter if by_dcc else None,
+            activation=_future(command.activation),
+            instructions=instructions_in(case.use_case, command.parameters),
+            note=_digits_in(command.parameters),
         )
 
     def _sign_for_dcc(self, message: Message) -> Message:
@@ -483,6 +515,25 @@ class Intake:
             or message.date_time
         ):
             raise _RefusedError("signed pre-command", "its grouping header is not that of a pre-command")
+
+
+def _digits_in(parameters: Parameters) -> str:
+    """The customer identification number in a command, "" when it has none."""
+    found = parameters.get("customer_identification_number")
+    components = parameters.get("components")
+    for component in components if isinstance(components, list) else ():
+        if isinstance(component, dict):
+            found = component.get("customer_id_number", found)
+    return found if isinstance(found, str) else ""
+
+
+def _mapping_of(request: Request, row: ServiceRequest) -> UseCaseMapping | None:
+    """The mapping to the use case of a signed pre-command, None when it is no message of this variant."""
+    try:
+        message = decode_message(read_signed_pre_command(request.body).payload)
+    except CodecError:
+        return None
+    return next((one for one in row.mappings if one.use_case.code == message.message_code), None)
 
 
 def _remembered(variant: str) -> bool:

@@ -40,6 +40,7 @@ from smetslab.gbcs.values import utc_text
 from smetslab.ids import Eui64
 from smetslab.pki import KeyStore
 from smetslab.registry import Inventory, UserDirectory
+from smetslab.rng import RootSeed
 from smetslab.store import Nvm
 from smetslab.trace import Trace
 from smetslab.wan import Wan, WanMessage
@@ -72,6 +73,7 @@ class MockDcc:
         rules: DccRules | None = None,
         identity: Eui64 = DCC_IDENTITY,
         validator: Validator | None = None,
+        seed: RootSeed | None = None,
     ) -> None:
         self.rules = DccRules() if rules is None else rules
         self.broker = AccessControlBroker(identity, keystore)
@@ -123,6 +125,7 @@ class MockDcc:
             self.rules,
             services=ServiceDesk(office, clock),
             sentry=AnomalyDetection(nvm, self.rules.anomaly_limits),
+            seed=RootSeed(0) if seed is None else seed,
         )
         self._carrier = Carrier(
             ledger=self._ledger,

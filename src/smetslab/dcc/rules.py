@@ -18,6 +18,9 @@ from smetslab.ids import Eui64
 DCC_IDENTITY: Final = Eui64(bytes.fromhex("90B3D51F30000002"))
 """The access control broker of the published test hierarchy, and the target of requests to the DCC itself."""
 
+TRANSITIONAL_COS: Final = Eui64(bytes.fromhex("90B3D51F30000004"))
+"""The change of supplier party of the published test hierarchy."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DccRules:

@@ -23,10 +23,10 @@ from smetslab.duis.document import (
     write_request,
 )
 from smetslab.duis.element import Element
-from smetslab.duis.srv import ServiceRequest, find, read_body, to_parameters, write_body
+from smetslab.duis.srv import ServiceRequest, find, read_body, restore, to_parameters, write_body
+from smetslab.duis.srv.forms import CANCELLATION
 from smetslab.duis.srv.model import EXECUTION_DATE_TIME
-from smetslab.duis.srv.rules import CANCELLATION
-from smetslab.errors import LocalProtocolError, RemoteProtocolError
+from smetslab.errors import DuisError, LocalProtocolError, RemoteProtocolError
 from smetslab.gbcs.codes import CounterFamily, Cra, KeyUsage
 from smetslab.gbcs.message import Message, decode_message, encode_message
 from smetslab.gbcs.security import verify_mac, verify_signature, with_signature
@@ -233,7 +233,14 @@ class ServiceUser:
                 f"the pre-command has code {message.message_code:04X}, not one of {row.variant}"
             )
         said = read_body(row, write_body(row, elements))
-        if decode_content(use_case, message) != to_parameters(mapping, said):
+        found_parameters = decode_content(use_case, message)
+        try:
+            # What the DCC alone knows, such as the time of issue, it may say as it likes.
+            _, facts = restore(mapping, found_parameters)
+            wanted = to_parameters(mapping, said, facts)
+        except DuisError as error:
+            raise RemoteProtocolError(f"the pre-command for {row.variant} is none: {error}") from error
+        if found_parameters != wanted:
             raise RemoteProtocolError(f"the pre-command for {row.variant} says something else than was asked")
 
     # Opening ------------------------------------------------------------------------------------------------

@@ -12,14 +12,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from smetslab.dcc.rules import DCC_IDENTITY
-from smetslab.dcc.transform import transform
+from smetslab.dcc.transform import Surroundings, mapping_for, transform
 from smetslab.duis.codes import CommandVariant
 from smetslab.duis.document import Request, parse_request
-from smetslab.duis.srv import UseCaseMapping, find, read_body
+from smetslab.duis.srv import find, read_body
 from smetslab.errors import SecurityError
 from smetslab.gbcs.message import Message
-from smetslab.ids import Eui64
 from smetslab.registry import InventoryDevice
 
 
@@ -39,14 +37,13 @@ class TransformedTemplate:
 def transform_template(
     document: bytes,
     device: InventoryDevice,
+    around: Surroundings,
     *,
     use_case: str | None = None,
-    broker: Eui64 = DCC_IDENTITY,
-    broker_counter: int = 0,
 ) -> TransformedTemplate:
     """Transform a request to `device`. `use_case` chooses where several serve the variant and the device.
 
-    Raises DuisError when the document is none, or not the one its variant asks for.
+    Raises DuisError when the document is none, not the one its variant asks for, or no command can say it.
     """
     request = parse_request(document)
     header = request.header
@@ -58,24 +55,19 @@ def transform_template(
         return TransformedTemplate(
             request=request, kind=kind, unsupported=f"service request {header.variant} is not declared"
         )
-    mapping: UseCaseMapping | None = row.mapping_for(device.device_type)
+    elements = read_body(row, request.body)
+    mapping = mapping_for(row, device, elements, device_type=around.device_type)
     if use_case is not None:
         mapping = next((one for one in row.mappings if one.use_case.name == use_case), None)
     if mapping is None:
         reason = f"no use case of {header.variant} for a {device.device_type.name} is declared"
         return TransformedTemplate(request=request, kind=kind, unsupported=reason)
-    elements = read_body(row, request.body)
     try:
-        message = transform(
-            mapping,
-            device,
-            header.request_id,
-            elements,
-            broker=broker,
-            next_broker_counter=lambda: broker_counter,
-        )
+        command = transform(row, mapping, device, header.request_id, elements, around=around)
     except SecurityError as error:
         return TransformedTemplate(
             request=request, kind=kind, use_case=mapping.use_case.name, unsupported=str(error)
         )
-    return TransformedTemplate(request=request, kind=kind, use_case=mapping.use_case.name, message=message)
+    return TransformedTemplate(
+        request=request, kind=kind, use_case=mapping.use_case.name, message=command.message
+    )

@@ -1,4 +1,4 @@
-"""From a service request to a GBCS command: who originates it, under which counter, with which content.
+"""From a service request to a GBCS command: which use case, who originates it, which counter and content.
 
 Spec: GBCS 7.2.7 (grouping header, supplementary fields), 4.3.1 (counters); DUIS (RequestID).
 """
@@ -6,22 +6,72 @@ Spec: GBCS 7.2.7 (grouping header, supplementary fields), 4.3.1 (counters); DUIS
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
+from smetslab.dcc.rules import DCC_IDENTITY, TRANSITIONAL_COS
+from smetslab.duis.codes import UserRole
 from smetslab.duis.document import RequestId
-from smetslab.duis.srv import UseCaseMapping, to_parameters
+from smetslab.duis.srv import (
+    Context,
+    Originator,
+    ServiceRequest,
+    Target,
+    UseCaseMapping,
+    choose,
+    transform_elements,
+)
 from smetslab.duis.srv.common import KEY_AGREEMENT_CREDENTIALS
-from smetslab.errors import DuisError, GbcsEncodeError, SecurityError
+from smetslab.duis.srv.messaging import REQUEST_DIGITS
+from smetslab.errors import DuisError, GbcsEncodeError, SecurityError, UsageError
 from smetslab.gbcs.codes import Cra, DeviceType, RemotePartyRole
 from smetslab.gbcs.message import Message, OtherInformation
-from smetslab.gbcs.usecases.engine import encode_content
+from smetslab.gbcs.usecases.engine import activation_of, encode_content
 from smetslab.gbcs.usecases.model import UseCase
-from smetslab.gbcs.values import Parameters
+from smetslab.gbcs.values import Parameters, Value
+from smetslab.gbcs.versions import GbcsVersion
 from smetslab.ids import Eui64
 from smetslab.registry import InventoryDevice
 
 _KNOWS_USERS = frozenset({DeviceType.ESME, DeviceType.GSME, DeviceType.GPF})
 """The device types whose trust anchor cells hold suppliers and network operators."""
+
+_OTHER_DEVICE, _OLD_HUB, _OLD_GAS_PROXY = "OtherDeviceID", "OldCHFID", "OldGPFID"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubLog:
+    """The last backup of a hub's device log: its network, and its devices as the log shows them."""
+
+    han_identifier: str
+    devices: list[Value]
+
+
+def _nothing(device_id: Eui64) -> None:
+    del device_id
+
+
+def _no_number() -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a request does not say and the DCC knows.
+
+    `next_counter` is asked for the counter of a party of the DCC, only where it originates the command.
+    The others answer None where the DCC does not know; a command that needs it is refused.
+    """
+
+    now: datetime
+    next_counter: Callable[[Eui64], int]
+    broker: Eui64 = DCC_IDENTITY
+    transitional_cos: Eui64 = TRANSITIONAL_COS
+    device_type: Callable[[Eui64], DeviceType | None] = field(default=_nothing)
+    key_agreement_certificate: Callable[[Eui64], bytes | None] = field(default=_nothing)
+    hub_log: Callable[[Eui64], HubLog | None] = field(default=_nothing)
+    gas_proxy_log: Callable[[Eui64], list[Value] | None] = field(default=_nothing)
+    customer_identification_number: Callable[[], str | None] = field(default=_no_number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,35 +85,110 @@ class Origin:
     key_agreement_certificate: bytes | None = None
 
 
-def through_broker(use_case: UseCase, device: InventoryDevice, party: Eui64) -> bool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A command, neither signed nor MACed: a pre-command. `activation` is when it is to take effect."""
+
+    message: Message
+    use_case: UseCase
+    parameters: Parameters
+    activation: str | None
+
+
+def role_of(roles: tuple[UserRole, ...]) -> RemotePartyRole | None:
+    """What a user of these roles is to a device that knows it, None when devices do not."""
+    if UserRole.IMPORT_SUPPLIER in roles or UserRole.GAS_SUPPLIER in roles:
+        return RemotePartyRole.SUPPLIER
+    if UserRole.ELECTRICITY_DISTRIBUTOR in roles or UserRole.GAS_TRANSPORTER in roles:
+        return RemotePartyRole.NETWORK_OPERATOR
+    return None
+
+
+def target_of(
+    device: InventoryDevice, *, role: RemotePartyRole | None = None, peer: DeviceType | None = None
+) -> Target:
+    """What decides about the use case of a request to `device`."""
+    try:
+        version = GbcsVersion.parse(device.gbcs_version) if device.gbcs_version else None
+    except UsageError:
+        version = None
+    return Target(
+        device_type=device.device_type,
+        gbcs_version=version,
+        phases="poly" if is_poly_phase(device) else "single",
+        role=role,
+        peer_type=peer,
+    )
+
+
+def is_twin_element(device: InventoryDevice) -> bool:
+    """Spec: SMETS 5 part B; DUIS schema 5.4, type ESMEVariant."""
+    return device.esme_variant.startswith("B")
+
+
+def is_poly_phase(device: InventoryDevice) -> bool:
+    """Spec: SMETS 5 part C; DUIS schema 5.4, type ESMEVariant."""
+    return device.esme_variant.startswith("C")
+
+
+def mapping_for(
+    row: ServiceRequest,
+    device: InventoryDevice,
+    elements: Parameters,
+    *,
+    device_type: Callable[[Eui64], DeviceType | None],
+    roles: tuple[UserRole, ...] = (),
+) -> UseCaseMapping | None:
+    """The use case that carries out a request of a user with these roles, None when there is none.
+
+    `device_type` is asked for the type of the other device that a request names.
+    """
+    peer = _device_in(elements, _OTHER_DEVICE)
+    target = target_of(device, role=role_of(roles), peer=None if peer is None else device_type(peer))
+    return choose(row, target, elements)
+
+
+def through_broker(
+    use_case: UseCase, device: InventoryDevice, party: Eui64, *, with_certificate: bool = False
+) -> bool:
     """Whether the access control broker has to originate the command on behalf of `party`.
 
-    It does for every party that the device does not know, where the use case admits the broker. A
-    critical command is signed by its user, so the user stays its originator.
+    It does for every party that the device does not know, where the use case admits the broker, and for a
+    party that gives the certificate of one that the device does not know. A critical command is signed by
+    its user, so the user stays its originator.
     """
-    if use_case.critical or RemotePartyRole.ACCESS_CONTROL_BROKER not in use_case.originator_roles:
+    roles = use_case.originator_roles
+    if use_case.critical or RemotePartyRole.ACCESS_CONTROL_BROKER not in roles:
         return False
-    return device.device_type not in _KNOWS_USERS or not device.knows(party, use_case.originator_roles)
+    if device.device_type not in _KNOWS_USERS or not device.knows(party, roles):
+        return True
+    return with_certificate or roles == (RemotePartyRole.ACCESS_CONTROL_BROKER,)
 
 
 def origin_for(
-    use_case: UseCase,
+    mapping: UseCaseMapping,
     device: InventoryDevice,
     request_id: RequestId,
     elements: Parameters,
-    *,
-    broker: Eui64,
-    next_broker_counter: Callable[[], int],
+    around: Surroundings,
 ) -> Origin:
     """Who originates the command for a request. Raises SecurityError when the device could not encrypt
     its answer.
     """
-    user = request_id.originator
-    if not through_broker(use_case, device, user):
-        return Origin(party=user, counter=request_id.counter)
+    use_case, user = mapping.use_case, request_id.originator
+    given = elements.get(KEY_AGREEMENT_CREDENTIALS)
+    match mapping.originator:
+        case Originator.BROKER:
+            return Origin(party=around.broker, counter=_own_counter(around, around.broker, request_id))
+        case Originator.TRANSITIONAL_COS:
+            party = around.transitional_cos
+            return Origin(party=party, counter=_own_counter(around, party, request_id))
+        case Originator.USER if not through_broker(
+            use_case, device, user, with_certificate=given is not None
+        ):
+            return Origin(party=user, counter=request_id.counter)
     certificate: bytes | None = None
     if use_case.encrypts_response:
-        given = elements.get(KEY_AGREEMENT_CREDENTIALS)
         if not isinstance(given, str):
             raise SecurityError(
                 "key agreement certificate",
@@ -72,12 +197,17 @@ def origin_for(
             )
         certificate = bytes.fromhex(given)
     return Origin(
-        party=broker,
-        counter=next_broker_counter(),
+        party=around.broker,
+        counter=around.next_counter(around.broker),
         supplementary_party=user,
         supplementary_counter=request_id.counter,
         key_agreement_certificate=certificate,
     )
+
+
+def _own_counter(around: Surroundings, party: Eui64, request_id: RequestId) -> int:
+    """The counter of a party of the DCC; its own requests say theirs."""
+    return request_id.counter if request_id.originator == party else around.next_counter(party)
 
 
 def build_command(use_case: UseCase, parameters: Parameters, origin: Origin, target: Eui64) -> Message:
@@ -99,31 +229,61 @@ def build_command(use_case: UseCase, parameters: Parameters, origin: Origin, tar
 
 
 def transform(
+    row: ServiceRequest,
     mapping: UseCaseMapping,
     device: InventoryDevice,
     request_id: RequestId,
     elements: Parameters,
     *,
-    broker: Eui64,
-    next_broker_counter: Callable[[], int],
-) -> Message:
+    around: Surroundings,
+) -> Command:
     """The command that carries out a request, neither signed nor MACed.
 
-    `next_broker_counter` is asked only where the broker originates the command. Raises DuisError when
-    the elements do not fit a command, SecurityError like `origin_for`.
+    Raises DuisError when the elements do not fit a command or the DCC does not know what it needs,
+    SecurityError like `origin_for`.
     """
-    parameters = to_parameters(mapping, elements)
-    origin = origin_for(
-        mapping.use_case,
-        device,
-        request_id,
-        elements,
-        broker=broker,
-        next_broker_counter=next_broker_counter,
-    )
+    known = _context(row, device, elements, around)
+    # What cannot be said uses up no counter.
+    transform_elements(row, mapping, elements, replace(known, originator_counter=request_id.counter))
+    origin = origin_for(mapping, device, request_id, elements, around)
+    said = transform_elements(row, mapping, elements, replace(known, originator_counter=origin.counter))
     try:
-        return build_command(mapping.use_case, parameters, origin, device.device_id)
+        message = build_command(mapping.use_case, said.parameters, origin, device.device_id)
     except GbcsEncodeError as error:
-        raise DuisError(
-            f"cannot become a command of {mapping.use_case.name}: {error}", path="Request/Body"
-        ) from error
+        raise said.refused(row, mapping.use_case, error) from error
+    return Command(
+        message=message,
+        use_case=mapping.use_case,
+        parameters=said.parameters,
+        activation=activation_of(mapping.use_case, said.parameters),
+    )
+
+
+def _context(
+    row: ServiceRequest, device: InventoryDevice, elements: Parameters, around: Surroundings
+) -> Context:
+    """The facts for a request; what it does not ask for is not looked up."""
+    peer = _device_in(elements, _OTHER_DEVICE)
+    old_hub, old_gas_proxy = _device_in(elements, _OLD_HUB), _device_in(elements, _OLD_GAS_PROXY)
+    log = None if old_hub is None else around.hub_log(old_hub)
+    return Context(
+        now=around.now,
+        peer_type=None if peer is None else around.device_type(peer),
+        peer_certificate=None if peer is None else around.key_agreement_certificate(peer),
+        hub_log_han=None if log is None else log.han_identifier,
+        hub_log_devices=None if log is None else log.devices,
+        gas_proxy_log=None if old_gas_proxy is None else around.gas_proxy_log(old_gas_proxy),
+        twin_element=is_twin_element(device),
+        poly_phase=is_poly_phase(device),
+        customer_identification_number=around.customer_identification_number()
+        if row.element == REQUEST_DIGITS
+        else None,
+    )
+
+
+def _device_in(elements: Parameters, name: str) -> Eui64 | None:
+    given = elements.get(name)
+    try:
+        return Eui64.parse(given) if isinstance(given, str) else None
+    except ValueError as error:
+        raise DuisError("not an EUI-64", path=f"Request/Body/{name}", found=str(given)) from error

@@ -16,13 +16,14 @@ from typing import Final
 
 from smetslab.duis.document import OtherBody, leaf, leaf_text, node
 from smetslab.duis.element import Children, Element
-from smetslab.duis.srv import shapes
+from smetslab.duis.srv import shapes, simple
 from smetslab.duis.srv.nondevice import DEVICE_TYPES, ESME_VARIANTS, MAX_SCHEDULE_ID
-from smetslab.duis.srv.shapes import Child, Number, Octets, OneOf, Sequence, Shape, Text, Word, many, optional
+from smetslab.duis.srv.shapes import Child, OneOf, Sequence, many, optional
+from smetslab.duis.srv.simple import Number, Octets, Shape, Text, Word
 from smetslab.errors import DuisError
 from smetslab.gbcs.values import Value
 
-_EUI = shapes.EUI
+_EUI = simple.EUI
 _REQUEST_ID = Text(1, 80)
 _SCHEDULE_ID = Number(0, MAX_SCHEDULE_ID)
 _DEVICE_TYPE = Word(DEVICE_TYPES)
@@ -69,7 +70,7 @@ DCC_ALERTS: Final[Mapping[str, Shape]] = MappingProxyType(
     {
         "PowerOutageEvent": Sequence(
             Child("CommsHubDeviceID", _EUI),
-            Child("StartDateTime", shapes.DATE_TIME),
+            Child("StartDateTime", simple.DATE_TIME),
             Child("MPxN", Text(1, 13)),
         ),
         "DeviceStatusChangeEvent": Sequence(
@@ -101,7 +102,7 @@ DCC_ALERTS: Final[Mapping[str, Shape]] = MappingProxyType(
             )
         ),
         "DeviceLogRestored": Sequence(
-            Child("RestoredDate", shapes.DATE),
+            Child("RestoredDate", simple.DATE),
             OneOf((Child("CHFDeviceLog", _LOGS), Child("GPFDeviceLog", _LOGS))),
         ),
         "SecurityCredentialsUpdated": Sequence(

@@ -282,6 +282,7 @@ class Lab:
             ),
             rules=DccRules(),
             identity=DCC_IDENTITY if broker is None else broker.eui64,
+            seed=self.seed.child("dcc"),
         )
 
     async def _bring_up(self, premises: PremisesConfig, stack: AsyncExitStack) -> None:

@@ -7,22 +7,9 @@ import re
 import pytest
 
 from smetslab.duis.element import Element
-from smetslab.duis.srv import shapes
-from smetslab.duis.srv.shapes import (
-    Attribute,
-    Attributed,
-    Child,
-    Matching,
-    Number,
-    Octets,
-    OneOf,
-    Sequence,
-    Shape,
-    Text,
-    Word,
-    many,
-    optional,
-)
+from smetslab.duis.srv import shapes, simple
+from smetslab.duis.srv.shapes import Attribute, Attributed, Child, OneGroup, OneOf, Sequence, many, optional
+from smetslab.duis.srv.simple import Decimals, Matching, Number, Octets, Shape, Text, Word
 from smetslab.errors import DuisError
 from smetslab.gbcs.values import Value
 
@@ -30,7 +17,7 @@ PRICES = Sequence(
     many("BlockPrice", Attributed(Number(-5, 5), (Attribute("index", Number(1, 4)),)), 1, 4),
 )
 BODY = Sequence(
-    optional("ExecutionDateTime", shapes.DATE_TIME),
+    optional("ExecutionDateTime", simple.DATE_TIME),
     Child("Currency", Word(("GBP", "EUR"))),
     OneOf((Child("Electricity", PRICES), Child("Gas", shapes.EMPTY))),
     many(
@@ -45,11 +32,11 @@ BODY = Sequence(
         0,
         5,
     ),
-    optional("Credentials", shapes.CERTIFICATE),
+    optional("Credentials", simple.CERTIFICATE),
     optional("Hash", Octets("hex", 2, 4)),
-    optional("Peer", shapes.EUI),
-    optional("Flag", shapes.BOOLEAN),
-    OneOf((Child("Day", shapes.DATE), Child("Time", shapes.TIME)), minimum=0),
+    optional("Peer", simple.EUI),
+    optional("Flag", simple.BOOLEAN),
+    OneOf((Child("Day", simple.DATE), Child("Time", simple.TIME)), minimum=0),
 )
 
 
@@ -80,7 +67,7 @@ WHOLE = Element(
         leaf("Hash", "0AFF"),
         leaf("Peer", "00-DB-12-34-56-78-90-A0"),
         leaf("Flag", "true"),
-        leaf("Time", "07:30:00"),
+        leaf("Time", "07:30:00.00Z"),
     ),
 )
 LEAST_VALUE: Value = {"Currency": "EUR", "Gas": {}}
@@ -101,6 +88,7 @@ def test_leaves_name_every_value() -> None:
         "Currency",
         "Electricity.BlockPrice.@index",
         "Electricity.BlockPrice.value",
+        "Gas",
         "Controller.@n",
         "Controller.@kind",
         "Controller.Input",
@@ -156,7 +144,7 @@ def test_leaves_name_every_value() -> None:
         ((*LEAST.children, leaf("Peer", "00DB1234567890A0")), "8 pairs of hex digits"),
         ((*LEAST.children, leaf("Peer", "00-DB-12-34-56-78-90-AX")), "an EUI-64"),
         ((*LEAST.children, leaf("Flag", "yes")), "true or false"),
-        ((*LEAST.children, leaf("Day", "15/01/2030")), "a date such as"),
+        ((*LEAST.children, leaf("Day", "15/01/2030")), "a UTC date such as"),
         ((*LEAST.children, leaf("Time", "25:00:00")), "a time such as"),
         ((leaf("ExecutionDateTime", "now"), *LEAST.children), "a date-time such as"),
     ],
@@ -194,7 +182,7 @@ def test_a_body_that_does_not_fit_is_refused_with_its_place(
         ({**LEAST_VALUE, "Hash": 17}, "hex of 2 to 4 octets"),
         ({**LEAST_VALUE, "Peer": "me"}, "an EUI-64"),
         ({**LEAST_VALUE, "ExecutionDateTime": "2030-01-15"}, "a date-time such as"),
-        ({**LEAST_VALUE, "Day": 15}, "a date such as"),
+        ({**LEAST_VALUE, "Day": 15}, "a UTC date such as"),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused_with_its_place(value: Value, message: str) -> None:
@@ -209,14 +197,22 @@ def test_a_value_that_does_not_fit_is_refused_with_its_place(value: Value, messa
         (Number(0, 9), " 7 ", 7),
         (Number(-9, 9), "-007", -7),
         (Number(0, 9), "+7", 7),
-        (shapes.UNSIGNED_INT, "4294967295", 2**32 - 1),
+        (simple.UNSIGNED_INT, "4294967295", 2**32 - 1),
         (Text(0, 9), "  two  ", "  two  "),
-        (shapes.BOOLEAN, " 1\n", True),
-        (shapes.DATE_TIME, "2030-01-15T10:00:00.999+01:00", "2030-01-15T09:00:00Z"),
+        (simple.BOOLEAN, " 1\n", True),
+        (simple.DATE_TIME, "2030-01-15T10:00:00.999+01:00", "2030-01-15T09:00:00Z"),
         (Octets("base64", 0, 9), "M II=\n", "3082"),
         (Octets("hex", 0, 9), "0aFf", "0AFF"),
-        (shapes.EUI, "00-db-12-34-56-78-90-a0", "00DB1234567890A0"),
+        (simple.EUI, "00-db-12-34-56-78-90-a0", "00DB1234567890A0"),
         (Matching(re.compile("[0-9]+"), "digits"), "1300", "1300"),
+        (Decimals(2, "1.00", "100.00"), "60", "60.00"),
+        (Decimals(1, "-1", "1"), " +.5 ", "0.5"),
+        (simple.TIME, "07:30:59.999Z", "07:30:59"),
+        (simple.TIME, "00:30:00+01:00", "23:30:00"),
+        (simple.TIME, "23:30:00-01:30", "01:00:00"),
+        (simple.DATE, "2014-10-27Z", "2014-10-27"),
+        (simple.DATE, "65535-02-29", "*-02-29"),
+        (simple.DATE, "2030-01-15+00:00", "2030-01-15"),
     ],
 )
 def test_lexical_forms_of_simple_values(shape: Shape, text: str, value: Value) -> None:
@@ -233,11 +229,18 @@ def test_lexical_forms_of_simple_values(shape: Shape, text: str, value: Value) -
         (Number(0, 9), "٣"),
         (Number(0, 9), "1_0"),
         (Number(0, 10**50), "9" * 5000),
-        (shapes.UNSIGNED_INT, "4294967296"),
+        (simple.UNSIGNED_INT, "4294967296"),
         (Text(1, 3), ""),
         (Text(1, 3), "four"),
         (Text(1, 9, re.compile("[ -~]+")), "line\nbreak"),
         (Word(("Disable",)), "disable"),
+        (Decimals(1, "0", "2"), "1.25"),
+        (Decimals(1, "0", "2"), "2.1"),
+        (Decimals(1, "0", "2"), "1e0"),
+        (simple.TIME, "24:00:00Z"),
+        (simple.TIME, "7:00:00Z"),
+        (simple.DATE, "2015-02-29Z"),
+        (simple.DATE, "2015-01-01+01:00"),
     ],
 )
 def test_what_is_no_such_value_is_refused(shape: Shape, text: str) -> None:
@@ -256,3 +259,39 @@ def test_more_elements_than_allowed_are_one_too_many() -> None:
     prices = tuple(leaf("BlockPrice", "1", index=str(number)) for number in (1, 2, 3, 4, 4))
     with pytest.raises(DuisError, match="expected no further element, found BlockPrice"):
         PRICES.read(Element("Electricity", prices), "x")
+
+
+ONE_OF_GROUPS = Sequence(
+    OneGroup(
+        (
+            (Child("A1", Number(0, 9)), optional("A2", Number(0, 9))),
+            (Child("B1", Number(0, 9)), Child("B2", Number(0, 9))),
+        )
+    )
+)
+
+
+@pytest.mark.parametrize("value", [{"A1": 1, "A2": 2}, {"A1": 1}, {"B1": 3, "B2": 4}])
+def test_one_row_of_several_elements_stands_there(value: dict[str, Value]) -> None:
+    element = ONE_OF_GROUPS.write("x", value, "x")
+    assert [child.name for child in element.children] == list(value)
+    assert ONE_OF_GROUPS.read(element, "x") == value
+
+
+def test_rows_of_elements_do_not_mix() -> None:
+    with pytest.raises(DuisError, match="expected A1 or B1"):
+        ONE_OF_GROUPS.read(Element("x"), "x")
+    with pytest.raises(DuisError, match="no further element, found B2"):
+        ONE_OF_GROUPS.read(Element("x", (leaf("A1", "1"), leaf("B2", "2"))), "x")
+    with pytest.raises(DuisError, match="no such element"):
+        ONE_OF_GROUPS.write("x", {"A1": 1, "B2": 2}, "x")
+
+
+def test_an_alternative_may_be_repeated() -> None:
+    shape = Sequence(OneOf((Child("Single", Number(0, 9)), many("Phase", Number(0, 9), 3, 3))))
+    value: Value = {"Phase": [1, 2, 3]}
+    element = shape.write("x", value, "x")
+    assert [child.text for child in element.children] == ["1", "2", "3"]
+    assert shape.read(element, "x") == value
+    with pytest.raises(DuisError, match="element missing, expected Phase"):
+        shape.read(Element("x", (leaf("Phase", "1"),)), "x")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import ParamSpec, TypeVar
 
 from fuzzing.samples import SECRET, SUPPLIER
@@ -24,8 +25,8 @@ from smetslab.duis.document import (
     write_response,
 )
 from smetslab.duis.element import parse_document, write_document
+from smetslab.duis.srv import Context, from_parameters, read_body, to_parameters, write_body
 from smetslab.duis.srv import find as find_service_request
-from smetslab.duis.srv import from_parameters, read_body, to_parameters, write_body
 from smetslab.errors import (
     CertificateError,
     CodecError,
@@ -36,7 +37,7 @@ from smetslab.errors import (
     ZclDecodeError,
 )
 from smetslab.gbcs import asn1
-from smetslab.gbcs.codes import Cra, KeyUsage, RemotePartyRole
+from smetslab.gbcs.codes import Cra, DeviceType, KeyUsage, RemotePartyRole
 from smetslab.gbcs.describe import describe
 from smetslab.gbcs.dlms.apdu import AccessRequest, decode_apdu, is_dlms
 from smetslab.gbcs.dlms.axdr import decode_data, encode_data
@@ -546,6 +547,18 @@ def check_utrn(octets: bytes) -> str:
     return outcome
 
 
+_KNOWN = Context(
+    now=datetime(2015, 1, 1, tzinfo=UTC),
+    originator_counter=1000,
+    peer_type=DeviceType.PPMID,
+    peer_certificate=bytes.fromhex("3082"),
+    hub_log_han="0000000000000140",
+    hub_log_devices=[],
+    gas_proxy_log=[],
+    customer_identification_number="1234",
+)
+
+
 def check_duis(octets: bytes) -> str:
     """An XML document, perhaps a request or a response."""
     try:
@@ -579,7 +592,7 @@ def check_duis(octets: bytes) -> str:
                 )
                 for mapping in row.mappings:
                     try:
-                        parameters = to_parameters(mapping, elements)
+                        parameters = to_parameters(mapping, elements, _KNOWN)
                     except DuisError:
                         continue
                     expect(DuisError, from_parameters, mapping, parameters)

@@ -11,7 +11,7 @@ import re
 from typing import Final
 
 from smetslab.duis.codes import UserRole
-from smetslab.duis.srv import shapes
+from smetslab.duis.srv import shapes, simple
 from smetslab.duis.srv.common import (
     DISTRIBUTOR,
     EXPORT_SUPPLIER,
@@ -22,14 +22,15 @@ from smetslab.duis.srv.common import (
     TRANSPORTER,
 )
 from smetslab.duis.srv.model import ServiceRequest, body
-from smetslab.duis.srv.shapes import Child, Matching, Number, Octets, OneOf, Sequence, Text, Word, optional
+from smetslab.duis.srv.shapes import Child, OneOf, Sequence, optional
+from smetslab.duis.srv.simple import Matching, Number, Octets, Text, Word
 
 _ALL_ROLES: Final = tuple(UserRole)
 _SCHEDULERS: Final = (IMPORT_SUPPLIER, EXPORT_SUPPLIER, GAS_SUPPLIER, DISTRIBUTOR, TRANSPORTER, OTHER_USER)
 
 MAX_SCHEDULE_ID: Final = 10**12
 
-_DEVICE_ID = Child("DeviceID", shapes.EUI)
+_DEVICE_ID = Child("DeviceID", simple.EUI)
 _MPXN = Text(1, 13)
 _MPAN = Text(13, 13)
 _SCHEDULE_ID = Child("DSPScheduleID", Number(0, MAX_SCHEDULE_ID))
@@ -90,7 +91,7 @@ SCHEDULE: Final = body(
     Child("ScheduleStartDate", _XS_DATE),
     optional("ScheduleEndDate", _XS_DATE),
     optional("ScheduleExecutionStartTime", _XS_TIME),
-    optional("KAPublicSecurityCredential", shapes.CERTIFICATE),
+    optional("KAPublicSecurityCredential", simple.CERTIFICATE),
     Child(
         "DSPScheduledServiceReference",
         Word(("4.2", "4.6", "4.8", "4.10", "4.12", "4.14", "4.15", "4.16", "4.17", "14.1")),
@@ -104,16 +105,16 @@ _WHICH_SCHEDULE = body(OneOf((_SCHEDULE_ID, _DEVICE_ID)))
 # Communications Hub status ----------------------------------------------------------------------------------
 
 _REMARK = (optional("AdditionalInformation", Text(0, 200)),)
-_USER_REFERENCE = (optional("UserRefDateTime", shapes.DATE_TIME), optional("UserRefID", Text(0, 25)))
+_USER_REFERENCE = (optional("UserRefDateTime", simple.DATE_TIME), optional("UserRefID", Text(0, 25)))
 _INCIDENT = optional("IncidentReference", Text(0, 15))
 _INSTALLATION = (
     _DEVICE_ID,
     Child("CHFInstallType", Word(("New CHF Install", "Replacement CHF Install", "CHF Install - no SM WAN"))),
-    optional("InstallDateTime", shapes.DATE_TIME),
+    optional("InstallDateTime", simple.DATE_TIME),
     optional("UserRefID", Text(0, 25)),
     Child("MPxN", _MPXN),
     optional("GISData", Text(0, 25)),
-    Child("AerialInstall", shapes.BOOLEAN),
+    Child("AerialInstall", simple.BOOLEAN),
     Child(
         "CHFLocation",
         Word(("Outside Premises", "Indoors on external wall", "Deep indoors", "Basement or Cellar")),
@@ -279,9 +280,9 @@ SERVICE_REQUESTS = (
         body(
             *_INSTALLATION,
             Child("PremiseType", _PREMISES_TYPES),
-            Child("MetalObstructionCheck", shapes.BOOLEAN),
-            Child("ConnectivityObstructionCheck", shapes.BOOLEAN),
-            Child("SharedObstructionCheck", shapes.BOOLEAN),
+            Child("MetalObstructionCheck", simple.BOOLEAN),
+            Child("ConnectivityObstructionCheck", simple.BOOLEAN),
+            Child("SharedObstructionCheck", simple.BOOLEAN),
             *_REMARK,
         ),
     ),
@@ -297,7 +298,7 @@ SERVICE_REQUESTS = (
                 Word(("Fault identified prior to installation", "Fault identified post installation")),
             ),
             *_USER_REFERENCE,
-            Child("OtherDeviceID", shapes.EUI),
+            Child("OtherDeviceID", simple.EUI),
             _INCIDENT,
             Child("CHFConnectionMethod", Word(("Hot-shoe", "Cradle", "ESME"))),
             Child("CHFFaultReason", _FAULT_REASONS),
@@ -333,7 +334,7 @@ SERVICE_REQUESTS = (
             optional("SMETSCHTSVersion", Text(1, 20)),
             optional("FirmwareVersion", _FIRMWARE_VERSION),
             optional("ESMEVariant", _ESME_VARIANT),
-            optional("AssociatedGPFDeviceID", shapes.EUI),
+            optional("AssociatedGPFDeviceID", simple.EUI),
         ),
     ),
 )

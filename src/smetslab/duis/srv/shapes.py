@@ -11,244 +11,14 @@ Spec: DUIS schema 5.4; XML Schema part 2 (lexical forms of the simple types).
 
 from __future__ import annotations
 
-import binascii
-import re
-from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, TypeAlias
+from typing import TypeAlias
 
-from smetslab.duis.document import leaf_text, parse_date_time
 from smetslab.duis.element import Children, Element
-from smetslab.duis.limits import MAX_NUMBER_DIGITS
-from smetslab.errors import DuisError, GbcsEncodeError
-from smetslab.gbcs.values import Value, parse_utc, utc_text
-from smetslab.ids import Eui64
-
-_NUMBER = re.compile(r"[+-]?[0-9]+")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]")
-
-
-class _Refusal(Exception):
-    """A text or value that a simple type refuses; turned into a DuisError where its place is known."""
-
-    def __init__(self, expected: str) -> None:
-        self.expected = expected
-        super().__init__(expected)
-
-
-class Shape(Protocol):
-    """What an element holds."""
-
-    def read(self, element: Element, path: str) -> Value:
-        """The value of `element`. Raises DuisError."""
-        ...
-
-    def write(self, name: str, value: Value, path: str) -> Element:
-        """The element of that name for `value`. Raises DuisError."""
-        ...
-
-    def leaves(self) -> Iterator[str]:
-        """The dotted names of the values below, "" for a value itself."""
-        ...
-
-
-class _Simple:
-    """An element, or attribute, that holds one text."""
-
-    keeps_space: ClassVar[bool] = False
-
-    def parse(self, text: str) -> Value:
-        """Raises _Refusal."""
-        raise NotImplementedError
-
-    def format(self, value: Value) -> str:
-        """Raises _Refusal."""
-        raise NotImplementedError
-
-    def read(self, element: Element, path: str) -> Value:
-        text = leaf_text(element, path)
-        try:
-            return self.parse(element.text if self.keeps_space else text)
-        except _Refusal as refusal:
-            raise element.fail("wrong value", path, expected=refusal.expected, found=text) from None
-
-    def write(self, name: str, value: Value, path: str) -> Element:
-        try:
-            return Element(name, text=self.format(value))
-        except _Refusal as refusal:
-            raise DuisError(
-                "wrong value", path=path, expected=refusal.expected, found=repr(value)[:60]
-            ) from None
-
-    def leaves(self) -> Iterator[str]:
-        yield ""
-
-
-@dataclass(frozen=True, slots=True)
-class Number(_Simple):
-    """An integer from `low` to `high`."""
-
-    low: int
-    high: int
-
-    def parse(self, text: str) -> Value:
-        if len(text) > MAX_NUMBER_DIGITS or not (text.isascii() and _NUMBER.fullmatch(text)):
-            raise self._refusal()
-        return int(self.format(int(text)))
-
-    def format(self, value: Value) -> str:
-        if not isinstance(value, int) or isinstance(value, bool) or not self.low <= value <= self.high:
-            raise self._refusal()
-        return str(value)
-
-    def _refusal(self) -> _Refusal:
-        return _Refusal(f"{self.low} to {self.high}")
-
-
-@dataclass(frozen=True, slots=True)
-class Text(_Simple):
-    """A text of `minimum` to `maximum` characters that match `pattern` as a whole. White space counts."""
-
-    keeps_space: ClassVar[bool] = True
-    minimum: int
-    maximum: int
-    pattern: re.Pattern[str] | None = None
-    expected: str = ""
-
-    def parse(self, text: str) -> Value:
-        return self.format(text)
-
-    def format(self, value: Value) -> str:
-        if (
-            not isinstance(value, str)
-            or not self.minimum <= len(value) <= self.maximum
-            or (self.pattern is not None and not self.pattern.fullmatch(value))
-        ):
-            raise _Refusal(self.expected or f"{self.minimum} to {self.maximum} characters")
-        return value
-
-
-@dataclass(frozen=True, slots=True)
-class Word(_Simple):
-    """One of a closed list of words."""
-
-    words: tuple[str, ...]
-
-    def parse(self, text: str) -> Value:
-        return self.format(text)
-
-    def format(self, value: Value) -> str:
-        if value not in self.words:
-            raise _Refusal(" or ".join(self.words))
-        return str(value)
-
-
-@dataclass(frozen=True, slots=True)
-class Boolean(_Simple):
-    """xs:boolean."""
-
-    def parse(self, text: str) -> Value:
-        if text not in {"true", "false", "1", "0"}:
-            raise _Refusal("true or false")
-        return text in {"true", "1"}
-
-    def format(self, value: Value) -> str:
-        if not isinstance(value, bool):
-            raise _Refusal("true or false")
-        return "true" if value else "false"
-
-
-@dataclass(frozen=True, slots=True)
-class Moment(_Simple):
-    """xs:dateTime with its offset, as UTC to the second: GBCS knows no fractions, so they are cut off."""
-
-    def parse(self, text: str) -> Value:
-        moment = parse_date_time(text)
-        if moment is None:
-            raise _Refusal("a date-time such as 2030-01-15T09:00:00.00Z")
-        return utc_text(moment)
-
-    def format(self, value: Value) -> str:
-        try:
-            moment = parse_utc(value)
-        except GbcsEncodeError:
-            raise _Refusal("a date-time such as 2030-01-15T09:00:00Z") from None
-        # Two digits of a second, as every published request writes it.
-        return f"{utc_text(moment)[:-1]}.00Z"
-
-
-@dataclass(frozen=True, slots=True)
-class Matching(_Simple):
-    """A text kept as it is that has the form of `pattern`: dates and times with or without wildcards,
-    numbers of meter points.
-    """
-
-    pattern: re.Pattern[str]
-    expected: str
-
-    def parse(self, text: str) -> Value:
-        return self.format(text)
-
-    def format(self, value: Value) -> str:
-        if not isinstance(value, str) or not self.pattern.fullmatch(value):
-            raise _Refusal(self.expected)
-        return value
-
-
-@dataclass(frozen=True, slots=True)
-class Octets(_Simple):
-    """base64 or hex, shown as upper-case hex."""
-
-    form: str
-    minimum: int
-    maximum: int
-
-    def parse(self, text: str) -> Value:
-        compact = "".join(text.split())
-        try:
-            octets = b64decode(compact, validate=True) if self.form == "base64" else bytes.fromhex(compact)
-        except (binascii.Error, ValueError):
-            raise self._refusal() from None
-        self._check(octets)
-        return octets.hex().upper()
-
-    def format(self, value: Value) -> str:
-        try:
-            octets = bytes.fromhex(value) if isinstance(value, str) else b""
-        except ValueError:
-            raise self._refusal() from None
-        if not isinstance(value, str):
-            raise self._refusal()
-        self._check(octets)
-        return b64encode(octets).decode("ascii") if self.form == "base64" else octets.hex().upper()
-
-    def _check(self, octets: bytes) -> None:
-        if not self.minimum <= len(octets) <= self.maximum:
-            raise self._refusal()
-
-    def _refusal(self) -> _Refusal:
-        return _Refusal(f"{self.form} of {self.minimum} to {self.maximum} octets")
-
-
-@dataclass(frozen=True, slots=True)
-class Eui(_Simple):
-    """A dashed EUI-64, shown as 16 upper-case digits."""
-
-    def parse(self, text: str) -> Value:
-        if len(text) != 23 or text.count("-") != 7:
-            raise _Refusal("8 pairs of hex digits joined by '-'")
-        return str(self._eui(text))
-
-    def format(self, value: Value) -> str:
-        return self._eui(value).dashed()
-
-    def _eui(self, value: Value) -> Eui64:
-        try:
-            return Eui64.parse(str(value))
-        except ValueError:
-            raise _Refusal("an EUI-64") from None
+from smetslab.duis.srv.simple import Shape, Simple
+from smetslab.errors import DuisError
+from smetslab.gbcs.values import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +45,7 @@ class Attribute:
     """An attribute of an element with a simple value."""
 
     name: str
-    simple: _Simple
+    simple: Simple
     optional: bool = False
 
 
@@ -321,7 +91,7 @@ class Attributed:
                 attributes.append((attribute.name, written.text))
             elif not attribute.optional:
                 raise DuisError("attribute missing", path=f"{path}/{key}")
-        simple = isinstance(self.shape, _Simple | Present)
+        simple = isinstance(self.shape, Simple | Present)
         inner = self.shape.write(name, members.get("value") if simple else members, path)
         return Element(name, inner.children, inner.text, tuple(attributes))
 
@@ -356,7 +126,17 @@ class OneOf:
         return tuple(child.name for child in self.children)
 
 
-Particle: TypeAlias = Child | OneOf
+@dataclass(frozen=True, slots=True)
+class OneGroup:
+    """A place in a sequence where one of several rows of elements stands. No two rows begin alike."""
+
+    groups: tuple[tuple[Child, ...], ...]
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(child.name for group in self.groups for child in group)
+
+
+Particle: TypeAlias = Child | OneOf | OneGroup
 
 
 class Sequence:
@@ -375,14 +155,21 @@ class Sequence:
         result: dict[str, Value] = {}
         for particle in self.particles:
             if isinstance(particle, OneOf):
-                found = (
-                    parts.required(*particle.names())
-                    if particle.minimum
-                    else parts.optional(*particle.names())
+                following = parts.peek()
+                child = next(
+                    (
+                        one
+                        for one in particle.children
+                        if following is not None and one.name == following.name
+                    ),
+                    None,
                 )
-                if found is not None:
-                    child = next(one for one in particle.children if one.name == found.name)
-                    result[child.name] = child.shape.read(found, f"{path}/{child.name}")
+                if child is not None:
+                    _read_child(child, parts, path, result)
+                elif particle.minimum:
+                    parts.required(*particle.names())
+            elif isinstance(particle, OneGroup):
+                _read_group(particle, parts, path, result)
             else:
                 _read_child(particle, parts, path, result)
         parts.finish()
@@ -394,6 +181,10 @@ class Sequence:
         for particle in self.particles:
             if isinstance(particle, OneOf):
                 children.extend(_write_one_of(particle, members, path))
+            elif isinstance(particle, OneGroup):
+                group = next((one for one in particle.groups if one[0].name in members), particle.groups[0])
+                for child in group:
+                    children.extend(_write_child(child, members, path))
             else:
                 children.extend(_write_child(particle, members, path))
         if members:
@@ -406,9 +197,39 @@ class Sequence:
 
     def leaves(self) -> Iterator[str]:
         for particle in self.particles:
-            for child in particle.children if isinstance(particle, OneOf) else (particle,):
+            for child in _children(particle):
+                own = False
                 for leaf in child.shape.leaves():
+                    own = True
                     yield f"{child.name}.{leaf}" if leaf else child.name
+                if not own:
+                    yield child.name
+
+
+def _children(particle: Particle) -> tuple[Child, ...]:
+    if isinstance(particle, OneOf):
+        return particle.children
+    if isinstance(particle, OneGroup):
+        return tuple(child for group in particle.groups for child in group)
+    return (particle,)
+
+
+def _read_one_of(choice: OneOf, parts: Children, path: str, result: dict[str, Value]) -> None:
+    following = parts.peek()
+    name = "" if following is None else following.name
+    child = next((one for one in choice.children if one.name == name), None)
+    if child is not None:
+        _read_child(child, parts, path, result)
+    elif choice.minimum:
+        parts.required(*choice.names())
+
+
+def _read_group(choice: OneGroup, parts: Children, path: str, result: dict[str, Value]) -> None:
+    first = parts.required(*(group[0].name for group in choice.groups))
+    group = next(one for one in choice.groups if one[0].name == first.name)
+    result[first.name] = group[0].shape.read(first, f"{path}/{first.name}")
+    for child in group[1:]:
+        _read_child(child, parts, path, result)
 
 
 def _members(value: Value, path: str) -> dict[str, Value]:
@@ -457,7 +278,7 @@ def _write_one_of(choice: OneOf, members: dict[str, Value], path: str) -> list[E
             expected="one of " + ", ".join(choice.names()),
             found=", ".join(child.name for child in given),
         )
-    return [child.shape.write(child.name, members.pop(child.name), f"{path}/{child.name}") for child in given]
+    return [element for child in given for element in _write_child(child, members, path)]
 
 
 def optional(name: str, shape: Shape) -> Child:
@@ -472,14 +293,6 @@ def many(name: str, shape: Shape, minimum: int, maximum: int) -> Child:
     return Child(name, shape, minimum, maximum)
 
 
-# The names that declarations use. Spec: XML Schema part 2, 3.3 (ranges of the built-in types).
-
 EMPTY = Sequence()
-UNSIGNED_INT = Number(0, 2**32 - 1)
-BOOLEAN = Boolean()
-DATE_TIME = Moment()
-DATE = Matching(_DATE, "a date such as 2030-01-15")
-TIME = Matching(_TIME, "a time such as 07:00:00")
-EUI = Eui()
-CERTIFICATE = Octets("base64", 1, 4096)
 PRESENT = Present()
+"""An element whose presence is its meaning. Spec: DUIS schema 5.4, type NoType."""

@@ -1,9 +1,9 @@
-"""Variants about the supply and the load limit. Spec: DUIS service references 6.4 and 7.1 to 7.4."""
+"""Variants about the supply and the load limit. Spec: DUIS service references 6.4, 6.25, 7.1 to 7.4."""
 
 from __future__ import annotations
 
 from smetslab.duis.codes import FutureDating
-from smetslab.duis.srv import shapes
+from smetslab.duis.srv import simple
 from smetslab.duis.srv.common import (
     DISTRIBUTOR,
     EXECUTION,
@@ -12,10 +12,30 @@ from smetslab.duis.srv.common import (
     SUPPLIER_AGENT,
     SUPPLIERS,
     TRANSPORTER,
+    read,
 )
-from smetslab.duis.srv.model import ServiceRequest, body, mapping
-from smetslab.duis.srv.rules import Execution, Same
-from smetslab.duis.srv.shapes import Child, Word
+from smetslab.duis.srv.components import ISSUED
+from smetslab.duis.srv.holes import At
+from smetslab.duis.srv.model import ServiceRequest, UseCaseMapping, body, mapping
+from smetslab.duis.srv.shapes import EMPTY, Child
+from smetslab.duis.srv.simple import Word
+from smetslab.gbcs.values import IMMEDIATE
+
+
+def _change_supply(use_case: str, status: str) -> UseCaseMapping:
+    return mapping(
+        use_case,
+        components_of={
+            "change_supply": {
+                **ISSUED,
+                "request_date_time": "not_given",
+                "implementation_date_time": IMMEDIATE,
+                "proposed_supply_status": status,
+                "supply_control_bits": ["acknowledge_required"],
+            }
+        },
+    )
+
 
 SERVICE_REQUESTS = (
     ServiceRequest(
@@ -25,9 +45,9 @@ SERVICE_REQUESTS = (
         element="UpdateDeviceConfigurationLoadLimitingGeneralSettings",
         body=body(
             EXECUTION,
-            Child("LoadLimitPeriod", shapes.UNSIGNED_INT),
-            Child("LoadLimitPowerThreshold", shapes.UNSIGNED_INT),
-            Child("LoadLimitRestorationPeriod", shapes.UNSIGNED_INT),
+            Child("LoadLimitPeriod", simple.UNSIGNED_INT),
+            Child("LoadLimitPowerThreshold", simple.UNSIGNED_INT),
+            Child("LoadLimitRestorationPeriod", simple.UNSIGNED_INT),
             Child("LoadLimitSupplyState", Word(("Disable", "Unchanged"))),
         ),
         critical=True,
@@ -36,20 +56,38 @@ SERVICE_REQUESTS = (
         mappings=(
             mapping(
                 "ECS28a",
-                Same("LoadLimitSupplyState", "load_limit_supply_state"),
-                Same("LoadLimitPowerThreshold", "load_limit_power_threshold"),
-                Same("LoadLimitPeriod", "load_limit_period"),
-                Same("LoadLimitRestorationPeriod", "load_limit_restoration_period"),
-                Execution(),
+                {
+                    "load_limit_supply_state": At("LoadLimitSupplyState"),
+                    "load_limit_power_threshold": At("LoadLimitPowerThreshold"),
+                    "load_limit_period": At("LoadLimitPeriod"),
+                    "load_limit_restoration_period": At("LoadLimitRestorationPeriod"),
+                },
             ),
         ),
+    ),
+    read(
+        "6.4.2",
+        "Update Device Configuration (Load Limiting Counter Reset)",
+        "UpdateDeviceConfigurationLoadLimitingCounterReset",
+        (IMPORT_SUPPLIER,),
+        mapping("ECS28b"),
+    ),
+    ServiceRequest(
+        variant="6.25",
+        reference="6.25",
+        name="Set Electricity Supply Tamper State",
+        element="SetElectricitySupplyTamperState",
+        body=body(Child("SupplyTamperState", Word(("Locked", "Unchanged")))),
+        critical=True,
+        eligible_roles=(IMPORT_SUPPLIER,),
+        mappings=(mapping("ECS81", {"supply_tamper_state": At("SupplyTamperState")}),),
     ),
     ServiceRequest(
         variant="7.1",
         reference="7.1",
         name="Enable Supply",
         element="EnableSupply",
-        body=shapes.EMPTY,
+        body=EMPTY,
         critical=True,
         eligible_roles=(IMPORT_SUPPLIER,),
         mappings=(mapping("ECS42"),),
@@ -59,29 +97,28 @@ SERVICE_REQUESTS = (
         reference="7.2",
         name="Disable Supply",
         element="DisableSupply",
-        body=shapes.EMPTY,
+        body=EMPTY,
         critical=True,
         eligible_roles=SUPPLIERS,
-        mappings=(mapping("ECS43"),),
+        mappings=(mapping("ECS43"), _change_supply("GCS32", "supply_off")),
     ),
     ServiceRequest(
         variant="7.3",
         reference="7.3",
         name="Arm Supply",
         element="ArmSupply",
-        body=shapes.EMPTY,
+        body=EMPTY,
         critical=True,
         eligible_roles=SUPPLIERS,
-        mappings=(mapping("ECS44"),),
+        mappings=(mapping("ECS44"), _change_supply("GCS39", "supply_off_armed")),
     ),
-    ServiceRequest(
-        variant="7.4",
-        reference="7.4",
-        name="Read Supply Status",
-        element="ReadSupplyStatus",
-        body=shapes.EMPTY,
-        critical=False,
-        eligible_roles=(*SUPPLIERS, EXPORT_SUPPLIER, SUPPLIER_AGENT, DISTRIBUTOR, TRANSPORTER),
-        mappings=(mapping("ECS45"),),
+    read(
+        "7.4",
+        "Read Supply Status",
+        "ReadSupplyStatus",
+        (*SUPPLIERS, EXPORT_SUPPLIER, SUPPLIER_AGENT, DISTRIBUTOR, TRANSPORTER),
+        mapping("ECS45"),
+        mapping("GCS33"),
+        dated=False,
     ),
 )
