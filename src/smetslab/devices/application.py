@@ -30,7 +30,7 @@ from smetslab.devices.payload_engine import Call, Execution, Fault, PayloadEngin
 from smetslab.devices.quirks import Quirks
 from smetslab.devices.work import OUTBOX_PREFIX, Outgoing, Work, Workplace
 from smetslab.errors import CertificateError, RegistryError
-from smetslab.gbcs.codes import CounterFamily, DeviceType, RemotePartyRole
+from smetslab.gbcs.codes import CounterFamily, DeviceType, KeyUsage, RemotePartyRole
 from smetslab.gbcs.message import Message, decode_message
 from smetslab.gbcs.usecases.model import UseCase
 from smetslab.gbcs.usecases.registry import USE_CASES
@@ -216,8 +216,12 @@ class Application:
 
     def _response_header(self, work: Work, message: Message, use_case: UseCase) -> Message:
         """An unknown remote party that sent its certificate gets a counter of ours to derive the key from."""
+        asked = message.other_information
+        party = asked.supplementary_remote_party_id or message.business_originator_id
         unknown = (
-            message.other_information.key_agreement_certificate is not None and use_case.encrypts_response
+            asked.key_agreement_certificate is not None
+            and use_case.encrypts_response
+            and self.trust_anchors.key_of(party, KeyUsage.KEY_AGREEMENT) is None
         )
         counter = self.own_counter.take(work) if unknown else None
         status = None if self._stamp is None else self._stamp(use_case, work.now)

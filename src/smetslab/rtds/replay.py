@@ -32,7 +32,7 @@ from smetslab.gbcs.security import with_mac, with_signature
 from smetslab.gbcs.usecases import decode_content, encode_content, find
 from smetslab.gbcs.usecases.dlms import DlmsAccess
 from smetslab.gbcs.usecases.registry import by_code
-from smetslab.gbcs.utrn import ValueClass, build_utrn, parse_utrn, verify_utrn
+from smetslab.gbcs.utrn import ValueClass, build_utrn, full_counter, parse_utrn, verify_utrn
 from smetslab.gbcs.values import Value
 from smetslab.ids import Eui64
 from smetslab.pki import Authority, KeyRing, TrustAnchor, load_keystore, load_pem_folder
@@ -290,7 +290,10 @@ class Replayer:
     def _own_tokens(self, command: Message) -> Message:
         """The command with a top-up token that is authentic for the published device made anew for ours."""
         use_case = by_code(command.message_code)
-        if use_case is None or use_case.counter_family is not CounterFamily.UTRN:
+        # From a supplier, or from a device of the home, that passes on what somebody has entered.
+        if use_case is None or not (
+            use_case.counter_family is CounterFamily.UTRN or not use_case.originator_roles
+        ):
             return command
         try:
             parameters = decode_content(use_case, command)
@@ -301,7 +304,7 @@ class Replayer:
         return command if content == command.content else replace(command, content=content)
 
     def _own_token(self, text: str, command: Message) -> str:
-        supplier, device = command.business_originator_id, command.business_target_id
+        supplier, device = self._top_up_supplier(command), command.business_target_id
         try:
             utrn = parse_utrn(text)
             private = self._ring.private_key(supplier, _KA, CellUsage.PREPAYMENT_TOP_UP)
@@ -310,6 +313,8 @@ class Replayer:
         except (CodecError, CertificateError):
             return text
         counter = command.originator_counter
+        if supplier != command.business_originator_id:
+            counter = full_counter(utrn.truncated_counter, 0)
         authentic = verify_utrn(
             utrn,
             counter=counter,
@@ -317,7 +322,8 @@ class Replayer:
             supplier=supplier,
             device=device,
         )
-        if not authentic:
+        # The published token of a device of the home has no MAC at all.
+        if not authentic and any(utrn.mac_part):
             return text
         return build_utrn(
             counter=counter,
@@ -327,6 +333,17 @@ class Replayer:
             supplier=supplier,
             device=device,
         ).digits
+
+    def _top_up_supplier(self, command: Message) -> Eui64:
+        """Who has made the token of a command: its originator, or for a device the supplier of its home."""
+        originator = command.business_originator_id
+        makers = [
+            entry.certificate.entity_id
+            for entry in self._ring.entries
+            if entry.cell_usage is CellUsage.PREPAYMENT_TOP_UP and entry.private_key is not None
+        ]
+        known = [maker for maker in makers if maker is not None]
+        return originator if originator in known or not known else known[0]
 
 
 class _UnsupportedError(Exception):
@@ -364,7 +381,8 @@ _RANKS: Final[Mapping[Outcome, int]] = {"equal": 0, "same_structure": 1, "differ
 
 
 def _item_count(command: Message) -> int:
-    """How many items of a command may fail: those of an access list, the components of a GBZ payload."""
+    """How many items of a command may fail: those of an access list, or the components of a GBZ payload,
+    where each attribute that is read is one of its own."""
     use_case = by_code(command.message_code)
     if use_case is None:
         return 1
@@ -375,7 +393,12 @@ def _item_count(command: Message) -> int:
         components = decode_content(use_case, command).get("components")
     except CodecError:
         return 1
-    return len(components) if isinstance(components, list) else 1
+    return sum(_width(one) for one in components) if isinstance(components, list) else 1
+
+
+def _width(component: Value) -> int:
+    attributes = component.get("attributes") if isinstance(component, dict) else None
+    return len(attributes) if isinstance(attributes, list) else 1
 
 
 def _command_before(scenario: Scenario, scenarios: Mapping[str, Scenario]) -> Path | None:

@@ -8,8 +8,8 @@ Spec: GBCS 7.2.9 (GBZ content), 9.2 (future dating); ZCL 2.5 (general commands)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, cast
@@ -49,8 +49,8 @@ from smetslab.zigbee.zcl.values import ZclValue
 
 KIND: Final = "gbz"
 
-AlertFrameControl = Callable[[Instruction, Command], int | None]
-"""The frame control that the alert about a future-dated command repeats, None for the command's own."""
+AlertFrameControl = Callable[[int, Command], int | None]
+"""The frame control that the alert about a command of a Message Code repeats, None for the command's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class ZclEngine:
         nvm: Nvm,
         quirks: Quirks,
         state: Mapping[str, Value] | None = None,
-        alert_frame_control: AlertFrameControl = lambda _instruction, _command: None,
+        alert_frame_control: AlertFrameControl = lambda _message_code, _command: None,
     ) -> None:
         """`state` replaces values that a new device has.
 
@@ -105,7 +105,7 @@ class ZclEngine:
         access = _access(use_case)
         try:
             activation_of(use_case, access.decode(message, None))
-            items = _items(access, message)
+            items = read_items(access, message.content)
         except GbcsDecodeError as error:
             return WrongPayload(str(error), partial(_refusal, access))
         for item in items:
@@ -214,6 +214,19 @@ class ZclEngine:
             self.memory.keep(call.work, effect.keeps, cast("Json", command.to_json(record)))
         return self._bindings.handlers[effect.calls](call, record) if effect.calls else None
 
+    def take_at_once(self, work: Work, items: Iterable[ZclItem]) -> None:
+        """Put in force what another device has done, whatever its activation time; what this one has no use
+        for is passed over. Raises ComponentError."""
+        call = ZclCall(work=work)
+        for item in items:
+            command = item.exchange.command
+            effect = None if command is None else self.model.effects.get(command)
+            if command is None or effect is None or item.record is None:
+                continue
+            if effect.stages:
+                self._bindings.stagers[effect.stages](call, item.record, When.NOW)
+            self.apply(replace(call, from_date_time=item.from_date_time), command, item.record)
+
     def activate(self, work: Work, instruction: Instruction, fault: Fault | None) -> Activated:
         """Put a command in force whose time has come."""
         command, record = _unkept(instruction.data)
@@ -230,7 +243,7 @@ class ZclEngine:
             "cluster": cluster_name(command.cluster),
             "command": command.name,
         }
-        control = self._alert_frame_control(instruction, command)
+        control = self._alert_frame_control(instruction.message_code, command)
         if control is not None:
             told["frame_control"] = control
         return Activated(
@@ -265,11 +278,11 @@ def _access(use_case: UseCase) -> GbzAccess:
     return use_case.payload
 
 
-def _items(access: GbzAccess, message: Message) -> list[ZclItem]:
+def read_items(access: GbzAccess, content: bytes) -> list[ZclItem]:
     """The components of a content that has the shape of its use case."""
     items: list[ZclItem] = []
     at, used = 0, 0
-    for placed in decode_components(message.content):
+    for placed in decode_components(content):
         component = placed.component
         subject = subject_of(component.cluster, component.frame, component.frame.payload)
         while True:

@@ -103,7 +103,9 @@ def _key(attribute: Attribute) -> tuple[int, int]:
 
 def _value_of(attribute: Attribute, name: str, given: Value) -> ZclValue:
     try:
-        value = attribute.type.from_json(given)
+        # A number is the value itself, whatever parts or bits it has.
+        plain = given if isinstance(given, int) and not isinstance(given, bool) else None
+        value = attribute.type.from_json(given) if plain is None else plain
         attribute.type.encode(value, bytearray())
     except SmetsLabError as error:
         raise UsageError(f"attribute {name}: {error}") from error

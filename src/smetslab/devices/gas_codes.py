@@ -1,0 +1,21 @@
+"""Event codes of gas meters. Spec: GBCS 16.2."""
+
+from __future__ import annotations
+
+from typing import Final
+
+HAN_COMMAND_DONE: Final = 0x8154
+HAN_COMMAND_FAILED: Final = 0x8155
+TAP_OFF_FAILED: Final = 0x819E
+MEMORY_INTEGRITY: Final = 0x81A0
+SUPPLY_CONNECT_FAILED: Final = 0x81BD
+LOCKED_BY_TAMPER: Final = 0x81BE
+ARMED_BY_GAS_FLOW: Final = 0x81BF
+SUPPLY_DISCONNECT_FAILED: Final = 0x81C0
+TILT: Final = 0x81C3
+BILLING_LOG_UPDATED: Final = 0x8F0A
+TAMPER: Final = 0x8F3F
+BATTERY_COVER_OPENED: Final = 0x8F73
+METER_COVER_OPENED: Final = 0x8F74
+STRONG_MAGNET: Final = 0x8F75
+TAMPER_OTHER: Final = 0x8F78
