@@ -42,6 +42,9 @@ ESME = Eui64.parse("00DB1234567890A0")
 HUB = Eui64.parse("00DB1234567890A2")
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
+QUIET: dict[str, int | bool | str] = {"charging": False}
+"""Time and energy cost nothing unless a test wants them to."""
+
 PARTIES = {
     RemotePartyRole.RECOVERY: Eui64.parse("90B3D51F30000001"),
     RemotePartyRole.ACCESS_CONTROL_BROKER: Eui64.parse("90B3D51F30000002"),
@@ -294,6 +297,11 @@ class Bench:
     def now(self) -> datetime:
         return self.clock.moment
 
+    def settled(self) -> EsmeCore:
+        """The core, everything worked through up to now."""
+        self.core.settle(self.now)
+        return self.core
+
     def power_cut(self, duration: timedelta = timedelta(minutes=1)) -> None:
         """Off, and on again after a while."""
         self.off_since = self.now
@@ -413,7 +421,7 @@ def make_bench(head: HeadEnd, store: Store) -> MakeBench:
         nvm: Nvm | None = None,
     ) -> Bench:
         memory = store.nvm(owner) if nvm is None else nvm
-        return Bench(head, memory, profile_of(state, quirks), FixedClock(at))
+        return Bench(head, memory, profile_of({**QUIET, **(state or {})}, quirks), FixedClock(at))
 
     return make
 
@@ -443,7 +451,7 @@ def make_premises(head: HeadEnd) -> Iterator[Callable[..., Premises]]:
             **options: object,
         ) -> Premises:
             memory = stores.enter_context(Store()) if store is None else store
-            profile = profile_of(state, quirks, conformance=conformance)
+            profile = profile_of({**QUIET, **(state or {})}, quirks, conformance=conformance)
             return Premises(clock, head, memory, profile, **options)  # type: ignore[arg-type]
 
         yield make

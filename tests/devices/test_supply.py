@@ -16,7 +16,7 @@ def test_the_table_is_complete() -> None:
     assert set(TABLE) == {(state, event) for state in SupplyState for event in SupplyEvent}
 
 
-def test_nothing_but_a_remote_enable_or_the_consumer_enables() -> None:
+def test_nothing_enables_but_a_local_act_a_remote_enable_or_the_end_of_a_restoration_period() -> None:
     enabling = {
         (state, event) for (state, event), (after, _) in TABLE.items() if after is E and state is not E
     }
@@ -24,6 +24,8 @@ def test_nothing_but_a_remote_enable_or_the_consumer_enables() -> None:
         (D, SupplyEvent.REMOTE_ENABLE),
         (A, SupplyEvent.REMOTE_ENABLE),
         (A, SupplyEvent.CONSUMER_ENABLE),
+        (A, SupplyEvent.PPMID_ENABLE),
+        (A, SupplyEvent.LOAD_LIMIT_RESTORED),
     }
 
 

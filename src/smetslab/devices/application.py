@@ -21,7 +21,7 @@ from smetslab.devices import events
 from smetslab.devices.acceptance import Acceptance, Accepted, Peers, Refused, Step, Supported
 from smetslab.devices.counters import ExecutionCounters, OwnCounter
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
-from smetslab.devices.event_log import EventLog
+from smetslab.devices.event_log import EventLog, LogName
 from smetslab.devices.future_dated import FutureDated, Instruction
 from smetslab.devices.limits import UNUSUAL_COMMANDS, UNUSUAL_COMMANDS_WINDOW
 from smetslab.devices.messages import Scribe
@@ -109,6 +109,12 @@ class Application:
         self.own_counter = OwnCounter(nvm, quirks, station.first_alert_counter)
         self.event_log = EventLog(nvm, "event")
         self.security_log = EventLog(nvm, "security")
+        self.logs: dict[LogName, EventLog] = {
+            "event": self.event_log,
+            "security": self.security_log,
+            "power": EventLog(nvm, "power"),
+            "auxiliary": EventLog(nvm, "auxiliary"),
+        }
         self.future_dated = FutureDated(nvm, quirks)
         self._engines: list[PayloadEngine] = []
         self.scribe = Scribe(
@@ -323,16 +329,25 @@ class Application:
         16.2."""
         route = self._routes(code)
         if route.log is not None:
-            log = self.security_log if route.log == "security" else self.event_log
-            log.append(work, code, self._clock.time(work.now), extra)
+            self.logs[route.log].append(work, code, self._clock.time(work.now), extra)
         if route.alert is not None:
-            self._alert_generic(work, route.alert, code)
+            self._alert_generic(work, route.alert, code, route.parties)
+        if route.han or route.alarm:
+            work.note("EventShown", code=f"{code:04X}", han=route.han, alarm=route.alarm)
 
-    def _alert_generic(self, work: Work, kind: events.AlertKind, code: int) -> None:
-        """Alert the party that the device answers to; a device without one has nobody to tell."""
-        recipient = self.trust_anchors.party(self._station.answers_to)
-        if recipient is not None:
-            self.send_alert(work, USE_CASES[self._generic(kind)], code, recipient)
+    def _alert_generic(
+        self,
+        work: Work,
+        kind: events.AlertKind,
+        code: int,
+        parties: tuple[RemotePartyRole, ...] = (),
+    ) -> None:
+        """Alert the parties of an event, or the one that the device answers to; who is not known to the
+        device cannot be told."""
+        for role in parties or (self._station.answers_to,):
+            recipient = self.trust_anchors.party(role)
+            if recipient is not None:
+                self.send_alert(work, USE_CASES[self._generic(kind)], code, recipient)
 
     def _generic(self, kind: events.AlertKind) -> str:
         """The use case of a generic alert: ZigBee devices write GBZ content. Spec: GBCS 16."""

@@ -77,7 +77,12 @@ class Esme(Device[EsmeCore]):
             first_alert_counter=settings.first_alert_counter,
             seed=rng.child("keys"),
         )
-        load = LoadProfile(rng.octets(f"load.{eui64}", 16), settings.generation_peak_w)
+        load = LoadProfile(
+            rng.octets(f"load.{eui64}", 16),
+            generation_peak_w=settings.generation_peak_w,
+            scale_percent=settings.load_scale_percent,
+            heating_w=settings.secondary_heating_w,
+        )
         self._plant = EsmePlant(
             station=station,
             settings=settings,

@@ -15,46 +15,34 @@ from datetime import datetime, timedelta
 from smetslab.devices import events
 from smetslab.devices.application import Application, Station
 from smetslab.devices.clock import DeviceClock
-from smetslab.devices.cosem.server import Bindings, ItemError
+from smetslab.devices.cosem.server import Bindings, Changed, CosemServer, ItemError
 from smetslab.devices.cosem_engine import CosemEngine
 from smetslab.devices.esme_alerts import EsmeAlerts
 from smetslab.devices.esme_auxiliary import AuxiliaryControllers
+from smetslab.devices.esme_configuration import (
+    CALENDAR_ATTRIBUTES,
+    TARIFF_ATTRIBUTES,
+    read_configuration,
+)
+from smetslab.devices.esme_duties import EsmeDuties
+from smetslab.devices.esme_life import Configuration, EsmeLife, moment
+from smetslab.devices.esme_logs import EsmeLogs
 from smetslab.devices.esme_objects import RIGHTS, VAR_HOUR, WATT_HOUR, model_of
-from smetslab.devices.esme_prepay import EsmePrepayment
+from smetslab.devices.esme_prepay import MODE_ATTRIBUTES, RULE_ATTRIBUTES, EsmePrepayment
 from smetslab.devices.esme_reads import EsmeReads
 from smetslab.devices.esme_settings import EsmeSettings
 from smetslab.devices.limits import CLOCK_CHECK_INTERVAL, CLOCK_RESERVE
-from smetslab.devices.load import LoadProfile
+from smetslab.devices.load import Energies, Load
 from smetslab.devices.metering import EnergyMeter, Segment, microseconds
 from smetslab.devices.payload_engine import Call
-from smetslab.devices.prepay.token import TokenSource
+from smetslab.devices.prepay.token import Refusal, TokenSource
 from smetslab.devices.security.installed import Hooks, SecuritySettings, install_security
-from smetslab.devices.supply import SCRIPTS, Supply, SupplyEvent
-from smetslab.devices.tariff import TariffCalendar, TariffRegisters
+from smetslab.devices.supply import Supply, SupplyEvent
 from smetslab.devices.work import Work, Workplace
 from smetslab.gbcs.dlms import axdr
 from smetslab.gbcs.dlms.apdu import DataAccessResult
-from smetslab.gbcs.dlms.axdr import (
-    ArrayDescription,
-    CompactArray,
-    Data,
-    Number,
-    Octets,
-    Sequence,
-    StructureDescription,
-    Tag,
-)
-from smetslab.gbcs.values import Value, date_time_octets, date_time_value, utc_text
-
-SECONDARY_SCRIPT, RESET_BLOCK_COUNTERS = 200, 99
-"""Scripts of the tariff script table: the secondary rates count from the first, the other resets. Spec: GBCS
-use cases ECS01c, ECS05."""
-
-_UNSIGNED = Tag.DOUBLE_LONG_UNSIGNED
-_PROFILE_ENTRY = StructureDescription((_UNSIGNED, _UNSIGNED))
-_DAILY_ENTRY = StructureDescription(
-    (_UNSIGNED, _UNSIGNED, ArrayDescription(48, _UNSIGNED), *((ArrayDescription(8, _UNSIGNED),) * 4))
-)
+from smetslab.gbcs.dlms.axdr import Data, Octets, Sequence
+from smetslab.gbcs.values import Value, date_time_value, utc_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +51,10 @@ class EsmePlant:
 
     station: Station
     settings: EsmeSettings
-    load: LoadProfile
+    load: Load
     hub_time: Callable[[], datetime | None]
     security: SecuritySettings = field(default_factory=SecuritySettings)
+    twin: bool = False
 
 
 class EsmeCore:
@@ -78,6 +67,7 @@ class EsmeCore:
         nvm, settings, quirks = workplace.nvm, plant.settings, plant.station.quirks
         self._plant = plant
         self._place = workplace
+        self._snapshot_at: datetime | None = None
         self.clock = DeviceClock(nvm, quirks, status=settings.clock_status, offset=settings.clock_offset)
         self.supply = Supply(nvm, settings.supply_state)
         self.meter = EnergyMeter(nvm, plant.load, self._first_segment(now))
@@ -88,13 +78,8 @@ class EsmeCore:
             attributes["active_export_register_scaler_unit"] = {"scaler": 3, "unit": WATT_HOUR}
             attributes["reactive_export_register_scaler_unit"] = {"scaler": 3, "unit": VAR_HOUR}
         self.application = Application(station=plant.station, workplace=workplace, clock=self.clock)
-        self.reads = EsmeReads(
-            meter=self.meter,
-            clock=self.clock,
-            application=self.application,
-            tariff=lambda: self.tariff,
-            server=lambda: self.server,
-        )
+        self.twin, self.quirks = plant.twin, quirks
+        self.reads = EsmeReads(self)
         self.auxiliary = AuxiliaryControllers(
             nvm=nvm,
             application=self.application,
@@ -103,6 +88,8 @@ class EsmeCore:
             moment=self.clock.moment,
         )
         self.alerts = EsmeAlerts(application=self.application, server=lambda: self.server)
+        self._duties = EsmeDuties(self)
+        self.life = EsmeLife(nvm, self.meter, self._duties, self._configuration, charging=settings.charging)
         model = model_of(settings.variant)
         cosem = CosemEngine(
             model=model,
@@ -113,15 +100,25 @@ class EsmeCore:
             quirks=quirks,
             state=attributes,
         )
-        self.server = self.application.install(cosem).server
-        self.tariff = self._tariff()
-        self.prepayment = EsmePrepayment(
+        self.server: CosemServer = self.application.install(cosem).server
+        self.logs = EsmeLogs(
+            nvm,
+            self.server,
+            self.meter,
+            self.life,
+            twin=plant.twin,
+            account=lambda: self.prepayment.account.state,
+        )
+        self.prepayment: EsmePrepayment = EsmePrepayment(
             nvm=nvm,
             server=self.server,
-            station=plant.station,
+            application=self.application,
+            device=plant.station.eui64,
+            quirks=quirks,
             clock=self.clock,
-            secret=self.application.scribe.secret,
-            raise_event=self.application.raise_event,
+            settings=settings.prepayment,
+            told=self._duties.tell,
+            credited=self.logs.credited,
         )
         self.security = install_security(
             self.application,
@@ -145,20 +142,11 @@ class EsmeCore:
             clock_runs=self.clock.running,
         )
 
-    def _tariff(self) -> TariffRegisters:
-        server = self.server
-        calendar = TariffCalendar(
-            seasons=server.value("tariff_seasons"),
-            weeks=server.value("tariff_weeks"),
-            days=server.value("tariff_days"),
-            special_days=server.value("tariff_special_days"),
+    def _configuration(self) -> Configuration:
+        settings = self._plant.settings
+        return read_configuration(
+            self.server, twin=self._plant.twin, offset_number=settings.randomised_offset_number
         )
-        columns = [server.value(f"tariff_threshold_matrix_tou_{column}") for column in range(1, 9)]
-        thresholds = [
-            [limit for limit in column if isinstance(limit, int)] if isinstance(column, list) else []
-            for column in columns
-        ]
-        return TariffRegisters(self.meter, calendar, thresholds)
 
     def _show_firmware(self, work: Work, version: bytes) -> None:
         """The version that runs is what reads show."""
@@ -168,32 +156,113 @@ class EsmeCore:
         """Bring the history up to date with the time without power."""
         self._show_firmware(work, self.security.firmware.store.version)
         self.meter.begin(work)
-        if off_since is None:
-            return
-        self.meter.change(work, off_since, powered=False)
-        if work.now - off_since > CLOCK_RESERVE:
-            self.clock.invalidate(work)
-        self.meter.change(work, work.now, powered=True, clock_runs=self.clock.running)
+        if self.life.fitted_now:
+            self.life.settle(work, work.now, charging=False)
+            self.life.start(work)
+        if off_since is not None:
+            self.life.settle(work, off_since)
+            self.meter.change(work, off_since, powered=False)
+            if work.now - off_since > CLOCK_RESERVE:
+                self.clock.invalidate(work)
+            self.life.settle(work, work.now)
+            self.meter.change(work, work.now, powered=True, clock_runs=self.clock.running)
+        self.prepayment.keep(work)
+
+    # ---------------------------------------------------------------------------- the passing of time
+
+    def settle(self, now: datetime) -> None:
+        """Work through everything up to `now`."""
+        if microseconds(now) > self.life.state.reached_us:
+            with self._place.work(now) as work:
+                self._settle(work)
+
+    def _settle(self, work: Work) -> None:
+        self.life.settle(work, work.now)
+        self.prepayment.keep(work)
+
+    def _changed(self) -> dict[str, Changed]:
+        """What a write to an attribute sets going, once for all that one command writes."""
+        tariff = dict.fromkeys(TARIFF_ATTRIBUTES, self._tariff_written)
+        calendars = dict.fromkeys(CALENDAR_ATTRIBUTES, self._calendar_written)
+        rules = dict.fromkeys(RULE_ATTRIBUTES, self._rules_written)
+        mode = dict.fromkeys(MODE_ATTRIBUTES, self._mode_written)
+        return {**tariff, **calendars, **rules, **mode}
+
+    def _tariff_written(self, work: Work) -> None:
+        """A change of tariff is a snapshot. Spec: SMETS 5.7.5 (Billing Data Log)."""
+        if self._snapshot_at != work.now:
+            self._snapshot_at = work.now
+            self.logs.configuration_changed(work, self.clock.time(work.now))
+        self._calendar_written(work)
+
+    def _calendar_written(self, work: Work) -> None:
+        self.life.reconfigured()
+        self.life.keep(work)
+
+    def _rules_written(self, work: Work) -> None:
+        self.prepayment.rules_written(work)
+        self.life.reconfigured()
+
+    def _mode_written(self, work: Work) -> None:
+        if self._snapshot_at != work.now:
+            self._snapshot_at = work.now
+            self.logs.configuration_changed(work, self.clock.time(work.now))
+        self.prepayment.mode_written(work)
+        self.life.changed()
 
     # ---------------------------------------------------------------------------- events from outside
 
     def receive(self, data: bytes, now: datetime) -> None:
         """A message has come through the tunnel."""
+        self.settle(now)
         self.application.receive(data, now)
 
-    def press_enable_button(self, now: datetime) -> bool:
+    def press_enable_button(self, now: datetime, *, ppmid: bool = False) -> bool:
         """The consumer asks the meter for supply; True when there is supply afterwards."""
+        self.settle(now)
         with self._place.work(now) as work:
-            self._switch(work, SupplyEvent.CONSUMER_ENABLE)
+            event = SupplyEvent.PPMID_ENABLE if ppmid else SupplyEvent.CONSUMER_ENABLE
+            self._duties.switch(work, event)
         return self.supply.closed
+
+    def enter_utrn(
+        self, digits: str, now: datetime, source: TokenSource = TokenSource.KEYPAD
+    ) -> Refusal | None:
+        """The consumer types a code, or a PPMID hands it over; None when it was credited."""
+        self.settle(now)
+        with self._place.work(now) as work:
+            refusal = self.prepayment.top_up(work, digits, source)
+            self.life.changed()
+        return refusal
+
+    def select_emergency_credit(self, now: datetime) -> bool:
+        """The consumer asks for emergency credit; True when it is active afterwards."""
+        self.settle(now)
+        with self._place.work(now) as work:
+            done = self.prepayment.activate_emergency_credit(work)
+            self.life.changed()
+        return done
+
+    def consume(self, energies: Energies, now: datetime) -> None:
+        """Energy flows on top of the load, at once, in thousandths."""
+        self.settle(now)
+        with self._place.work(now) as work:
+            self.meter.add(work, now, energies)
+            self.life.added(work, energies)
+            self.prepayment.keep(work)
 
     def next_deadline(self) -> datetime:
         """When `tick` has something to do, in laboratory time."""
         waiting = (self.application.next_deadline(), self.auxiliary.next_deadline())
-        return min((self._next_check, *(moment for moment in waiting if moment is not None)))
+        due = [self._next_check, *(at for at in waiting if at is not None)]
+        life_us = self.life.next_deadline_us(prepayment=self.prepayment.account.state.prepayment)
+        if life_us is not None:
+            due.append(moment(life_us))
+        return min(due)
 
     def tick(self, now: datetime) -> None:
         """Do what is due."""
+        self.settle(now)
         self.application.tick(now)
         limited = self.auxiliary.next_deadline()
         if limited is not None and limited <= now:
@@ -214,93 +283,19 @@ class EsmeCore:
 
     def _bindings(self) -> Bindings:
         return Bindings(
-            computed={
-                "clock_time": lambda now: axdr.octet_string(date_time_octets(self.clock.time(now))),
-                "clock_status": lambda _now: axdr.unsigned(self.clock.status),
-                "supply_state": lambda _now: axdr.enum(self.supply.state),
-                "active_export_register": lambda now: _energy(self.meter.registers(now).active_export),
-                "reactive_export_register": lambda now: _energy(self.meter.registers(now).reactive_export),
-                "import_register_collection": self._import_registers,
-                "prepayment_balance_collection": self._balance_collection,
-                "active_tariff_price": self._active_price,
-                "secondary_active_tariff_price": self._secondary_price,
-                **self.reads.computed(),
-            },
-            buffers={
-                "active_energy_imported_log": self._profile_log,
-                "daily_read_log": self._daily_read_log,
-                **self.reads.buffers(),
-            },
+            computed=self.reads.computed(),
+            buffers=self.reads.buffers(),
             methods={
                 "preset_adjusting_time": self._preset_time,
                 "adjust_to_preset_time": self._adjust_time,
-                "execute_disconnect_script": self._run_script,
-                "enter_token": self._enter_token,
-                "activate_emergency_credit": self._activate_emergency_credit,
                 "clear_event_log": self._clear_event_log,
-                "execute_tariff_script": self._run_tariff_script,
                 "execute_auxiliary_script": self.auxiliary.execute,
                 "execute_auxiliary_level_script": self.auxiliary.limit,
+                **self._duties.methods(),
             },
+            changed=self._changed(),
             device_time=self.clock.time,
         )
-
-    def _import_registers(self, now: datetime) -> Data:
-        registers = self.meter.registers(now)
-        scaler = 3 if self._plant.station.quirks.wrong_register_scaler else 0
-        return axdr.structure(
-            _energy(registers.active_import),
-            axdr.structure(axdr.integer(scaler), axdr.enum(WATT_HOUR)),
-            _energy(registers.reactive_import),
-            axdr.structure(axdr.integer(scaler), axdr.enum(VAR_HOUR)),
-        )
-
-    def _balance_collection(self, now: datetime) -> Data:
-        del now
-        names = (
-            "meter_balance",
-            "emergency_credit_balance",
-            "accumulated_debt",
-            "time_debt_1",
-            "time_debt_2",
-            "payment_debt",
-        )
-        return axdr.structure(*(axdr.double_long(self.server.number(name)) for name in names))
-
-    def _active_price(self, now: datetime) -> Data:
-        """The price of the active rate; zero while the calendar selects none."""
-        charge = self.server.value("tariff_prices")
-        table = charge["charge_table"] if isinstance(charge, dict) else []
-        wanted = self.tariff.price_index(now)
-        for row in table if isinstance(table, list) else []:
-            if isinstance(row, dict) and row["index"] == wanted:
-                price = row["charge_per_unit"]
-                return axdr.double_long_unsigned(max(0, price) if isinstance(price, int) else 0)
-        return axdr.double_long_unsigned(0)
-
-    def _secondary_price(self, now: datetime) -> Data:
-        """The price of the active rate of the secondary element; zero while its calendar selects none."""
-        calendar = TariffCalendar(
-            seasons=self.server.value("secondary_tariff_seasons"),
-            weeks=self.server.value("secondary_tariff_weeks"),
-            days=self.server.value("secondary_tariff_days"),
-            special_days=self.server.value("secondary_tariff_special_days"),
-        )
-        script = calendar.script_before(self.clock.time(now))
-        charge = self.server.value("secondary_tariff_prices")
-        table = charge["charge_table"] if isinstance(charge, dict) else []
-        for row in table if isinstance(table, list) else []:
-            if isinstance(row, dict) and row["index"] == f"{max(0, script - SECONDARY_SCRIPT):02X}":
-                price = row["charge_per_unit"]
-                return axdr.double_long_unsigned(max(0, price) if isinstance(price, int) else 0)
-        return axdr.double_long_unsigned(0)
-
-    def _activate_emergency_credit(self, call: Call, data: Data) -> Data:
-        """invoke_credit on emergency credit. Spec: SMETS 5.6.3.1; GBCS use case ECS09."""
-        del data
-        if not self.prepayment.activate_emergency_credit(call.work):
-            raise ItemError(DataAccessResult.HARDWARE_FAULT, "emergency credit is not available")
-        return axdr.null()
 
     def _clear_event_log(self, call: Call, data: Data) -> Data:
         """reset of the Event Log. Spec: SMETS 5.6.3.5; GBCS 16.2 (0x8F52)."""
@@ -309,35 +304,6 @@ class EsmeCore:
         self.server.clear(call.work, "event_log")
         self.application.raise_event(call.work, events.EVENT_LOG_CLEARED)
         return axdr.null()
-
-    def _run_tariff_script(self, call: Call, data: Data) -> Data:
-        """execute on the tariff script table: reset the block counters. Spec: GBCS use case ECS05."""
-        if not isinstance(data, Number) or data.value != RESET_BLOCK_COUNTERS:
-            raise ItemError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, "no such script")
-        registers = self.tariff.at(call.work.now)
-        registers.counters = [0] * len(registers.counters)
-        return axdr.null()
-
-    def _profile_log(self, now: datetime, first: datetime | None, last: datetime | None) -> Data:
-        entries = [
-            axdr.structure(
-                axdr.double_long_unsigned(seconds), axdr.double_long_unsigned(energies.active_import)
-            )
-            for seconds, energies in self.meter.half_hours(now, first, last)
-        ]
-        return CompactArray(_PROFILE_ENTRY, tuple(entries))
-
-    def _daily_read_log(self, now: datetime, first: datetime | None, last: datetime | None) -> Data:
-        entries = [
-            axdr.structure(
-                axdr.double_long_unsigned(read.seconds),
-                axdr.double_long_unsigned(read.active_import),
-                _numbers(read.tou),
-                *(_numbers(block) for block in read.blocks),
-            )
-            for read in self.tariff.daily_reads(now, first, last)
-        ]
-        return CompactArray(_DAILY_ENTRY, tuple(entries))
 
     # ---------------------------------------------------------------------------- clock
 
@@ -367,43 +333,11 @@ class EsmeCore:
     def _clock_changed(self, work: Work) -> None:
         self.meter.change(work, work.now, offset=self.clock.offset, clock_runs=self.clock.running)
 
-    # ---------------------------------------------------------------------------- supply
-
-    def _run_script(self, call: Call, data: Data) -> Data:
-        """execute on the disconnect script table."""
-        event = SCRIPTS.get(data.value) if isinstance(data, Number) else None
-        if event is None:
-            raise ItemError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, "no such script")
-        self._switch(call.work, event)
-        return axdr.null()
-
-    def _switch(self, work: Work, event: SupplyEvent) -> None:
-        codes = self.supply.handle(work, event)
-        self.meter.change(work, work.now, closed=self.supply.closed)
-        for code in codes:
-            self.application.raise_event(work, code)
-
-    # ---------------------------------------------------------------------------- prepayment
-
-    def _enter_token(self, call: Call, data: Data) -> Data:
-        """enter on the token gateway. A refused top-up is answered with result 1. Spec: GBCS use case CS01a,
-        14.6."""
-        if not isinstance(data, Octets):
-            raise ItemError(DataAccessResult.HARDWARE_FAULT, "no octets")
-        refusal = self.prepayment.top_up(
-            call.work,
-            data.value.decode("ascii", "replace"),
-            TokenSource.WAN,
-            call.command.originator_counter,
-        )
-        if refusal is not None:
-            raise ItemError(DataAccessResult.HARDWARE_FAULT, f"top-up refused: {refusal.code:04X}")
-        return axdr.null()
-
     # ---------------------------------------------------------------------------- for people
 
     def inspect(self, now: datetime) -> dict[str, Value]:
         """The state of the meter, for diagnosis."""
+        self.settle(now)
         server = self.server
         registers = self.meter.registers(now)
         names = ("meter_balance", "emergency_credit_balance", "accumulated_debt", "payment_debt")
@@ -421,18 +355,10 @@ class EsmeCore:
             },
             "supply": self.supply.state.name.capitalize(),
             "registers": dict(zip(registers._fields, registers, strict=True)),
-            "tariff": {"script": self.tariff.script(now), "price_index": self.tariff.price_index(now)},
+            "tariff": {"script": self.life.state.script, "price_index": self.life.active_index},
             "account": {name: server.value(name) for name in (*names, "account_mode")},
             "load_limit": {name: server.value(name) for name in limits},
             "supplier_message": server.value("supplier_message"),
             "utrn_counters": list(self.prepayment.utrns.counters),
             **self.application.inspect(),
         }
-
-
-def _energy(value: int) -> Data:
-    return axdr.double_long_unsigned(value)
-
-
-def _numbers(values: tuple[int, ...]) -> Data:
-    return axdr.array(*(axdr.double_long_unsigned(value) for value in values))

@@ -1,87 +1,148 @@
-"""What an ESME computes when it is read: power, registers of all rates, profiles and daily logs.
+"""What an ESME computes when it is read: clock, power, registers of all rates, maximum demand, logs.
 
-Spec: SMETS 5.7.5; GBCS use cases ECS17b to ECS17e, ECS21a to ECS22c, ECS26c, ECS35a, ECS35b, ECS66.
+Spec: SMETS 5.7.5; GBCS use cases ECS17a to ECS22c, ECS24, ECS26c, ECS35a, ECS35b, ECS35e, ECS66.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Protocol
 
 from smetslab.devices.application import Application
 from smetslab.devices.clock import DeviceClock
 from smetslab.devices.cosem.server import BufferSource, Computed, CosemServer
+from smetslab.devices.demand import Peak
+from smetslab.devices.esme_life import EsmeLife, secondary_rate
+from smetslab.devices.esme_logs import BUFFER_NAMES, EsmeLogs
+from smetslab.devices.esme_objects import VAR_HOUR, WATT_HOUR
 from smetslab.devices.esme_objects.common import WATT
-from smetslab.devices.event_log import EventLog
-from smetslab.devices.limits import DAILY_CONSUMPTION_ENTRIES, DAILY_READ_LOG_ENTRIES, EXPORT_LOG_ENTRIES
-from smetslab.devices.load import Energies
-from smetslab.devices.metering import EnergyMeter, microseconds, whole
-from smetslab.devices.tariff import TariffRegisters
+from smetslab.devices.event_log import EventLog, LogName
+from smetslab.devices.metering import MILLI, EnergyMeter
+from smetslab.devices.quirks import Quirks
+from smetslab.devices.schedule import after_2000
+from smetslab.devices.supply import Supply
 from smetslab.gbcs.dlms import axdr
 from smetslab.gbcs.dlms.axdr import CompactArray, Data, StructureDescription, Tag
-from smetslab.gbcs.values import seconds_since_2000
-
-_DAY = timedelta(days=1)
-_POWER_WINDOW = timedelta(seconds=10)
-"""Over how long active power is averaged. Unverified."""
+from smetslab.gbcs.values import date_time_octets
 
 _UNSIGNED = Tag.DOUBLE_LONG_UNSIGNED
-_PAIR = StructureDescription((_UNSIGNED, _UNSIGNED))
-_TRIPLE = StructureDescription((_UNSIGNED, _UNSIGNED, _UNSIGNED))
 _EVENT = StructureDescription((_UNSIGNED, Tag.LONG_UNSIGNED, Tag.OCTET_STRING))
 _SECURITY = StructureDescription((_UNSIGNED, Tag.LONG_UNSIGNED))
-
 _NO_THRESHOLD = 0xFFFFFFFF
+_NEVER = bytes.fromhex("FFFFFFFFFFFFFFFFFF8000FF")
+
+_BALANCES = (
+    "meter_balance",
+    "emergency_credit_balance",
+    "accumulated_debt",
+    "time_debt_1",
+    "time_debt_2",
+    "payment_debt",
+)
 
 
-@dataclass(frozen=True, slots=True)
-class EsmeReads:
-    """Computed attributes and logs of one meter. `tariff` and `server` are there once the meter is built."""
+class Parts(Protocol):
+    """The parts of a meter that are read."""
 
-    meter: EnergyMeter
-    clock: DeviceClock
     application: Application
-    tariff: Callable[[], TariffRegisters]
-    server: Callable[[], CosemServer]
+    server: CosemServer
+    clock: DeviceClock
+    meter: EnergyMeter
+    supply: Supply
+    life: EsmeLife
+    logs: EsmeLogs
+    twin: bool
+    quirks: Quirks
+
+
+class EsmeReads:
+    """Computed attributes and logs of one meter, by the names of its attributes."""
+
+    def __init__(self, parts: Parts) -> None:
+        """`parts` may still be under construction."""
+        self._parts = parts
 
     def computed(self) -> Mapping[str, Computed]:
         return {
+            "clock_time": lambda now: axdr.octet_string(date_time_octets(self._parts.clock.time(now))),
+            "clock_status": lambda _now: axdr.unsigned(self._parts.clock.status),
+            "supply_state": lambda _now: axdr.enum(self._parts.supply.state),
+            "active_export_register": lambda now: _energy(self._parts.meter.registers(now).active_export),
+            "reactive_export_register": lambda now: _energy(self._parts.meter.registers(now).reactive_export),
+            "import_register_collection": self._import_registers,
             "power_import_collection": self._power,
+            "prepayment_balance_collection": self._balance_collection,
+            "active_tariff_price": lambda _now: _energy(self._parts.life.active_price),
+            "secondary_active_tariff_price": lambda _now: _energy(self._secondary_price()),
             "tariff_tou_register_collection": self._tou_registers,
             "tariff_block_tou_register_collection": self._block_registers,
             "randomised_offset": self._randomised_offset,
+            **self._peak("maximum_demand_active_energy_import", lambda life: life.state.demand.imported),
+            **self._peak("maximum_demand_active_power_export", lambda life: life.state.demand.exported),
+            **self._peak(
+                "maximum_demand_configurable_time_active_power_import",
+                lambda life: life.state.demand.configurable,
+            ),
         }
 
     def buffers(self) -> Mapping[str, BufferSource]:
+        logs: Mapping[str, tuple[LogName, bool]] = {
+            "event_log": ("event", True),
+            "security_log": ("security", False),
+            "power_event_log": ("power", True),
+        }
         return {
-            "profile_data_log_export": self._export_profile,
-            "profile_data_log_reactive_import": self._reactive_profile,
-            "daily_read_log_export": self._daily_export,
-            "daily_consumption_log": self._daily_consumption,
-            "event_log": lambda _now, first, last: _events(self.application.event_log, first, last),
-            "security_log": lambda _now, first, last: _security(self.application.security_log, first, last),
+            **{name: self._log(name) for name in BUFFER_NAMES},
+            **{name: self._events(log, extra=extra) for name, (log, extra) in logs.items()},
         }
 
     # ---------------------------------------------------------------------------- registers
 
+    def _import_registers(self, now: datetime) -> Data:
+        registers = self._parts.meter.registers(now)
+        scaler = 3 if self._parts.quirks.wrong_register_scaler else 0
+        return axdr.structure(
+            _energy(registers.active_import),
+            axdr.structure(axdr.integer(scaler), axdr.enum(WATT_HOUR)),
+            _energy(registers.reactive_import),
+            axdr.structure(axdr.integer(scaler), axdr.enum(VAR_HOUR)),
+            *([_energy(registers.secondary_import)] if self._parts.twin else []),
+        )
+
     def _power(self, now: datetime) -> Data:
-        seconds = _POWER_WINDOW // timedelta(seconds=1)
-        before = self.meter.reading(microseconds(now - _POWER_WINDOW))
-        energy_mwh = self.meter.reading(microseconds(now)).active_import - before.active_import
-        power_w = axdr.double_long_unsigned(energy_mwh * 3600 // seconds // 1000)
-        return axdr.structure(power_w, axdr.structure(axdr.integer(0), axdr.enum(WATT)), power_w)
+        """Both elements together, then each. Spec: GBCS use case ECS17c."""
+        power = self._parts.meter.power_w(now)
+        primary, secondary = power.active_import, power.secondary_import
+        return axdr.structure(
+            _energy(primary + secondary),
+            axdr.structure(axdr.integer(0), axdr.enum(WATT)),
+            _energy(primary),
+            *([_energy(secondary)] if self._parts.twin else []),
+        )
+
+    def _balance_collection(self, now: datetime) -> Data:
+        del now
+        return axdr.structure(*(axdr.double_long(self._parts.server.number(name)) for name in _BALANCES))
+
+    def _secondary_price(self) -> int:
+        life = self._parts.life
+        rate = secondary_rate(life.state.secondary_script)
+        return life.configuration.secondary_prices.get(f"{rate:02X}", 0)
 
     def _tou_registers(self, now: datetime) -> Data:
-        registers = self.tariff().at(now)
-        return axdr.structure(_array(value // 1000 for value in registers.tou))
+        del now
+        state = self._parts.life.state
+        secondary = [_array(value // MILLI for value in state.secondary)] if self._parts.twin else []
+        return axdr.structure(_array(value // MILLI for value in state.rates.tou), *secondary)
 
     def _block_registers(self, now: datetime) -> Data:
         """For each block eight registers, then its share of the eight counters."""
-        registers = self.tariff().at(now)
+        del now
+        registers = self._parts.life.state.rates
         values: list[int] = []
         for block, row in enumerate(registers.blocks):
-            values += [value // 1000 for value in row]
+            values += [value // MILLI for value in row]
             values += [
                 self._share(column, counter, block) for column, counter in enumerate(registers.counters)
             ]
@@ -89,109 +150,60 @@ class EsmeReads:
 
     def _share(self, column: int, counter: int, block: int) -> int:
         """How much of the counter of a column lies in a block, in Wh."""
-        limits = self.server().value(f"tariff_threshold_matrix_tou_{column + 1}")
-        found = [limit for limit in limits if isinstance(limit, int)] if isinstance(limits, list) else []
-        borders = [0, *(limit for limit in found if limit != _NO_THRESHOLD), counter // 1000]
+        limits = self._parts.life.configuration.thresholds[column]
+        borders = [0, *(limit for limit in limits if limit != _NO_THRESHOLD), counter // MILLI]
         if block + 1 >= len(borders):
             return 0
-        return max(0, min(counter // 1000, borders[block + 1]) - borders[block])
+        return max(0, min(counter // MILLI, borders[block + 1]) - borders[block])
 
     def _randomised_offset(self, now: datetime) -> Data:
         """Spec: SMETS 5.7.5 (Randomised Offset): number times limit, in ten thousandths."""
         del now
-        server = self.server()
-        product = server.number("randomised_offset_number") * server.number("randomised_offset_limit")
-        return axdr.long_unsigned((product + 5000) // 10_000)
+        return axdr.long_unsigned(int(self._parts.life.configuration.switching_offset.total_seconds()))
 
-    # ---------------------------------------------------------------------------- profiles
+    def _peak(self, name: str, register: Callable[[EsmeLife], Peak]) -> Mapping[str, Computed]:
+        """Value, time and last reset of a maximum demand register."""
 
-    def _half_hours(
-        self, now: datetime, first: datetime | None, last: datetime | None
-    ) -> Iterator[tuple[int, Energies]]:
-        """The half hours of the shorter profiles."""
-        oldest = self.clock.time(now) - EXPORT_LOG_ENTRIES * timedelta(minutes=30)
-        first = oldest if first is None else max(first, oldest)
-        return self.meter.half_hours(now, first, last)
+        def time(seconds: int) -> Data:
+            octets = date_time_octets(after_2000(seconds)) if seconds else _NEVER
+            return axdr.octet_string(octets)
 
-    def _export_profile(self, now: datetime, first: datetime | None, last: datetime | None) -> Data:
-        return CompactArray(
-            _TRIPLE,
-            tuple(
-                _entry(seconds, energies.active_export, energies.reactive_export)
-                for seconds, energies in self._half_hours(now, first, last)
-            ),
-        )
+        return {
+            name: lambda _now: _energy(register(self._parts.life).value_w),
+            f"{name}_time": lambda _now: time(register(self._parts.life).at),
+            f"{name}_reset": lambda _now: time(register(self._parts.life).reset_at),
+        }
 
-    def _reactive_profile(self, now: datetime, first: datetime | None, last: datetime | None) -> Data:
-        entries = (
-            _entry(seconds, energies.reactive_import)
-            for seconds, energies in self._half_hours(now, first, last)
-        )
-        return CompactArray(_PAIR, tuple(entries))
+    # ---------------------------------------------------------------------------- logs
 
-    # ---------------------------------------------------------------------------- days
+    def _log(self, name: str) -> BufferSource:
+        def read(now: datetime, first: datetime | None, last: datetime | None) -> Data:
+            return self._parts.logs.buffers()[name](now, first, last)  # the logs come after what reads them
 
-    def _midnights(
-        self, now: datetime, first: datetime | None, last: datetime | None, count: int
-    ) -> Iterator[datetime]:
-        """The midnights of device time in a window, of the last `count`, since the meter was fitted."""
-        newest = self.clock.time(now).replace(hour=0, minute=0, second=0, microsecond=0)
-        for days in range(count - 1, -1, -1):
-            midnight = newest - days * _DAY
-            fitted_us = self.meter.segments[0].start_us
-            if microseconds(self.clock.moment(midnight)) < fitted_us:
-                continue
-            if (first is None or midnight >= first) and (last is None or midnight <= last):
-                yield midnight
+        return read
 
-    def _reading(self, midnight: datetime) -> Energies:
-        return whole(self.meter.reading(microseconds(self.clock.moment(midnight))))
+    def _events(self, log: LogName, *, extra: bool) -> BufferSource:
+        """A log of codes, with or without other information."""
 
-    def _daily_export(self, now: datetime, first: datetime | None, last: datetime | None) -> Data:
-        midnights = self._midnights(now, first, last, DAILY_READ_LOG_ENTRIES)
-        return CompactArray(
-            _PAIR,
-            tuple(
-                _entry(seconds_since_2000(midnight), self._reading(midnight).active_export)
-                for midnight in midnights
-            ),
-        )
-
-    def _daily_consumption(self, now: datetime, first: datetime | None, last: datetime | None) -> Data:
-        midnights = self._midnights(now, first, last, DAILY_CONSUMPTION_ENTRIES)
-        entries = (
-            _entry(
-                seconds_since_2000(midnight),
-                self._reading(midnight).minus(self._reading(midnight - _DAY)).active_import,
+        def read(now: datetime, first: datetime | None, last: datetime | None) -> Data:
+            del now
+            found: EventLog = self._parts.application.logs[log]
+            entries = (
+                axdr.structure(
+                    _energy(entry.seconds),
+                    axdr.long_unsigned(entry.code),
+                    *([axdr.octet_string(entry.extra)] if extra else []),
+                )
+                for entry in found.between(first, last)
             )
-            for midnight in midnights
-        )
-        return CompactArray(_PAIR, tuple(entries))
+            return CompactArray(_EVENT if extra else _SECURITY, tuple(entries))
+
+        return read
 
 
-def _entry(*values: int) -> Data:
-    return axdr.structure(*(axdr.double_long_unsigned(value) for value in values))
+def _energy(value: int) -> Data:
+    return axdr.double_long_unsigned(value)
 
 
 def _array(values: Iterator[int] | list[int]) -> Data:
     return axdr.array(*(axdr.double_long_unsigned(value) for value in values))
-
-
-def _events(log: EventLog, first: datetime | None, last: datetime | None) -> Data:
-    entries = (
-        axdr.structure(
-            axdr.double_long_unsigned(entry.seconds),
-            axdr.long_unsigned(entry.code),
-            axdr.octet_string(entry.extra),
-        )
-        for entry in log.between(first, last)
-    )
-    return CompactArray(_EVENT, tuple(entries))
-
-
-def _security(log: EventLog, first: datetime | None, last: datetime | None) -> Data:
-    entries = (
-        axdr.structure(axdr.double_long_unsigned(entry.seconds), axdr.long_unsigned(entry.code))
-        for entry in log.between(first, last)
-    )
-    return CompactArray(_SECURITY, tuple(entries))

@@ -14,17 +14,37 @@ from smetslab.devices.esme_objects import account_mode, credit_charges, unit_cha
 from smetslab.devices.limits import FIRST_ALERT_COUNTER
 from smetslab.devices.load import Energies
 from smetslab.devices.metering import MILLI
+from smetslab.devices.prepay.lockout import DOUBLING, IN_A_ROW, WINDOW, LockOutRules
+from smetslab.devices.prepay.rules import CapWeek, Options
 from smetslab.devices.profile import DeviceProfile, StateValue
 from smetslab.devices.supply import SupplyState
 from smetslab.errors import UsageError
 from smetslab.gbcs.values import HEX_PREFIX, Value
 
+DEFAULT_OPTIONS = Options()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepaymentSettings:
+    """How a make of meter does prepayment. `suspend_debt_emergency` None: as the supplier's charges say."""
+
+    options: Options = DEFAULT_OPTIONS
+    lock_out: LockOutRules = WINDOW
+    suspend_debt_emergency: bool | None = None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EsmeSettings:
-    """What a new ESME starts with. `variant`: its parts; `attributes`: values of COSEM attributes by name."""
+    """What a new ESME starts with. `variant`: its parts; `attributes`: values of COSEM attributes by name;
+    `charging`: whether time and energy cost anything."""
 
     variant: str = "A"
+
+    prepayment: PrepaymentSettings
+    charging: bool = True
+    load_scale_percent: int = 100
+    secondary_heating_w: int = 0
+    randomised_offset_number: int = 2000
 
     clock_status: ClockStatus = ClockStatus.RELIABLE
     clock_offset: timedelta = timedelta()
@@ -60,6 +80,8 @@ def _payment_mode(value: StateValue) -> Value:
     return account_mode(prepayment=value == "prepayment")
 
 
+_LOCK_OUTS: Mapping[str, LockOutRules] = {"window": WINDOW, "in-a-row": IN_A_ROW, "doubling": DOUBLING}
+
 _SETTINGS: Mapping[str, _Setting] = {
     # Not attributes
     "clock_status": _Setting(tuple(status.name.lower() for status in ClockStatus)),
@@ -72,8 +94,21 @@ _SETTINGS: Mapping[str, _Setting] = {
     "export_reactive_varh": _Setting(int),
     "generation_peak_w": _Setting(int),
     "first_alert_counter": _Setting(int),
-    # When debts pause in emergency credit; no use case that is declared shows it
+    "charging": _Setting(bool),
+    "load_scale_percent": _Setting(int),
+    "secondary_heating_w": _Setting(int),
+    "randomised_offset_number": _Setting(int),
+    # Whether debts pause in emergency credit; without it the supplier's charges say so
     "suspend_debt_emergency": _Setting(bool),
+    # How a make does prepayment
+    "top_up_order": _Setting(("emergency-first", "threshold-first")),
+    "emergency_repayment": _Setting(("part", "full-repay-first")),
+    "credit_thresholds": _Setting(("below", "at")),
+    "suspend_debt_disabled_covers_standing_charge": _Setting(bool),
+    "debt_recovery_rate_cap_covers_time_debts": _Setting(bool),
+    "debt_recovery_rate_cap_week": _Setting(tuple(week.value for week in CapWeek)),
+    "minimum_credit_to_arm_millipence": _Setting(int),
+    "utrn_lock_out": _Setting(tuple(_LOCK_OUTS)),
     # Both debts have the same period
     "debt_recovery_period_s": _Setting(int),
     # Attributes
@@ -141,6 +176,11 @@ def read_settings(profile: DeviceProfile) -> EsmeSettings:
 
     return EsmeSettings(
         variant=profile.variant or "A",
+        prepayment=_prepayment(given),
+        charging=bool(given.get("charging", True)),
+        load_scale_percent=number("load_scale_percent", 100),
+        secondary_heating_w=number("secondary_heating_w", 0),
+        randomised_offset_number=number("randomised_offset_number", 2000),
         clock_status=ClockStatus[str(given.get("clock_status", "reliable")).upper()],
         clock_offset=timedelta(seconds=number("clock_offset_s", 0)),
         supply_state=SupplyState[str(given.get("supply_state", "enabled")).upper()],
@@ -154,4 +194,21 @@ def read_settings(profile: DeviceProfile) -> EsmeSettings:
         generation_peak_w=number("generation_peak_w", 0),
         first_alert_counter=number("first_alert_counter", FIRST_ALERT_COUNTER),
         attributes=attributes,
+    )
+
+
+def _prepayment(given: Mapping[str, StateValue]) -> PrepaymentSettings:
+    suspended = given.get("suspend_debt_emergency")
+    return PrepaymentSettings(
+        options=Options(
+            threshold_first=given.get("top_up_order") == "threshold-first",
+            full_repay_first=given.get("emergency_repayment") == "full-repay-first",
+            inclusive_thresholds=given.get("credit_thresholds") == "at",
+            suspend_covers_standing=bool(given.get("suspend_debt_disabled_covers_standing_charge", False)),
+            cap_covers_time_debts=bool(given.get("debt_recovery_rate_cap_covers_time_debts", False)),
+            cap_week=CapWeek(given.get("debt_recovery_rate_cap_week", "monday")),
+            minimum_credit_to_arm=int(given.get("minimum_credit_to_arm_millipence", 0)),
+        ),
+        lock_out=_LOCK_OUTS[str(given.get("utrn_lock_out", "window"))],
+        suspend_debt_emergency=None if suspended is None else bool(suspended),
     )

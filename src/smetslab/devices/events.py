@@ -5,29 +5,47 @@ Spec: GBCS 16.2 (codes); factory routing of makers where GBCS leaves it open.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from smetslab.devices.event_log import LogName
+from smetslab.gbcs.codes import RemotePartyRole
 
 AlertKind = Literal["GCA", "GNCA"]
 
 LOW_CREDIT = 0x810D
 CREDIT_ADDED_LOCALLY = 0x810E
 EMERGENCY_CREDIT_AVAILABLE = 0x8119
+AUXILIARY_SWITCH_FAILED = 0x811A
 CLOCK_ADJUSTED = 0x8145
+HAN_COMMAND_DONE = 0x8154
+HAN_COMMAND_FAILED = 0x8155
 USER_COMMAND_DONE = 0x8161
 USER_COMMAND_FAILED = 0x8162
 ARMED_BY_EMERGENCY_CREDIT = 0x8168
+INTEGRITY_WARNING = 0x81A0
+BATTERY_COVER_CLOSED = 0x81A1
 TIME_DEBT_1_CLEARED = 0x81A7
 TIME_DEBT_2_CLEARED = 0x81A8
 PAYMENT_DEBT_CLEARED = 0x81A9
 EMERGENCY_CREDIT_EXHAUSTED = 0x81AA
 EMERGENCY_CREDIT_ACTIVATED = 0x81AB
+METER_COVER_CLOSED = 0x81B9
+MAGNET_REMOVED = 0x81BC
+SUPPLY_CONNECT_FAILED = 0x81BD
+LOCKED_BY_TAMPER = 0x81BE
+ARMED_BY_GAS_FLOW = 0x81BF
+SUPPLY_DISCONNECT_FAILED = 0x81C0
+TERMINAL_COVER_CLOSED = 0x81C1
+SECOND_TERMINAL_COVER_CLOSED = 0x81C2
+TILT = 0x81C3
 UTRN_ENTRY_SUSPENDED = 0x81C4
 UTRN_LOCKED_OUT = 0x81C5
 CLOCK_NOT_ADJUSTED = 0x81C6
+IMPORT_ABOVE_LOAD_LIMIT = 0x8F01
+BILLING_DATA_LOG_UPDATED = 0x8F0A
 CLOCK_BEYOND_TOLERANCE = 0x8F0C
 CREDIT_BELOW_DISABLEMENT_THRESHOLD = 0x8F0F
 CHF_LOG_CHANGED = 0x8F12
@@ -50,8 +68,13 @@ DISCARDED_FOR_DUTY_CYCLE = 0x8F2C
 NO_SUB_GHZ_CAPACITY = 0x8F2D
 NO_AUTHORITY = 0x8F30
 SUPPLY_ARMED = 0x8F32
+ARMED_BY_LOAD_LIMIT = 0x8F33
+ENABLED_AFTER_RESTORATION = 0x8F34
+SUPPLY_RESTORED = 0x8F35
+SUPPLY_RESTORED_AFTER_LONG = 0x8F36
 AUTHENTICATION_FAILED = 0x8F3D
 UNAUTHORISED_ACCESS = 0x8F3E
+TAMPER = 0x8F3F
 FIRMWARE_CHANGED = 0x8F43
 BALANCE_WOULD_EXCEED_MAXIMUM = 0x8F47
 NOT_JOINED = 0x8F48
@@ -65,20 +88,24 @@ OWN_AGREEMENT_REPLACED = 0x8F4F
 DUPLICATE_UTRN = 0x8F51
 EVENT_LOG_CLEARED = 0x8F52
 NOT_COVERED_BY_OTHER_CODES = 0x8F53
+SUPPLY_INTERRUPTED = 0x8F57
 UTRN_EXCEEDS_MAXIMUM = 0x8F5B
 UNUSUAL_NUMBER_OF_COMMANDS = 0x8F60
 UTRN_NOT_AUTHENTIC = 0x8F63
+UTRN_NOT_FOR_THIS_DEVICE = 0x8F64
 FUTURE_DATED_DONE = 0x8F66
 FUTURE_DATED_FAILED = 0x8F67
 CREDENTIALS_UPDATED = 0x8F70
 FIRMWARE_VERIFIED = 0x8F72
+BATTERY_COVER_OPENED = 0x8F73
+METER_COVER_OPENED = 0x8F74
+STRONG_MAGNET = 0x8F75
+TERMINAL_COVER_OPENED = 0x8F76
+SECOND_TERMINAL_COVER_OPENED = 0x8F77
+TAMPER_OTHER = 0x8F78
 DISABLEMENT_SUSPENDED = 0x8F83
 NOT_DELIVERED_TO_ESME = 0x8F84
 COMMAND_NOT_SUPPORTED = 0x8F85
-INTEGRITY_WARNING = 0x81A0
-BILLING_DATA_LOG_UPDATED = 0x8F0A
-SUPPLY_RESTORED = 0x8F35
-SUPPLY_RESTORED_AFTER_LONG = 0x8F36
 LIMIT_PROCESSED = 0x8F86
 LIMIT_ENDED = 0x8F87
 OPERATIONAL_UPDATE = 0x8F88
@@ -86,81 +113,94 @@ FIRMWARE_TRANSFER_FAILED = 0x8F89
 FIRMWARE_TRANSFERRED = 0x8F8A
 FIRMWARE_VERSION_TOLD = 0x8F8B
 
+NETWORK_OPERATOR_PREFIX = 0x80
+SUPPLIER_PREFIX = 0x81
+"""Codes that the party may configure; 0x8Fxx are always on. Spec: GBCS 16.2."""
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where an event is written, and how the party that the device answers to is told."""
+    """Where an event is written, and how the party that the device answers to is told.
+
+    parties: who is told instead. han: devices on the HAN are told. alarm: it can be heard.
+    """
 
     log: LogName | None
     alert: AlertKind | None
+    parties: tuple[RemotePartyRole, ...] = ()
+    han: bool = False
+    alarm: bool = False
 
 
-ROUTES: Mapping[int, Route] = {
-    LOW_CREDIT: Route(None, "GNCA"),
-    CREDIT_ADDED_LOCALLY: Route(None, "GNCA"),
-    EMERGENCY_CREDIT_AVAILABLE: Route(None, "GNCA"),
-    ARMED_BY_EMERGENCY_CREDIT: Route(None, None),
-    TIME_DEBT_1_CLEARED: Route("event", "GNCA"),
-    TIME_DEBT_2_CLEARED: Route("event", "GNCA"),
-    PAYMENT_DEBT_CLEARED: Route("event", "GNCA"),
-    EMERGENCY_CREDIT_EXHAUSTED: Route("event", "GNCA"),
-    EMERGENCY_CREDIT_ACTIVATED: Route("event", "GNCA"),
-    UTRN_ENTRY_SUSPENDED: Route("event", "GNCA"),
-    UTRN_LOCKED_OUT: Route("event", "GNCA"),
-    CREDIT_BELOW_DISABLEMENT_THRESHOLD: Route(None, "GCA"),
-    DISABLEMENT_SUSPENDED: Route(None, "GCA"),
-    CLOCK_ADJUSTED: Route("event", None),
-    USER_COMMAND_DONE: Route("event", "GNCA"),
-    USER_COMMAND_FAILED: Route("event", "GNCA"),
-    CLOCK_NOT_ADJUSTED: Route("event", "GNCA"),
-    CLOCK_BEYOND_TOLERANCE: Route("security", "GCA"),
-    CONTENT_CHECK_FAILED: Route("security", "GCA"),
-    NO_AUTHORITY: Route(None, "GCA"),
-    SUPPLY_ARMED: Route("event", "GCA"),
-    # One maker raises 8F3D without a log entry and logs 8F53 without an alert for the same failure.
-    AUTHENTICATION_FAILED: Route(None, "GCA"),
-    UNAUTHORISED_ACCESS: Route("security", None),
-    BALANCE_WOULD_EXCEED_MAXIMUM: Route("security", None),
-    EVENT_LOG_CLEARED: Route("security", None),
-    DUPLICATE_UTRN: Route("security", "GCA"),
-    NOT_COVERED_BY_OTHER_CODES: Route("security", None),
-    UTRN_EXCEEDS_MAXIMUM: Route("security", "GCA"),
-    UNUSUAL_NUMBER_OF_COMMANDS: Route("security", "GCA"),
-    UTRN_NOT_AUTHENTIC: Route("security", "GCA"),
-    NOT_DELIVERED_TO_ESME: Route("event", None),
-    # What a hub tells by use cases of its own is only logged here; see `devices.chf_core`.
-    CHF_LOG_CHANGED: Route("security", None),
-    LIMITED_DUTY_CYCLE: Route(None, None),
-    BELOW_LIMITED_DUTY_CYCLE: Route(None, None),
-    CRITICAL_DUTY_CYCLE: Route(None, "GCA"),
-    BELOW_CRITICAL_DUTY_CYCLE: Route(None, "GCA"),
-    REGULATED_DUTY_CYCLE: Route(None, "GCA"),
-    BELOW_REGULATED_DUTY_CYCLE: Route(None, "GCA"),
-    CHANNEL_CHANGED: Route(None, None),
-    SCAN_INITIATED: Route(None, None),
-    SCAN_ASSESSED: Route(None, None),
-    GSME_NOT_FOUND: Route("event", "GCA"),
-    SUB_GHZ_CONFIGURED: Route("event", None),
-    CHANNEL_NOT_CHANGED: Route(None, "GCA"),
-    DISCARDED_FOR_DUTY_CYCLE: Route("event", None),
-    NO_SUB_GHZ_CAPACITY: Route("event", None),
-    FIRMWARE_TRANSFER_FAILED: Route("event", None),
-    FIRMWARE_TRANSFERRED: Route("event", None),
-    FIRMWARE_NOT_VERIFIED_AT_POWER_ON: Route("security", "GCA"),
-    FIRMWARE_NOT_VERIFIED: Route("security", "GCA"),
-    FIRMWARE_CHANGED: Route("security", None),
-    # The alert of 8F72 carries the hash of the image, in a use case of its own.
-    FIRMWARE_VERIFIED: Route("security", None),
-    NOT_JOINED: Route("security", None),
-    JOINED: Route("security", None),
-    NOT_UNJOINED: Route("security", None),
-    UNJOINED: Route("security", None),
-    OWN_SIGNING_NOT_REPLACED: Route("security", None),
-    OWN_SIGNING_REPLACED: Route("security", None),
-    OWN_AGREEMENT_NOT_REPLACED: Route("security", None),
-    OWN_AGREEMENT_REPLACED: Route("security", None),
-    CREDENTIALS_UPDATED: Route("security", None),
-}
+_OPERATOR = (RemotePartyRole.NETWORK_OPERATOR,)
+_BOTH = (RemotePartyRole.SUPPLIER, RemotePartyRole.NETWORK_OPERATOR)
+
+
+def _codes(*items: int | tuple[int, int]) -> list[int]:
+    """Single codes and ranges, both ends included."""
+    found: list[int] = []
+    for item in items:
+        found += [item] if isinstance(item, int) else range(item[0], item[1] + 1)
+    return found
+
+
+def _table() -> dict[int, Route]:
+    """The factory routing, from makers' manuals; later rows replace earlier ones."""
+    rows: list[tuple[Sequence[int], Route]] = [
+        # What no manual names: with an alert and a log.
+        (_codes((0x8180, 0x81C6)), Route("event", "GNCA")),
+        (_codes(0x8154, 0x8155, 0x8161, 0x8162, 0x819E), Route("event", "GNCA")),
+        (_codes(0x8F01, 0x8F32, 0x8F33), Route("event", "GCA")),
+        # Prepayment
+        (_codes(0x810D, 0x8119), Route(None, "GNCA", han=True)),
+        (_codes(0x810E), Route(None, "GNCA")),
+        (_codes(0x8F0F, 0x8F83), Route(None, "GCA")),
+        (_codes(0x81AA, 0x81AB, 0x81C4), Route("event", "GNCA", han=True)),
+        (_codes(0x8168), Route(None, None)),
+        (_codes(0x8F47), Route("security", None)),
+        (_codes(0x8F51, 0x8F52, 0x8F5B, 0x8F60, 0x8F63, 0x8F64, 0x8F82), Route("security", "GCA")),
+        # Voltage and power quality
+        (
+            _codes((0x8002, 0x8009), (0x8020, 0x802F), (0x8085, 0x809C)),
+            Route("power", "GNCA", _OPERATOR),
+        ),
+        (_codes(0x8010, 0x8011, 0x8013, 0x8014, 0x8015, 0x8016), Route("power", "GNCA", _OPERATOR)),
+        (_codes(0x81B7, 0x81B8, 0x81BB), Route("power", "GNCA")),
+        (_codes(0x8F35, 0x8F36, (0x8F37, 0x8F3C)), Route("power", None)),  # told by ECS80
+        (_codes((0x8F57, 0x8F5A)), Route("power", None)),
+        (_codes(0x811A), Route("auxiliary", "GNCA")),
+        # Supply
+        (_codes(0x8F34), Route(None, "GCA", _BOTH, han=True)),
+        # Clock
+        (_codes(CLOCK_ADJUSTED), Route("event", None)),
+        (_codes(CLOCK_NOT_ADJUSTED), Route("event", "GNCA")),
+        (_codes(CLOCK_BEYOND_TOLERANCE), Route("security", "GCA")),
+        # Security, tamper, firmware
+        (_codes(0x8F1B, 0x8F1C, 0x8F1E, 0x8F3F, 0x8F78), Route("security", "GCA")),
+        (_codes((0x8F73, 0x8F77)), Route("security", "GCA", _BOTH)),
+        (_codes(0x8F3E, 0x8F43, (0x8F48, 0x8F4F), 0x8F53, 0x8F70), Route("security", None)),
+        (_codes(0x8F72), Route("security", None)),  # told by the receipt of a firmware image
+        (_codes(0x8F69, NO_AUTHORITY), Route(None, "GCA")),
+        # One maker raises 8F3D without a log entry and logs 8F53 without an alert for the same failure.
+        (_codes(AUTHENTICATION_FAILED), Route(None, "GCA")),
+        (_codes(0x81B9), Route(None, "GNCA")),
+        (_codes(0x8F1D, 0x8F1F), Route("security", "GCA")),
+        # Hub: what it tells by use cases of its own is only logged here; see `devices.chf_core`.
+        (_codes(NOT_DELIVERED_TO_ESME, SUB_GHZ_CONFIGURED), Route("event", None)),
+        (_codes(DISCARDED_FOR_DUTY_CYCLE, NO_SUB_GHZ_CAPACITY), Route("event", None)),
+        (_codes(FIRMWARE_TRANSFER_FAILED, FIRMWARE_TRANSFERRED), Route("event", None)),
+        (_codes(CHF_LOG_CHANGED), Route("security", None)),
+        (_codes(LIMITED_DUTY_CYCLE, BELOW_LIMITED_DUTY_CYCLE), Route(None, None)),
+        (_codes((CRITICAL_DUTY_CYCLE, BELOW_REGULATED_DUTY_CYCLE)), Route(None, "GCA")),
+        (_codes((CHANNEL_CHANGED, SCAN_ASSESSED)), Route(None, None)),
+        (_codes(GSME_NOT_FOUND), Route("event", "GCA")),
+        (_codes(CHANNEL_NOT_CHANGED), Route(None, "GCA")),
+        (_codes(0x8F0A), Route(None, None)),  # told by the billing data log itself
+    ]
+    return {code: route for codes, route in rows for code in codes}
+
+
+ROUTES: Mapping[int, Route] = MappingProxyType(_table())
 """Codes that a device of this laboratory raises. 0x8F66, 0x8F67 and 0x8F85 have alerts of their own use
 cases."""
 

@@ -109,5 +109,5 @@ METER_SEGMENTS = 4096
 MAX_REGISTER = 10**9
 """Energy registers roll over here. Unverified."""
 
-DAILY_CONSUMPTION_ENTRIES = 731
-"""Days of consumption that a meter keeps. Spec: SMETS 5.7.5 (Daily Consumption Log)."""
+METERING_TICK_US = 10_000_000
+"""How often a meter compares its credit with its thresholds. Unverified."""

@@ -6,17 +6,19 @@ makes the same ones. Within a half hour power is constant.
 
 from __future__ import annotations
 
+from array import array
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from hashlib import shake_128
-from typing import NamedTuple
+from itertools import pairwise
+from typing import NamedTuple, Protocol
 
 from smetslab.gbcs.values import EPOCH_2000
 
 HALF_HOUR_US = 1_800_000_000
 _DAY_HALF_HOURS = 48
-_DAY_US = _DAY_HALF_HOURS * HALF_HOUR_US
+DAY_US = _DAY_HALF_HOURS * HALF_HOUR_US
 
 # Watts of an average household at the start of each half hour, from midnight: asleep, breakfast, day, evening
 # peak.
@@ -41,12 +43,13 @@ _SUN_MONTH_PERMILLE = (180, 300, 480, 680, 820, 900, 880, 780, 600, 400, 230, 15
 
 
 class Energies(NamedTuple):
-    """Thousandths of Wh and varh."""
+    """Thousandths of Wh and varh. `secondary_import` is that of a second element, beside the first."""
 
     active_import: int = 0
     reactive_import: int = 0
     active_export: int = 0
     reactive_export: int = 0
+    secondary_import: int = 0
 
     def plus(self, other: Energies) -> Energies:
         return Energies(
@@ -54,6 +57,7 @@ class Energies(NamedTuple):
             self.reactive_import + other.reactive_import,
             self.active_export + other.active_export,
             self.reactive_export + other.reactive_export,
+            self.secondary_import + other.secondary_import,
         )
 
     def minus(self, other: Energies) -> Energies:
@@ -62,6 +66,7 @@ class Energies(NamedTuple):
             self.reactive_import - other.reactive_import,
             self.active_export - other.active_export,
             self.reactive_export - other.reactive_export,
+            self.secondary_import - other.secondary_import,
         )
 
     def share(self, part: int, whole: int) -> Energies:
@@ -70,37 +75,58 @@ class Energies(NamedTuple):
             self.reactive_import * part // whole,
             self.active_export * part // whole,
             self.reactive_export * part // whole,
+            self.secondary_import * part // whole,
         )
+
+
+class Load(Protocol):
+    """What flows through a meter, whoever draws it."""
+
+    def day(self, number: int) -> tuple[Energies, ...]:
+        """The energies of the 48 half hours of day `number`, counted from 2000-01-01, in UTC."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class LoadProfile:
-    """One household. `seed`: 16 octets or more; `generation_peak_w`: its solar panels, 0 for none."""
+    """One household. `seed`: 16 octets or more; `generation_peak_w`: its solar panels, 0 for none;
+    `scale_percent`: how much of an average household it is, 0 for none at all; `heating_w`: storage heaters
+    on a second element, charged from 00:00 to 07:00 UTC, more in winter."""
 
     seed: bytes
     generation_peak_w: int = 0
+    scale_percent: int = 100
+    heating_w: int = 0
 
     def day(self, number: int) -> tuple[Energies, ...]:
         """The energies of the 48 half hours of day `number`, counted from 2000-01-01, in UTC."""
         day = _EPOCH_DAY + timedelta(days=number)
         shape = _WEEKEND_W if day.weekday() >= 5 else _WORKDAY_W
-        size = 700 + int.from_bytes(self._chance(b"size", 0, 2), "big") % 701
+        size = (700 + int.from_bytes(self._chance(b"size", 0, 2), "big") % 701) * self.scale_percent // 100
         season = _MONTH_PERMILLE[day.month - 1]
         sky = 250 + int.from_bytes(self._chance(b"sky", number, 2), "big") % 751
         peak_w = self.generation_peak_w * _SUN_MONTH_PERMILLE[day.month - 1] // 1000 * sky // 1000
+        heating_w = self.heating_w * max(0, season - 850) // 380
         chance = self._chance(b"day", number, 5 * _DAY_HALF_HOURS)
         energies: list[Energies] = []
         for slot in range(_DAY_HALF_HOURS):
             level, event, extra, phase, cloud = chance[5 * slot : 5 * slot + 5]
             power_w = shape[slot] * season // 1000 * size // 1000 * (700 + level * 600 // 255) // 1000
             if event < 18 and slot >= 12:
-                power_w += 900 + extra * 6  # an oven, a shower, a kettle
+                power_w += (900 + extra * 6) * self.scale_percent // 100  # an oven, a shower, a kettle
             if peak_w:
                 power_w -= peak_w * _SUN_PERMILLE[slot] // 1000 * (800 + cloud * 200 // 255) // 1000
             drawn, fed = max(power_w, 0), max(-power_w, 0)
+            heated = heating_w if slot < _HEATING_SLOTS else 0
             # Half an hour of one watt is 500 thousandths of a watt hour.
             energies.append(
-                Energies(drawn * 500, drawn * (120 + phase) // 2, fed * 500, fed * (120 + phase) // 8)
+                Energies(
+                    drawn * 500,
+                    drawn * (120 + phase) // 2,
+                    fed * 500,
+                    fed * (120 + phase) // 8,
+                    heated * 500,
+                )
             )
         return tuple(energies)
 
@@ -108,8 +134,10 @@ class LoadProfile:
         return shake_128(self.seed + purpose + number.to_bytes(8, "big", signed=True)).digest(count)
 
 
+_HEATING_SLOTS = 14
 _EPOCH_DAY = EPOCH_2000.astimezone(UTC).date()
 _DAYS_KEPT = 8
+_FIELDS = len(Energies._fields)
 
 
 class Consumption:
@@ -118,35 +146,54 @@ class Consumption:
     Times are microseconds since 2000-01-01. Days are added up once, in order, as far as somebody has asked.
     """
 
-    def __init__(self, profile: LoadProfile, origin_us: int) -> None:
-        self._profile = profile
-        self._first = origin_us // _DAY_US
-        self._sums: list[Energies] = [Energies()]
+    def __init__(self, load: Load, origin_us: int) -> None:
+        self._load = load
+        self._first = origin_us // DAY_US
+        self._sums = array("q", bytes(8 * _FIELDS))
         self._days: OrderedDict[int, list[Energies]] = OrderedDict()
 
     def at(self, moment_us: int) -> Energies:
         """Monotonic, and additive to the last thousandth: at(b) - at(a) + at(c) - at(b) == at(c) - at(a)."""
-        day, rest_us = divmod(moment_us, _DAY_US)
+        day, rest_us = divmod(moment_us, DAY_US)
         place = day - self._first
         if place < 0:
             return Energies()
-        while len(self._sums) <= place:
-            self._sums.append(self._sums[-1].plus(self._day(self._first + len(self._sums) - 1)[-1]))
+        while len(self._sums) <= place * _FIELDS:
+            reached = len(self._sums) // _FIELDS
+            last = Energies(*self._sums[-_FIELDS:])
+            self._sums.extend(last.plus(self._day(self._first + reached - 1)[-1]))
         slot, part_us = divmod(rest_us, HALF_HOUR_US)
         within = self._day(day)
-        return self._sums[place].plus(
-            within[slot].plus(within[slot + 1].minus(within[slot]).share(part_us, HALF_HOUR_US))
-        )
+        start = Energies(*self._sums[place * _FIELDS : (place + 1) * _FIELDS])
+        reached_in_slot = within[slot]
+        if part_us:
+            reached_in_slot = reached_in_slot.plus(
+                within[slot + 1].minus(reached_in_slot).share(part_us, HALF_HOUR_US)
+            )
+        return start.plus(reached_in_slot)
 
     def between(self, first_us: int, last_us: int) -> Energies:
         return self.at(last_us).minus(self.at(first_us))
+
+    def power_w(self, moment_us: int) -> Energies:
+        """Mean power in W and var during the half hour of `moment_us`: as Energies, without thousandths."""
+        day, rest_us = divmod(moment_us, DAY_US)
+        slot = rest_us // HALF_HOUR_US
+        within = self._day(day)
+        return Energies(*(value // 500 for value in within[slot + 1].minus(within[slot])))
+
+    def peak_w(self, day: int) -> Energies:
+        """The highest mean power of any half hour of a day, each for itself."""
+        within = self._day(day)
+        slots = [end.minus(start) for start, end in pairwise(within)]
+        return Energies(*(max(values) // 500 for values in zip(*slots, strict=True)))
 
     def _day(self, number: int) -> list[Energies]:
         """The cumulative energies at the 49 borders of the half hours of a day."""
         known = self._days.get(number)
         if known is None:
             known = [Energies()]
-            for part in self._profile.day(number):
+            for part in self._load.day(number):
                 known.append(known[-1].plus(part))
             self._days[number] = known
             if len(self._days) > _DAYS_KEPT:

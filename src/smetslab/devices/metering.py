@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from smetslab.devices.limits import MAX_REGISTER, METER_SEGMENTS, PROFILE_LOG_ENTRIES
-from smetslab.devices.load import HALF_HOUR_US, Consumption, Energies, LoadProfile
+from smetslab.devices.load import DAY_US, HALF_HOUR_US, Consumption, Energies, Load
 from smetslab.devices.work import Work
 from smetslab.gbcs.values import EPOCH_2000
 from smetslab.store import Nvm
@@ -26,6 +26,7 @@ _PREFIX = "meter/"
 _MICROSECOND = timedelta(microseconds=1)
 MILLI = 1000
 SECOND_US = 1_000_000
+_UNBOUNDED = Energies(*(2**40,) * len(Energies._fields))
 
 
 def microseconds(moment: datetime) -> int:
@@ -62,7 +63,7 @@ class Segment:
     def decode(cls, start_us: int, octets: bytes) -> Segment:
         return cls(
             start_us=start_us,
-            start=Energies(*(int.from_bytes(octets[i : i + 8], "big") for i in range(10, 42, 8))),
+            start=Energies(*(int.from_bytes(octets[i : i + 8], "big") for i in range(10, len(octets), 8))),
             closed=bool(octets[0] & 1),
             powered=bool(octets[0] & 2),
             offset_us=int.from_bytes(octets[1:10], "big", signed=True),
@@ -73,11 +74,14 @@ class Segment:
 class EnergyMeter:
     """The measuring part of one ESME."""
 
-    def __init__(self, nvm: Nvm, profile: LoadProfile, first: Segment) -> None:
+    def __init__(self, nvm: Nvm, load: Load, first: Segment) -> None:
         """`first` begins the history of a new meter; memory overrules it."""
         kept = [Segment.decode(int(key.removeprefix(_PREFIX)), octets) for key, octets in nvm.items(_PREFIX)]
         self._segments = kept or [first]
-        self._load = Consumption(profile, self._segments[0].start_us)
+        self._load = Consumption(load, self._segments[0].start_us)
+        self._boosted: set[int] = set()
+        self.version = 0
+        """Counts the segments that were begun."""
 
     @property
     def segments(self) -> tuple[Segment, ...]:
@@ -111,14 +115,41 @@ class EnergyMeter:
         if segment == last:
             return
         at_us = max(microseconds(at), last.start_us)
-        segment = replace(segment, start_us=at_us, start=self._at(last, at_us))
-        if at_us == last.start_us:
+        self._append(work, replace(segment, start_us=at_us, start=self._at(last, at_us)))
+
+    def _append(self, work: Work, segment: Segment) -> None:
+        self.version += 1
+        if segment.start_us == self._segments[-1].start_us:
             self._segments.pop()
         self._segments.append(segment)
         work.tx.put(_memory_key(segment), segment.encode())
         for old in self._segments[:-METER_SEGMENTS]:
             work.tx.delete(_memory_key(old))
         del self._segments[:-METER_SEGMENTS]
+
+    def add(self, work: Work, at: datetime, energies: Energies) -> None:
+        """Let energy flow at once, on top of the load, in thousandths; nothing flows without supply."""
+        last = self._segments[-1]
+        if not last.flows:
+            return
+        at_us = max(microseconds(at), last.start_us)
+        segment = replace(last, start_us=at_us, start=self._at(last, at_us).plus(energies))
+        self._boosted.add(at_us // DAY_US)
+        self._append(work, segment)
+
+    def peak_w(self, day: int) -> Energies:
+        """The highest powers of any half hour of a day of laboratory time, counted from 2000; without bound
+        where energy has come on top of the load."""
+        return _UNBOUNDED if day in self._boosted else self._load.peak_w(day)
+
+    def power_w(self, now: datetime) -> Energies:
+        """What flows now, in W and var."""
+        last = self._segments[-1]
+        return self._load.power_w(microseconds(now)) if last.flows else Energies()
+
+    def load_power_w(self, moment_us: int) -> Energies:
+        """What would flow at a moment of laboratory time, if there were supply."""
+        return self._load.power_w(moment_us)
 
     def registers(self, now: datetime) -> Energies:
         """The registers in Wh and varh."""
@@ -148,17 +179,21 @@ class EnergyMeter:
                 yield low, high, segment
 
     def half_hours(
-        self, now: datetime, first: datetime | None, last: datetime | None
+        self,
+        now: datetime,
+        first: datetime | None,
+        last: datetime | None,
+        entries: int = PROFILE_LOG_ENTRIES,
     ) -> Iterator[tuple[int, Energies]]:
         """The profile log: (end of the half hour in seconds since 2000 by the device's clock, Wh and varh in
         it).
 
-        Both bounds are inclusive. A half hour without mains has zeros; one in which the clock was invalid, or
-        that a setting of the clock jumped over, is not there.
+        Both bounds are inclusive; the log has the newest `entries`. A half hour without mains has zeros; one
+        in which the clock was invalid, or that a setting of the clock jumped over, is not there.
         """
         now_us = microseconds(now)
         present = self._segments[-1]
-        oldest = (now_us + present.offset_us) // HALF_HOUR_US - PROFILE_LOG_ENTRIES + 1
+        oldest = (now_us + present.offset_us) // HALF_HOUR_US - entries + 1
         low = oldest if first is None else max(oldest, -(-microseconds(first) // HALF_HOUR_US))
         high = None if last is None else microseconds(last) // HALF_HOUR_US
         newest = oldest - 1

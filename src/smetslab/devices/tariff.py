@@ -1,7 +1,6 @@
-"""The tariff of an ESME: which rate is active, the registers of each rate, and the daily read log.
+"""The tariff of an ESME: which rate is active when, and the registers of each rate.
 
-Like the energy registers, the registers of the rates follow from the history of the meter and are added up
-when somebody asks. A script of the tariff script table selects a rate: 1 to 48 a time-of-use register, 101 to
+A script of the tariff script table selects a rate: 1 to 48 a time-of-use register, 101 to
 108
 a time-of-use column whose energy goes through the blocks.
 
@@ -10,14 +9,13 @@ Spec: SMETS 5.7.4.47, 5.7.5.33 to 35; GBCS use cases ECS17d, ECS17e, ECS21a, ECS
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from smetslab.devices.limits import DAILY_READ_LOG_ENTRIES
-from smetslab.devices.load import Energies
-from smetslab.devices.metering import MILLI, SECOND_US, EnergyMeter, microseconds, whole
-from smetslab.gbcs.values import EPOCH_2000, Value, date_from_text, date_time_from_text, time_from_text
+from smetslab.devices.metering import MILLI
+from smetslab.devices.schedule import midnight
+from smetslab.gbcs.values import Value, date_from_text, date_time_from_text, time_from_text
+from smetslab.store import Json
 
 TOU_REGISTERS = 48
 BLOCKS = 4
@@ -27,7 +25,6 @@ NO_THRESHOLD = 0xFFFFFFFF
 
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
-_BILLING_DAY, _BILLING_HOUR = 1, 12
 
 Record = dict[str, Value]
 
@@ -73,11 +70,11 @@ class TariffCalendar:
         return sorted(self._days.get(self._day_identifier(day), []))
 
     def script_before(self, time: datetime) -> int:
-        """The script that was selected last before or at `time`."""
+        """The script that was selected last before or at `time`; 0: none in the week before."""
         for days_back in range(8):
             day = time.date() - days_back * _DAY
             for seconds, script in reversed(self.switches(day)):
-                if _midnight(day) + seconds * _SECOND <= time:
+                if midnight(day) + seconds * _SECOND <= time:
                     return script
         return 0
 
@@ -107,6 +104,14 @@ def _seconds(text: Value) -> int:
     return hour * 3600 + minute * 60 + second
 
 
+def price_index(script: int, block: int = 0) -> str:
+    """The index of a price in the charge table: `01` to `30`, or block letter and column (`A1`)."""
+    column = script - FIRST_BLOCK_SCRIPT - 1
+    if 0 <= column < BLOCK_COLUMNS:
+        return f"{'ABCD'[block]}{column + 1}"
+    return f"{script:02X}"
+
+
 @dataclass(slots=True)
 class RateRegisters:
     """Thousandths of Wh: time-of-use registers, blocks by column, and the block counters of each column."""
@@ -115,21 +120,57 @@ class RateRegisters:
     blocks: list[list[int]] = field(default_factory=lambda: [[0] * BLOCK_COLUMNS for _ in range(BLOCKS)])
     counters: list[int] = field(default_factory=lambda: [0] * BLOCK_COLUMNS)
 
-    def add(self, script: int, energy: int, thresholds: list[list[int]]) -> None:
-        """Give `energy` to the rate of `script`. Spec: SMETS 5.7.5.33; a threshold splits what crosses it."""
-        if 1 <= script <= TOU_REGISTERS:
-            self.tou[script - 1] += energy
-            return
+    def add(self, script: int, energy: int, thresholds: list[list[int]]) -> list[tuple[str, int]]:
+        """Give `energy` to the rate of `script`; returns the index of each price and its part of the energy.
+
+        Spec: SMETS 5.7.5.33; a threshold splits what crosses it.
+        """
         column = script - FIRST_BLOCK_SCRIPT - 1
         if not 0 <= column < BLOCK_COLUMNS:
-            self.tou[0] += energy  # no rate is active: nothing may be lost
-            return
+            # Where no rate is active the first register takes it: nothing may be lost.
+            self.tou[script - 1 if 1 <= script <= TOU_REGISTERS else 0] += energy
+            return [(price_index(script), energy)]
+        parts: list[tuple[str, int]] = []
         while energy:
             block, room = self.block(column, thresholds)
             part = energy if room is None else min(energy, room)
             self.blocks[block][column] += part
             self.counters[column] += part
             energy -= part
+            parts.append((price_index(script, block), part))
+        return parts
+
+    def parts(self, script: int, energy: int, thresholds: list[list[int]]) -> list[tuple[str, int]]:
+        """What `add` would return; nothing changes."""
+        column = script - FIRST_BLOCK_SCRIPT - 1
+        if not 0 <= column < BLOCK_COLUMNS:
+            return [(price_index(script), energy)]
+        before = self.counters[column]
+        blocks = [row[column] for row in self.blocks]
+        parts = self.add(script, energy, thresholds)
+        self.counters[column] = before
+        for row, value in zip(self.blocks, blocks, strict=True):
+            row[column] = value
+        return parts
+
+    def reset_counters(self) -> None:
+        """The block counters begin anew; registers never do. Spec: SMETS 5.7.5.35."""
+        self.counters = [0] * BLOCK_COLUMNS
+
+    def to_json(self) -> Json:
+        """For non-volatile memory."""
+        rows: list[Json] = [list(row) for row in (self.tou, *self.blocks, self.counters)]
+        return rows
+
+    @classmethod
+    def from_json(cls, record: Json) -> RateRegisters:
+        """What `to_json` made. Raises ValueError on anything else."""
+        match record:
+            case [[*tou], *blocks, [*counters]] if len(blocks) == BLOCKS:
+                rows = [[int(str(value)) for value in row] for row in blocks if isinstance(row, list)]
+                return cls([int(str(v)) for v in tou], rows, [int(str(v)) for v in counters])
+            case _:
+                raise ValueError("not the registers of a tariff")
 
     def block(self, column: int, thresholds: list[list[int]]) -> tuple[int, int | None]:
         """The active block of a column, and how much energy it still takes (None: no end)."""
@@ -141,124 +182,3 @@ class RateRegisters:
             if counter < limit * MILLI:
                 return block, limit * MILLI - counter
         return min(len(limits), BLOCKS - 1), None
-
-
-@dataclass(frozen=True, slots=True)
-class DailyRead:
-    """One entry of the daily read log, in Wh; `seconds` since 2000 by the device's clock, at midnight UTC."""
-
-    seconds: int
-    active_import: int
-    tou: tuple[int, ...]
-    blocks: tuple[tuple[int, ...], ...]
-
-
-class TariffRegisters:
-    """The registers of all rates of one meter, brought up to date when they are read."""
-
-    def __init__(self, meter: EnergyMeter, calendar: TariffCalendar, thresholds: list[list[int]]) -> None:
-        """`thresholds`: for each column up to three, in Wh."""
-        self._meter = meter
-        self._calendar = calendar
-        self._thresholds = thresholds
-        first = meter.segments[0]
-        self._registers = RateRegisters()
-        # What the meter had measured when it was fitted belongs to the first register, so that the sums
-        # agree.
-        self._registers.tou[0] = first.start.active_import
-        self._daily: deque[DailyRead] = deque(maxlen=DAILY_READ_LOG_ENTRIES)
-        self._reached_us = first.start_us
-        self._script = self._calendar.script_before(_device_time(first.start_us, first.offset_us))
-
-    def at(self, now: datetime) -> RateRegisters:
-        self._advance(microseconds(now))
-        return self._registers
-
-    def daily_reads(self, now: datetime, first: datetime | None, last: datetime | None) -> list[DailyRead]:
-        """The daily read log in a window of device time, both bounds inclusive."""
-        self._advance(microseconds(now))
-        low = None if first is None else microseconds(first) // SECOND_US
-        high = None if last is None else microseconds(last) // SECOND_US
-        return [
-            read
-            for read in self._daily
-            if (low is None or read.seconds >= low) and (high is None or read.seconds <= high)
-        ]
-
-    def script(self, now: datetime) -> int:
-        """The active script; 0 when the calendar selects none."""
-        self._advance(microseconds(now))
-        return self._script
-
-    def price_index(self, now: datetime) -> str:
-        """The index of the active price in the charge table: `01` to `30`, or block letter and column
-        (`A1`)."""
-        script = self.script(now)
-        column = script - FIRST_BLOCK_SCRIPT - 1
-        if 0 <= column < BLOCK_COLUMNS:
-            return f"{'ABCD'[self._registers.block(column, self._thresholds)[0]]}{column + 1}"
-        return f"{script:02X}"
-
-    def _advance(self, target_us: int) -> None:
-        if target_us <= self._reached_us:
-            return
-        for start_us, end_us, segment in self._meter.pieces(self._reached_us, target_us):
-            if not segment.clock_runs:
-                self._add(start_us, end_us)
-                continue
-            time = _device_time(start_us, segment.offset_us)
-            self._script = self._calendar.script_before(time)
-            position = start_us
-            for event_time, action in self._events(time, _device_time(end_us, segment.offset_us)):
-                event_us = microseconds(event_time) - segment.offset_us
-                self._add(position, event_us)
-                position = event_us
-                self._act(action, event_time, event_us)
-            self._add(position, end_us)
-        self._reached_us = target_us
-
-    def _events(self, first: datetime, last: datetime) -> list[tuple[datetime, int | str]]:
-        """What happens after `first` up to and including `last`: switches, ends of billing periods,
-        midnights."""
-        found: list[tuple[datetime, int, int | str]] = []
-        day = first.date()
-        while _midnight(day) <= last:
-            midnight = _midnight(day)
-            if day.day == _BILLING_DAY:
-                found.append((midnight + timedelta(hours=_BILLING_HOUR), 0, "billing"))
-            found += [
-                (midnight + seconds * _SECOND, 1, script) for seconds, script in self._calendar.switches(day)
-            ]
-            found.append((midnight, 2, "midnight"))
-            day += _DAY
-        found = [event for event in found if first < event[0] <= last]
-        return [(time, action) for time, _, action in sorted(found, key=lambda event: event[:2])]
-
-    def _act(self, action: int | str, time: datetime, moment_us: int) -> None:
-        if isinstance(action, int):
-            self._script = action
-        elif action == "billing":
-            self._registers.counters = [0] * BLOCK_COLUMNS
-        elif not self._daily or self._daily[-1].seconds < microseconds(time) // SECOND_US:
-            self._daily.append(self._daily_read(time, whole(self._meter.reading(moment_us))))
-
-    def _daily_read(self, time: datetime, reading: Energies) -> DailyRead:
-        return DailyRead(
-            microseconds(time) // SECOND_US,
-            reading.active_import,
-            tuple(value // MILLI for value in self._registers.tou),
-            tuple(tuple(value // MILLI for value in row) for row in self._registers.blocks),
-        )
-
-    def _add(self, first_us: int, last_us: int) -> None:
-        energy = self._meter.reading(last_us).active_import - self._meter.reading(first_us).active_import
-        if energy > 0:
-            self._registers.add(self._script, energy, self._thresholds)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=EPOCH_2000.tzinfo)
-
-
-def _device_time(moment_us: int, offset_us: int) -> datetime:
-    return EPOCH_2000 + timedelta(microseconds=moment_us + offset_us)

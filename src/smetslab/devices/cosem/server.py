@@ -124,6 +124,7 @@ class CosemServer:
         self._quirks = quirks
         self._values: dict[MemberKey, Data] = {}
         self._seeds: dict[MemberKey, Data] = {}
+        self._pinned: set[str] = set()
         given = dict(state or {})
         for attribute in model.attributes.values():
             self._load(attribute, given, nvm)
@@ -142,6 +143,7 @@ class CosemServer:
     def _load(self, attribute: CompiledAttribute, given: dict[str, Value], nvm: Nvm) -> None:
         if attribute.name in given:
             data = attribute.shape.encode(given.pop(attribute.name), attribute.name)
+            self._pinned.add(attribute.name)
             (self._seeds if attribute.storage is Storage.BUFFER else self._values)[attribute.key] = data
         elif attribute.initial is not None:
             self._values[attribute.key] = attribute.initial
@@ -164,6 +166,10 @@ class CosemServer:
         """The named value of a stored attribute."""
         attribute = self._model.by_name[name]
         return attribute.shape.decode(self._values[attribute.key], name)
+
+    def holds(self, name: str) -> bool:
+        """Whether there is a stored attribute of this name."""
+        return name in self._model.by_name and self._model.by_name[name].key in self._values
 
     def data(self, name: str) -> Data:
         """The value of a stored attribute as it is on the wire."""
@@ -374,7 +380,8 @@ class CosemServer:
     def _read(self, attribute: CompiledAttribute, now: datetime) -> Data:
         if attribute.storage is Storage.BUFFER:
             return self._log(attribute, now, None, None)
-        if attribute.storage is Storage.NVM and attribute.name in self._bindings.computed:
+        live = attribute.name in self._bindings.computed and attribute.name not in self._pinned
+        if attribute.storage is Storage.NVM and live:
             return self._bindings.computed[attribute.name](now)
         value = self._values.get(attribute.key)
         return self._bindings.computed[attribute.name](now) if value is None else value

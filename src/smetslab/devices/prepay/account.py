@@ -275,10 +275,21 @@ class Account:
 
     def reset_balance(self) -> None:
         """Nothing had, nothing owed; the next charge decides what follows. Spec: GBCS use case ECS04b."""
+        for register in ("meter_balance", "accumulated_debt", "emergency_balance"):
+            self.reset(register)
+
+    def reset(self, register: str) -> None:
+        """One of the three registers of a reset; the emergency balance goes to its limit."""
         state = self.state
-        state.meter_balance = state.accumulated_debt = 0
-        state.emergency_balance = self.rules.emergency_limit
-        state.emergency = EmergencyState.UNAVAILABLE
+        if register == "emergency_balance":
+            state.emergency_balance = self.rules.emergency_limit
+            state.emergency = EmergencyState.UNAVAILABLE
+        elif register == "meter_balance":
+            state.meter_balance = 0
+        elif register == "accumulated_debt":
+            state.accumulated_debt = 0
+        else:
+            raise ValueError(f"{register} cannot be reset")
 
     def adjust_cost_to_date(self, value: int) -> None:
         """Take a signed amount off the cost to date, which never falls below zero. Spec: GBCS GCS40c."""
@@ -295,7 +306,7 @@ class Account:
         time_debt_2: int | None = None,
         payment_debt: int | None = None,
     ) -> None:
-        """The supplier sets what is owed. Spec: GBCS use cases ECS05, ECS08."""
+        """The supplier sets what is owed. Spec: GBCS use case ECS07."""
         for name, value in (
             ("time_debt_1", time_debt_1),
             ("time_debt_2", time_debt_2),

@@ -65,8 +65,8 @@ def build(site: Site, missing: tuple[str, ...] = ()) -> EsmeCore:
     )
     plant = EsmePlant(
         station=station,
-        settings=replace(settings, variant=variant, attributes=attributes),
-        load=LoadProfile(RootSeed(1).octets("load", 16), settings.generation_peak_w),
+        settings=replace(settings, variant=variant, attributes=attributes, charging=False),
+        load=LoadProfile(RootSeed(1).octets("load", 16), scale_percent=0),
         hub_time=lambda: _hub_time(site.now),
         security=_security(site, profile.identity.firmware_version_octets),
     )
