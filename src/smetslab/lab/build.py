@@ -24,6 +24,7 @@ from smetslab.devices.quirks import known_quirks
 from smetslab.errors import CertificateError, UsageError
 from smetslab.gbcs.codes import CellUsage, DeviceType, KeyUsage, RemotePartyRole
 from smetslab.han import Han
+from smetslab.han.stack.home import RadioHome
 from smetslab.ids import Eui64
 from smetslab.lab.air import make_han
 from smetslab.lab.config import DeviceConfig, HubConfig, LabConfig, PartyConfig, PremisesConfig
@@ -43,6 +44,7 @@ from smetslab.rng import RootSeed
 from smetslab.store import Nvm, Store
 from smetslab.trace import Trace
 from smetslab.wan import InProcessWan
+from smetslab.zigbee.capture.keys import CaptureKey
 
 _SIGN = (KeyUsage.DIGITAL_SIGNATURE, CellUsage.MANAGEMENT)
 _AGREE = (KeyUsage.KEY_AGREEMENT, CellUsage.MANAGEMENT)
@@ -249,6 +251,11 @@ class Lab:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+
+    def capture_keys(self) -> list[CaptureKey]:
+        """Every key of every HAN that is on the air."""
+        homes = [han for han in self.hans.values() if isinstance(han, RadioHome)]
+        return [key for home in homes for key in home.capture_keys()]
 
     @property
     def parties(self) -> Mapping[str, str]:
