@@ -82,7 +82,9 @@ def describe_air(data: bytes, detail: Details) -> Node | None:
         text = _nwk(found) if found.nwk is not None else f"{len(frame.payload)} octets"
         rows.append(Field(name=name, offset=start, raw=frame.payload, text=text))
     rows.append(Field(name="check sequence", offset=len(data) - 2, raw=data[-2:], text="right"))
-    return Field(name="802.15.4", offset=0, raw=data, text=summary(found), children=rows)
+    sealed = found.nwk is not None and found.nwk.security is not None
+    text = f"NWK frame {_nwk(found)}" if sealed else summary(found)
+    return Field(name="802.15.4", offset=0, raw=data, text=text, children=rows)
 
 
 def _mac(found: Dissection) -> str:
