@@ -68,7 +68,7 @@ class Bench(Protocol):
     def parties(self) -> Mapping[str, str]: ...
 
     def capture_keys(self) -> Sequence[CaptureKey]:
-        """The keys of its HAN, which open what the trace has of the air; none where nothing was on the air."""
+        """The keys of its HAN, which open what the trace has of the air; none where nothing was on it."""
         ...
 
 
