@@ -18,7 +18,7 @@ from smetslab.devices.application import Application
 from smetslab.devices.han_frames import HanFrame, HanOutbox, default_response, read_response, reply
 from smetslab.devices.prepay.token import Refusal, TokenSource
 from smetslab.devices.security.device_log import DeviceLog
-from smetslab.devices.work import Work, Workplace
+from smetslab.devices.work import Workplace
 from smetslab.errors import ZclDecodeError
 from smetslab.gbcs.codes import DeviceType
 from smetslab.gbcs.usecases.registry import USE_CASES
@@ -46,13 +46,15 @@ _RESULTS: Final = {
 class Meter(Protocol):
     """What the ESME lets a PPMID do."""
 
-    def top_up_from(self, work: Work, text: str, source: TokenSource) -> Refusal | None:
+    def enter_utrn(
+        self, digits: str, now: datetime, source: TokenSource = TokenSource.KEYPAD
+    ) -> Refusal | None:
         """Judge and credit a code; None when it was credited."""
 
-    def activate_emergency_credit(self, work: Work) -> bool:
+    def select_emergency_credit(self, now: datetime) -> bool:
         """Select emergency credit; False when there is none to select."""
 
-    def enable_supply(self, work: Work) -> bool:
+    def press_enable_button(self, now: datetime, *, ppmid: bool = False) -> bool:
         """The consumer asks for supply; True when there is supply afterwards."""
 
     def number(self, name: str) -> int:
@@ -136,9 +138,8 @@ class EsmeHan:
             self.outbox.put(default_response(frame, Status.MALFORMED_COMMAND))
 
     def _top_up(self, frame: HanFrame, fields: Mapping[str, JsonValue], now: datetime) -> None:
-        with self._place.work(now) as work:
-            refusal = self._meter.top_up_from(work, str(fields["top_up_code"]), TokenSource.PPMID)
-            self._log_command(work, "PECS01", done=refusal is None)
+        refusal = self._meter.enter_utrn(str(fields["top_up_code"]), now, TokenSource.PPMID)
+        self._log_command(now, "PECS01", done=refusal is None)
         result = "accepted" if refusal is None else _RESULTS.get(refusal, "rejected_error")
         self.outbox.put(
             reply(
@@ -155,30 +156,28 @@ class EsmeHan:
 
     def _emergency(self, frame: HanFrame, fields: Mapping[str, JsonValue], now: datetime) -> None:
         del fields
-        with self._place.work(now) as work:
-            done = self._meter.activate_emergency_credit(work)
-            self._log_command(work, "PECS02", done=done)
+        done = self._meter.select_emergency_credit(now)
+        self._log_command(now, "PECS02", done=done)
         self.outbox.put(default_response(frame, Status.SUCCESS if done else Status.ACTION_DENIED))
 
     def _supply(self, frame: HanFrame, fields: Mapping[str, JsonValue], now: datetime) -> None:
         """Only "on" may be asked for. Spec: GBCS use case PECS03."""
-        with self._place.work(now) as work:
-            wanted = fields["proposed_supply_status"] == "supply_on"
-            done = wanted and self._meter.enable_supply(work)
-            self._log_command(work, "PECS03", done=done)
+        wanted = fields["proposed_supply_status"] == "supply_on"
+        done = wanted and self._meter.press_enable_button(now, ppmid=True)
+        self._log_command(now, "PECS03", done=done)
         self.outbox.put(default_response(frame, Status.SUCCESS if done else Status.ACTION_DENIED))
 
-    def _log_command(self, work: Work, use_case: str, *, done: bool) -> None:
+    def _log_command(self, now: datetime, use_case: str, *, done: bool) -> None:
         code = events.HAN_COMMAND_DONE if done else events.HAN_COMMAND_FAILED
-        self._application.raise_event(work, code, USE_CASES[use_case].code.to_bytes(2, "big"))
+        with self._place.work(now) as work:
+            self._application.raise_event(work, code, USE_CASES[use_case].code.to_bytes(2, "big"))
 
     # ---------------------------------------------------------------------------- switches
 
     def _scheduled(self, frame: HanFrame, fields: Mapping[str, JsonValue], now: datetime) -> None:
         """HECS01: every switch of the asking device gets the event that holds now."""
         del fields
-        with self._place.work(now) as work:
-            self._log_command(work, "HECS01", done=True)
+        self._log_command(now, "HECS01", done=True)
         for switch in self._switches(frame.peer):
             self._send_event(frame.peer, switch)
 
