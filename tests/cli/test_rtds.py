@@ -8,14 +8,19 @@ from pathlib import Path
 import pytest
 
 from smetslab.cli import main as cli
+from smetslab.dcc.transform import Origin, build_command
+from smetslab.duis.codes import CommandVariant
+from smetslab.duis.document import Request, RequestHeader, RequestId, write_request
+from smetslab.duis.srv import SERVICE_REQUESTS, write_body
 from smetslab.gbcs.codes import Cra, KeyUsage
 from smetslab.gbcs.message import Message, OtherInformation, encode_message
 from smetslab.gbcs.security import with_signature
+from smetslab.gbcs.usecases import USE_CASES
 from smetslab.ids import Eui64
 from smetslab.pki import Authority
 from smetslab.pki.files import export_pem
 from smetslab.rng import RootSeed
-from smetslab.rtds import CheckReport, check_folder, report_schema
+from smetslab.rtds import CheckReport, TransformReport, check_folder, report_schema
 
 SUPPLIER, ESME = Eui64.parse("90B3D51F30010000"), Eui64.parse("00DB1234567890A0")
 Said = pytest.CaptureFixture[str]
@@ -128,3 +133,58 @@ def test_impossible_request_is_exit_code_2_and_one_line(
     said = capsys.readouterr()
     assert reason in said.err.splitlines()[0]
     assert said.out == ""
+
+
+# transform -----------------------------------------------------------
+
+
+def documents(folder: Path, state: str) -> None:
+    row = SERVICE_REQUESTS["6.25"]
+    header = RequestHeader(
+        request_id=RequestId(SUPPLIER, ESME, 1000),
+        command_variant=CommandVariant.TRANSFORM,
+        service_reference=row.reference,
+        variant=row.variant,
+    )
+    body = write_body(row, {"SupplyTamperState": state})
+    (folder / "duis").mkdir(exist_ok=True)
+    (folder / "duis" / "ECS81_6.25_REQUEST_DUIS.XML").write_bytes(
+        write_request(Request(header=header, body=body))
+    )
+    command = build_command(
+        USE_CASES["ECS81"],
+        {"supply_tamper_state": "Locked"},
+        Origin(party=SUPPLIER, counter=1000),
+        ESME,
+    )
+    (folder / "gbcs" / "ECS81_6.25_PRECOMMAND_GBCS.HEX").write_text(encode_message(command).hex())
+
+
+def test_documents_that_become_their_messages_are_exit_code_0(
+    folder: Path, tmp_path: Path, capsys: Said
+) -> None:
+    documents(folder, "Locked")
+    file = tmp_path / "rows.json"
+    words = ["rtds", "transform", "--rtds", str(folder), "--duis", str(folder / "duis"), "--json", str(file)]
+    assert cli.main(words) == 0
+    assert "1 documents with a message: 1 identical, 0 structurally equal" in capsys.readouterr().out
+    (row,) = json.loads(file.read_text())["templates"]
+    assert (row["template"], row["result"]) == ("ECS81_6.25_REQUEST_DUIS.XML", "identical")
+    assert TransformReport.model_validate_json(file.read_text()).passed
+
+
+def test_a_document_that_becomes_another_message_is_exit_code_1(folder: Path, capsys: Said) -> None:
+    documents(folder, "Unchanged")
+    assert cli.main(["rtds", "transform", "--rtds", str(folder), "--duis", str(folder / "duis")]) == 1
+    said = capsys.readouterr().out
+    assert "DIFFERENT ECS81_6.25_REQUEST_DUIS.XML (pre-command): supply_tamper_state" in said
+
+
+def test_transform_needs_both_folders(folder: Path, capsys: Said) -> None:
+    assert cli.main(["rtds", "transform", "--rtds", str(folder)]) == 2
+    assert "--duis DIR" in capsys.readouterr().err
+
+
+def test_the_schema_of_the_rows_is_printed(capsys: Said) -> None:
+    assert cli.main(["rtds", "transform", "--schema"]) == 0
+    assert "templates" in json.loads(capsys.readouterr().out)["properties"]

@@ -18,10 +18,13 @@ from smetslab.rtds import (
     MessageRow,
     ReplayReport,
     Summary,
+    TransformReport,
     check_folder,
     replay_folder,
     replay_schema,
     report_schema,
+    transform_folder,
+    transform_schema,
 )
 
 app = typer.Typer(help="The Reference Test Data Set.", no_args_is_help=True)
@@ -111,6 +114,63 @@ def replay(
         raise typer.Exit(output.EXIT_FAIL)
 
 
+@app.command("transform")
+def transform_(
+    *,
+    rtds: Annotated[
+        Path | None,
+        typer.Option("--rtds", metavar="DIR", help="Where the messages and their key store are."),
+    ] = None,
+    duis: Annotated[
+        Path | None,
+        typer.Option("--duis", metavar="DIR", help="Where the request documents are, at any depth."),
+    ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            "--keys", metavar="KEYSTORE", help="Use this keystore.json or folder of PEM files instead."
+        ),
+    ] = None,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write a row per document there; - prints it."),
+    ] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the schema of the JSON instead.")] = False,
+) -> None:
+    """Transform every request document and compare with its message. Exit code 1 when one differs or is not
+    supported."""
+    if schema:
+        output.print_json(transform_schema())
+        return
+    if rtds is None or duis is None:
+        raise UsageError("no folder given", hint="smetslab rtds transform --rtds DIR --duis DIR")
+    report = transform_folder(rtds, duis, keystore=keys)
+    if json_file == Path("-"):
+        output.print_json(report.model_dump(mode="json"))
+    else:
+        if json_file is not None:
+            _write(json_file, report)
+        _show_transform(report)
+    if not report.passed:
+        raise typer.Exit(output.EXIT_FAIL)
+
+
+def _show_transform(report: TransformReport) -> None:
+    for row in report.templates:
+        if row.result in {"different", "unsupported"}:
+            output.line(
+                f"{row.result.upper()} {row.template} ({row.kind}): {row.first_difference}", style="red"
+            )
+    summary = report.summary
+    output.line(
+        f"{summary.rows} documents with a message: {summary.identical} identical, "
+        f"{summary.structurally_equal} structurally equal, {summary.different} different, "
+        f"{summary.unsupported} unsupported; {summary.unpaired} without a message",
+        style="green" if report.passed else "bold red",
+    )
+    sys.stdout.flush()
+
+
 def _show_replay(report: ReplayReport) -> None:
     for row in report.scenarios:
         if row.outcome in {"different", "unsupported"}:
@@ -124,7 +184,7 @@ def _show_replay(report: ReplayReport) -> None:
     sys.stdout.flush()
 
 
-def _write(file: Path, report: CheckReport | ReplayReport) -> None:
+def _write(file: Path, report: CheckReport | ReplayReport | TransformReport) -> None:
     text = json.dumps(report.model_dump(mode="json"), indent=2)
     try:
         file.write_text(text + "\n", encoding="utf-8")

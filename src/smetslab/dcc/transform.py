@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypeVar
 
 from smetslab.dcc.rules import DCC_IDENTITY, TRANSITIONAL_COS
 from smetslab.duis.codes import UserRole
@@ -22,7 +23,6 @@ from smetslab.duis.srv import (
     transform_elements,
 )
 from smetslab.duis.srv.common import KEY_AGREEMENT_CREDENTIALS
-from smetslab.duis.srv.messaging import REQUEST_DIGITS
 from smetslab.errors import DuisError, GbcsEncodeError, SecurityError, UsageError
 from smetslab.gbcs.codes import Cra, DeviceType, RemotePartyRole
 from smetslab.gbcs.message import Message, OtherInformation
@@ -36,6 +36,8 @@ from smetslab.registry import InventoryDevice
 _KNOWS_USERS = frozenset({DeviceType.ESME, DeviceType.GSME, DeviceType.GPF})
 """The device types whose trust anchor cells hold suppliers and network operators."""
 
+_Fact = TypeVar("_Fact")
+
 _OTHER_DEVICE, _OLD_HUB, _OLD_GAS_PROXY = "OtherDeviceID", "OldCHFID", "OldGPFID"
 
 
@@ -43,7 +45,7 @@ _OTHER_DEVICE, _OLD_HUB, _OLD_GAS_PROXY = "OtherDeviceID", "OldCHFID", "OldGPFID
 class HubLog:
     """The last backup of a hub's device log: its network, and its devices as the log shows them."""
 
-    han_identifier: str
+    network: str
     devices: list[Value]
 
 
@@ -61,12 +63,14 @@ class Surroundings:
 
     `next_counter` is asked for the counter of a party of the DCC, only where it originates the command.
     The others answer None where the DCC does not know; a command that needs it is refused.
+    `through_broker` overrules who originates what a user may send itself.
     """
 
     now: datetime
     next_counter: Callable[[Eui64], int]
     broker: Eui64 = DCC_IDENTITY
     transitional_cos: Eui64 = TRANSITIONAL_COS
+    through_broker: bool | None = None
     device_type: Callable[[Eui64], DeviceType | None] = field(default=_nothing)
     key_agreement_certificate: Callable[[Eui64], bytes | None] = field(default=_nothing)
     hub_log: Callable[[Eui64], HubLog | None] = field(default=_nothing)
@@ -177,15 +181,15 @@ def origin_for(
     """
     use_case, user = mapping.use_case, request_id.originator
     given = elements.get(KEY_AGREEMENT_CREDENTIALS)
+    if user in {around.broker, around.transitional_cos}:
+        return Origin(party=user, counter=request_id.counter)
     match mapping.originator:
         case Originator.BROKER:
-            return Origin(party=around.broker, counter=_own_counter(around, around.broker, request_id))
+            return Origin(party=around.broker, counter=around.next_counter(around.broker))
         case Originator.TRANSITIONAL_COS:
             party = around.transitional_cos
-            return Origin(party=party, counter=_own_counter(around, party, request_id))
-        case Originator.USER if not through_broker(
-            use_case, device, user, with_certificate=given is not None
-        ):
+            return Origin(party=party, counter=around.next_counter(party))
+        case Originator.USER if not _by_broker(around, use_case, device, user, given):
             return Origin(party=user, counter=request_id.counter)
     certificate: bytes | None = None
     if use_case.encrypts_response:
@@ -205,9 +209,12 @@ def origin_for(
     )
 
 
-def _own_counter(around: Surroundings, party: Eui64, request_id: RequestId) -> int:
-    """The counter of a party of the DCC; its own requests say theirs."""
-    return request_id.counter if request_id.originator == party else around.next_counter(party)
+def _by_broker(
+    around: Surroundings, use_case: UseCase, device: InventoryDevice, user: Eui64, certificate: Value
+) -> bool:
+    if around.through_broker is not None and not use_case.critical:
+        return around.through_broker
+    return through_broker(use_case, device, user, with_certificate=certificate is not None)
 
 
 def build_command(use_case: UseCase, parameters: Parameters, origin: Origin, target: Eui64) -> Message:
@@ -242,11 +249,12 @@ def transform(
     Raises DuisError when the elements do not fit a command or the DCC does not know what it needs,
     SecurityError like `origin_for`.
     """
-    known = _context(row, device, elements, around)
-    # What cannot be said uses up no counter.
-    transform_elements(row, mapping, elements, replace(known, originator_counter=request_id.counter))
+    known = _Known(device, elements, around, request_id.counter)
+    # First, because what cannot be said uses up no counter.
+    said = transform_elements(row, mapping, elements, known)
     origin = origin_for(mapping, device, request_id, elements, around)
-    said = transform_elements(row, mapping, elements, replace(known, originator_counter=origin.counter))
+    if origin.counter != request_id.counter and "originator_counter" in known.asked:
+        said = transform_elements(row, mapping, elements, replace(known, counter=origin.counter))
     try:
         message = build_command(mapping.use_case, said.parameters, origin, device.device_id)
     except GbcsEncodeError as error:
@@ -259,26 +267,49 @@ def transform(
     )
 
 
-def _context(
-    row: ServiceRequest, device: InventoryDevice, elements: Parameters, around: Surroundings
-) -> Context:
-    """The facts for a request; what it does not ask for is not looked up."""
-    peer = _device_in(elements, _OTHER_DEVICE)
-    old_hub, old_gas_proxy = _device_in(elements, _OLD_HUB), _device_in(elements, _OLD_GAS_PROXY)
-    log = None if old_hub is None else around.hub_log(old_hub)
-    return Context(
-        now=around.now,
-        peer_type=None if peer is None else around.device_type(peer),
-        peer_certificate=None if peer is None else around.key_agreement_certificate(peer),
-        hub_log_han=None if log is None else log.han_identifier,
-        hub_log_devices=None if log is None else log.devices,
-        gas_proxy_log=None if old_gas_proxy is None else around.gas_proxy_log(old_gas_proxy),
-        twin_element=is_twin_element(device),
-        poly_phase=is_poly_phase(device),
-        customer_identification_number=around.customer_identification_number()
-        if row.element == REQUEST_DIGITS
-        else None,
-    )
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The facts for one request; what its command does not need is not looked up. `asked`: what it needed."""
+
+    device: InventoryDevice
+    elements: Parameters
+    around: Surroundings
+    counter: int
+    asked: set[str] = field(default_factory=set)
+
+    def fact(self, name: str) -> Value:
+        """Raises DuisError when the DCC does not know it."""
+        self.asked.add(name)
+        return self._context(name).fact(name)
+
+    def _context(self, name: str) -> Context:
+        around = self.around
+        context = Context(
+            now=around.now,
+            originator_counter=self.counter,
+            twin_element=is_twin_element(self.device),
+            poly_phase=is_poly_phase(self.device),
+        )
+        match name:
+            case "peer_type":
+                return replace(context, peer_type=self._about(_OTHER_DEVICE, around.device_type))
+            case "peer_certificate":
+                found = self._about(_OTHER_DEVICE, around.key_agreement_certificate)
+                return replace(context, peer_certificate=found)
+            case "hub_log_han" | "hub_log_devices":
+                log = self._about(_OLD_HUB, around.hub_log)
+                if log is not None:
+                    context = replace(context, hub_log_han=log.network, hub_log_devices=log.devices)
+            case "gas_proxy_log":
+                return replace(context, gas_proxy_log=self._about(_OLD_GAS_PROXY, around.gas_proxy_log))
+            case "customer_identification_number":
+                digits = around.customer_identification_number()
+                return replace(context, customer_identification_number=digits)
+        return context
+
+    def _about(self, element: str, known: Callable[[Eui64], _Fact | None]) -> _Fact | None:
+        device_id = _device_in(self.elements, element)
+        return None if device_id is None else known(device_id)
 
 
 def _device_in(elements: Parameters, name: str) -> Eui64 | None:

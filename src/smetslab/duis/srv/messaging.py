@@ -17,9 +17,6 @@ from smetslab.duis.srv.simple import Text, Word
 from smetslab.duis.srv.template import Template
 from smetslab.gbcs.values import IMMEDIATE
 
-REQUEST_DIGITS: Final = "RequestCustomerIdentificationNumber"
-"""The one request for which the DCC makes up a number."""
-
 TELEPHONE = Text(1, 18, re.compile("[0-9 ]+"), "1 to 18 digits and spaces")
 
 _CONTROL_BITS: Final = (
@@ -184,7 +181,7 @@ SERVICE_REQUESTS = (
         variant="9.1",
         reference="9.1",
         name="Request Customer Identification Number",
-        element=REQUEST_DIGITS,
+        element="RequestCustomerIdentificationNumber",
         body=EMPTY,
         critical=False,
         eligible_roles=(OTHER_USER,),
