@@ -226,6 +226,10 @@ def test_supply_is_enabled_with_a_signed_pre_command(served: Served) -> None:
     assert _variant(served.critical(ENABLE_SUPPLY)) == "7.1"
 
 
+def test_tariff_prices_are_set_with_a_signed_pre_command(served: Served) -> None:
+    assert _variant(served.critical("ECS01b_1.2.1_IMMEDIATE_TOU")) == "1.2.1"
+
+
 def test_instructions_for_the_future_are_reported_when_they_are_carried_out(served: Served) -> None:
     soon = utc_text(datetime.now(UTC) + timedelta(seconds=20))  # noqa: TID251 - the served lab runs in real time
     sent = served.critical("ECS28a_6.4.1_FUTURE_DATED", values={"ExecutionDateTime": soon})

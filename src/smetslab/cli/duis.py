@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from smetslab.cli import output
+from smetslab.cli import duis_send, output
 from smetslab.duis.limits import MAX_FIRMWARE_DOCUMENT_BYTES
 from smetslab.duis.report import DocumentReport, report_document
 from smetslab.duis.schema import DuisSchema
@@ -32,6 +32,10 @@ _MEMBERS = (
 @app.callback()
 def _noun() -> None:
     """DUIS documents."""
+
+
+app.command("send")(duis_send.send)
+app.command("sign")(duis_send.sign)
 
 
 @app.command("validate")

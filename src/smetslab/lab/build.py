@@ -23,10 +23,8 @@ from smetslab.devices.profile import DeviceProfile
 from smetslab.devices.quirks import known_quirks
 from smetslab.errors import CertificateError, UsageError
 from smetslab.gbcs.codes import CellUsage, DeviceType, KeyUsage, RemotePartyRole
-from smetslab.han import Han
-from smetslab.han.stack.home import RadioHome
+from smetslab.han import DirectMedium
 from smetslab.ids import Eui64
-from smetslab.lab.air import make_han
 from smetslab.lab.config import DeviceConfig, HubConfig, LabConfig, PartyConfig, PremisesConfig
 from smetslab.pki import Authority, Certificate, KeyRing, Party, load_keystore
 from smetslab.pki.certificate import DSP_XML_SIGN_ROLE, XML_SIGN_ROLE
@@ -44,7 +42,6 @@ from smetslab.rng import RootSeed
 from smetslab.store import Nvm, Store
 from smetslab.trace import Trace
 from smetslab.wan import InProcessWan
-from smetslab.zigbee.capture.keys import CaptureKey
 
 _SIGN = (KeyUsage.DIGITAL_SIGNATURE, CellUsage.MANAGEMENT)
 _AGREE = (KeyUsage.KEY_AGREEMENT, CellUsage.MANAGEMENT)
@@ -74,11 +71,15 @@ USER_ROLES: Final[Mapping[RemotePartyRole, tuple[UserRole, ...]]] = MappingProxy
 )
 """As what a remote party may use the DCC; parties of other roles are no service users."""
 
-METERING_ROLES: Final = {
-    RemotePartyRole.SUPPLIER: UserRole.IMPORT_SUPPLIER,
-    RemotePartyRole.NETWORK_OPERATOR: UserRole.ELECTRICITY_DISTRIBUTOR,
-}
-"""Who is responsible for an electricity meter, and as what."""
+RESPONSIBLE: Final = (RemotePartyRole.SUPPLIER, RemotePartyRole.NETWORK_OPERATOR)
+"""Who is responsible for the devices of a home, in all its roles as a user: which of them count towards a
+device of some type is the access control's business.
+"""
+
+_STANDARD_NAMES: Final = {DeviceType.CHF: "CHTS", DeviceType.GPF: "CHTS"}
+"""What comes before the version of a device's technical specification; SMETS otherwise. Spec: published
+inventory samples.
+"""
 
 
 def lab_keystore(config: LabConfig) -> KeyRing:
@@ -184,9 +185,8 @@ def _root(keystore: KeyRing) -> Certificate | None:
 class Lab:
     """A running laboratory; an async context manager on whatever loop runs: virtual time or real.
 
-    `hubs` and `devices` are found by EUI-64, `hans` by the name of their premises, `users` by the name of
-    their party in the lab file. `parties` are the names that the trace uses, from the service users to the
-    devices, with what people call them.
+    `hubs` and `devices` are found by EUI-64, `users` by the name of their party in the lab file. `parties`
+    are the names that the trace uses, from the service users to the devices, with what people call them.
     """
 
     def __init__(
@@ -209,7 +209,6 @@ class Lab:
         self.secrets = SharedSecrets()
         self.hubs: dict[Eui64, CommunicationsHub] = {}
         self.devices: dict[Eui64, Esme] = {}
-        self.hans: dict[str, Han] = {}
         self.users: dict[str, ServiceUser] = {}
         self._memory = f"{memory}/" if memory else ""
         self._keep = keep
@@ -252,11 +251,6 @@ class Lab:
     ) -> None:
         await self._stack.aclose()
 
-    def capture_keys(self) -> list[CaptureKey]:
-        """Every key of every HAN that is on the air."""
-        homes = [han for han in self.hans.values() if isinstance(han, RadioHome)]
-        return [key for home in homes for key in home.capture_keys()]
-
     @property
     def parties(self) -> Mapping[str, str]:
         users = {str(p.eui64): p.name for p in self.config.parties if p.role in USER_ROLES}
@@ -298,7 +292,14 @@ class Lab:
     async def _bring_up(self, premises: PremisesConfig, stack: AsyncExitStack) -> None:
         config, hub_id = self.config, premises.hub.eui64
         seed = self.seed.child(f"premises.{premises.name}")
-        medium = self.hans[premises.name] = make_han(config.han, self.clock, self.trace, seed.child("han"))
+        medium = DirectMedium(
+            self.clock,
+            self.trace,
+            seed.child("han"),
+            latency_s=config.han.latency_s,
+            jitter_s=config.han.jitter_s,
+            loss_probability=config.han.loss_probability,
+        )
         hub_profile = lab_profile(config, premises.hub)
         anchors = self._anchors(DeviceType.CHF, None)
         hub = CommunicationsHub(
@@ -307,7 +308,7 @@ class Lab:
             keys=DeviceKeys.from_keystore(self.keystore, hub_id),
             trust_anchors=anchors,
             nvm=self._nvm(str(hub_id)),
-            han=medium.link(hub_id, nvm=self._nvm(f"{hub_id}/radio")),
+            han=medium.link(hub_id),
             wan=self.wan,
             clock=self.clock,
             trace=self.trace,
@@ -326,7 +327,7 @@ class Lab:
                     keys=DeviceKeys.from_keystore(self.keystore, device.eui64),
                     trust_anchors=anchors,
                     nvm=self._nvm(str(device.eui64)),
-                    han=medium.link(device.eui64, nvm=self._nvm(f"{device.eui64}/radio")),
+                    han=medium.link(device.eui64),
                     hub=hub_id,
                     clock=self.clock,
                     trace=self.trace,
@@ -370,7 +371,8 @@ class Lab:
         file's.
         """
         parties = self._parties(device)
-        duties = {} if device is None else METERING_ROLES
+        duties = () if device is None else RESPONSIBLE
+        standard = _STANDARD_NAMES.get(profile.device_type, "SMETS")
         known = self.inventory.find(eui64)
         entry = InventoryDevice(
             device_id=eui64,
@@ -380,9 +382,20 @@ class Lab:
             gbcs_version=profile.gbcs_version,
             responsible=tuple(
                 Responsibility(role=duty, party=parties[role])
-                for role, duty in duties.items()
+                for role in duties
                 if role in parties
+                for duty in USER_ROLES[role]
             ),
+            manufacturer=profile.identity.manufacturer_id,
+            model=profile.identity.model_type,
+            smets_chts_version=f"{standard} V{profile.smets_version}",
+            firmware_version=profile.identity.firmware_version,
+            firmware_version_status="Active",
+            cpl_status="Active",
+            date_commissioned=self.config.epoch.date(),
+            esme_variant=profile.variant or "",
+            csp_region="North",
+            han_variant="Single Band",
             known_parties=tuple(
                 KnownParty(party=party, role=role)
                 for role, party in parties.items()

@@ -77,10 +77,14 @@ async def running(
     config.load()
     config.ssl = tls
     server = _Server(config)
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(server.serve(sockets=[listening]), name="HTTP server")
-        await server.running.wait()
-        try:
+    # No task group: what goes wrong in the block is to leave it as it is, not in a group of exceptions.
+    task = asyncio.create_task(server.serve(sockets=[listening]), name="HTTP server")
+    ready = asyncio.create_task(server.running.wait(), name="HTTP server begins")
+    try:
+        await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if ready.done():
             yield
-        finally:
-            server.should_exit = True
+    finally:
+        ready.cancel()
+        server.should_exit = True
+        await task
