@@ -84,7 +84,7 @@ def test_a_row_turns_different_when_the_object_that_it_reads_is_taken_away(
     assert "does not support" in str(difference)
 
 
-def test_another_value_is_the_same_structure_and_a_longer_log_is_not(
+def test_another_value_or_number_of_entries_is_the_same_structure_and_an_empty_log_is_not(
     outcome: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = dict(esme.esme_state.BASE)
@@ -97,8 +97,10 @@ def test_another_value_is_the_same_structure_and_a_longer_log_is_not(
     assert found == "same_structure"
     assert difference == "export_mpan: ours 1300000000000, published 1312345678333"
     found, difference = outcome("6.13_ECS35b/ECS35b_6.13_SUCCESS")
-    assert found == "different"
+    assert found == "same_structure"
     assert difference == "security_log: 32 items, published 33"
+    state["security_log"] = []
+    assert outcome("6.13_ECS35b/ECS35b_6.13_SUCCESS")[0] == "different"
 
 
 def test_a_fault_at_another_item_is_seen(outcome: Outcome, monkeypatch: pytest.MonkeyPatch) -> None:
