@@ -268,6 +268,7 @@ class Bench:
     def __post_init__(self) -> None:
         self.alerts: list[Outgoing] = []
         self.left: list[bytes] = []
+        self.outages: list[Outgoing] = []
         self.trace = Trace(self.clock)  # type: ignore[arg-type]
         self.power_on()
 
@@ -324,7 +325,13 @@ class Bench:
     def take(self) -> list[Outgoing]:
         """What stands in the outbox; it is gone then. Alerts stay in `alerts` as well."""
         sent = list(self.place.outbox)
-        for message in sent:
+        for message in list(sent):
+            if message.detail.get("code") in ("8F35", "8F36"):
+                # What a power cut has to say to the network operator is nobody's business but its tests'.
+                self.outages.append(message)
+                self.place.sent(message)
+                sent.remove(message)
+                continue
             self.left.append(message.data)
             if message.event == "AlertSent":
                 self.alerts.append(message)

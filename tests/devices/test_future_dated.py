@@ -104,17 +104,17 @@ def test_cancelling_nothing_succeeds(bench: Any) -> None:
 
 
 def test_a_later_command_takes_the_place_of_an_earlier_one(bench: Any) -> None:
-    bench.ask("ECS28a", load_limit(bench.now + timedelta(days=1), power=1111), counter=1)
-    bench.ask("ECS28a", load_limit(bench.now + timedelta(days=2), power=2222), counter=2)
+    bench.ask("ECS28a", load_limit(bench.now + timedelta(days=1), power=11_111), counter=1)
+    bench.ask("ECS28a", load_limit(bench.now + timedelta(days=2), power=22_222), counter=2)
     bench.pass_time(timedelta(days=1, hours=1))
     assert active(bench) == BASE
     bench.pass_time(timedelta(days=1))
-    assert active(bench)[1] == 2222
+    assert active(bench)[1] == 22_222
     assert {counter for _, _, counter in told(bench)} == {2}
 
 
 def test_an_immediate_command_takes_the_place_of_a_dated_one(bench: Any) -> None:
-    bench.ask("ECS28a", load_limit(bench.now + timedelta(days=1), power=1111), counter=1)
+    bench.ask("ECS28a", load_limit(bench.now + timedelta(days=1), power=11_111), counter=1)
     bench.ask("ECS28a", load_limit("immediate", power=3333), counter=2)
     bench.pass_time(timedelta(days=2))
     assert active(bench)[1] == 3333

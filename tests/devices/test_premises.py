@@ -177,7 +177,7 @@ def test_a_meter_out_of_reach_keeps_its_alert_until_it_can_tell(make_premises: M
             await premises.esme.power_restore()
             premises.medium.set_reachable(ESME, True)
             await clock.sleep(600)
-            assert [alert["alert_code"] for alert in premises.alerts()] == ["8F32", "8161"]
+            assert [alert["alert_code"] for alert in premises.alerts()] == ["8F32", "8161", "8F35"]
             assert (await premises.ask("ECS45", counter=1002)) == {"supply_state": "Enabled"}
 
     run_virtual(main)
@@ -360,6 +360,12 @@ def test_faults_are_injected_from_outside(make_premises: MakePremises) -> None:
             }
             await premises.ask("ECS28a", {**values, **times}, counter=1001)
             await clock.sleep(120)
-            assert [alert["alert_code"] for alert in premises.alerts()] == ["8F67", "8F66", "8F66", "8F66"]
+            assert [alert["alert_code"] for alert in premises.alerts()] == [
+                "8F67",
+                "8F66",
+                "8F66",
+                "8F66",
+                "8F01",
+            ]
 
     run_virtual(main)

