@@ -91,5 +91,5 @@ $(VENV)/dev.stamp: pyproject.toml | $(BIN)/python
 	touch $@ $(VENV)/run.stamp
 
 $(VENV)/interop.stamp: pyproject.toml | $(BIN)/python
-	$(PIP) install --editable '.[dev,postgres]'
+	$(PIP) install --editable '.[dev,mqtt,postgres]'
 	touch $@ $(VENV)/dev.stamp $(VENV)/run.stamp

@@ -20,7 +20,7 @@ from typing import Literal, TextIO, TypeAlias, get_args
 from smetslab.clock import Clock
 from smetslab.errors import CodecError, LocalProtocolError
 
-Layer: TypeAlias = Literal["duis", "gbcs", "wan", "han", "device", "dcc", "harness"]
+Layer: TypeAlias = Literal["duis", "gbcs", "wan", "han", "air", "device", "dcc", "harness"]
 Detail: TypeAlias = str | int | bool | None
 LAYERS: tuple[Layer, ...] = get_args(Layer)
 OBSERVATION_SCHEMA_VERSION = 1

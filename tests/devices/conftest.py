@@ -425,10 +425,13 @@ def make_bench(head: HeadEnd, store: Store) -> MakeBench:
         quirks: tuple[str, ...] = (),
         owner: str = "esme",
         at: datetime = NOW,
+        *,
         nvm: Nvm | None = None,
+        variant: str = "A",
     ) -> Bench:
         memory = store.nvm(owner) if nvm is None else nvm
-        return Bench(head, memory, profile_of({**QUIET, **(state or {})}, quirks), FixedClock(at))
+        profile = profile_of({**QUIET, **(state or {})}, quirks).model_copy(update={"variant": variant})
+        return Bench(head, memory, profile, FixedClock(at))
 
     return make
 

@@ -26,6 +26,7 @@ from smetslab.harness.verdict import Waiver
 from smetslab.pki.authority import laboratory_identity
 from smetslab.rng import RootSeed
 from smetslab.trace import Observation, Trace, where
+from smetslab.zigbee.capture.keys import CaptureKey
 
 EPOCH = datetime(2030, 1, 15, 9, tzinfo=UTC)
 USER, GATEWAY, DEVICE = "user", "gateway", "00-DB-12-34-56-78-90-A0"
@@ -85,6 +86,9 @@ class ToyBench:
             reply = bytes((REPLY,)) + command[1:3] + reading.to_bytes(2)
             self.trace.record("gbcs", "MessageSent", source=DEVICE, target=GATEWAY, data=reply)
             self.trace.record("duis", "ResponsePosted", source=GATEWAY, target=USER, data=b"<Read>&</Read>")
+
+    def capture_keys(self) -> list[CaptureKey]:
+        return []
 
     def send(self, counter: int | None = None, extra: bytes = b"") -> Observation:
         if counter is None:

@@ -6,13 +6,16 @@ import itertools
 import json
 import os
 import shutil
+import socket
 import struct
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import quote
 
 import pytest
 
@@ -162,6 +165,98 @@ def postgres_cluster() -> Iterator[PostgresCluster]:
 def postgres_url(postgres_cluster: PostgresCluster) -> str:
     """The SQLAlchemy URL of an empty PostgreSQL database."""
     return postgres_cluster.create_database()
+
+
+# MQTT broker ------------------------------------------------------------------------------------------------
+
+
+class MosquittoBroker:
+    """A throw-away mosquitto that listens on this machine alone, keeps nothing over a restart, and may want
+    a password or speak TLS.
+    """
+
+    def __init__(self, folder: Path, *, password: str = "", tls: bool = False) -> None:
+        self.folder = folder
+        self.password = password
+        self.tls = tls
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        user = f"lab:{quote(self.password)}@" if self.password else ""
+        options = f"?ca={self.folder / 'ca.pem'}" if self.tls else ""
+        return f"{'mqtts' if self.tls else 'mqtt'}://{user}localhost:{self.port}/test{options}"
+
+    def _configure(self) -> Path:
+        lines = [f"listener {self.port} 127.0.0.1", "persistence false", "user root"]
+        if self.password:
+            passwords = self.folder / "passwords"
+            tool = _require_tool("mosquitto_passwd")
+            subprocess.run([str(tool), "-b", "-c", str(passwords), "lab", self.password], check=True)
+            lines += ["allow_anonymous false", f"password_file {passwords}"]
+        else:
+            lines.append("allow_anonymous true")
+        if self.tls:
+            names = ("cafile ca.pem", "certfile server.pem", "keyfile server.key")
+            lines += [f"{name.split()[0]} {self.folder / name.split()[1]}" for name in names]
+        path = self.folder / "mosquitto.conf"
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return path
+
+    def start(self) -> None:
+        program = _require_tool("mosquitto")
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(program), "-v", "-c", str(self._configure())],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        for _ in range(200):
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return
+            except OSError:
+                if self._process.poll() is not None:
+                    break
+                time.sleep(0.02)  # noqa: TID251 - it is a process of its own that is waited for
+        pytest.fail((self.folder / "log").read_text(), pytrace=False)
+
+    def stop(self) -> None:
+        """At once, as a power cut would: what is under way is lost."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+
+@pytest.fixture
+def make_broker(tmp_path: Path) -> Iterator[Callable[..., MosquittoBroker]]:
+    """`make_broker(password=..., tls=...)` is a running broker; its files are in `tmp_path`."""
+    _require_tool("mosquitto")
+    made: list[MosquittoBroker] = []
+
+    def make(**options: Any) -> MosquittoBroker:
+        made.append(MosquittoBroker(tmp_path, **options))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture
+def broker(make_broker: Callable[..., MosquittoBroker]) -> MosquittoBroker:
+    """A running broker without password."""
+    return make_broker()
 
 
 # tshark and Node --------------------------------------------------------------------------------------------

@@ -178,6 +178,8 @@ def _show_finding(finding: Finding) -> None:
             line.append(f"; {finding.field}" + ("" if finding.offset is None else f", byte {finding.offset}"))
         if finding.spec:
             line.append(f" ({finding.spec})", style="dim")
+    elif finding.outcome is Outcome.DOUBT and finding.field:
+        line.append(f"; {finding.field}" + ("" if finding.offset is None else f", byte {finding.offset}"))
     output.console.print(line, soft_wrap=True)
 
 
@@ -193,7 +195,8 @@ def _show_place(explanation: Explanation) -> None:
     before = data[max(0, offset - _EXCERPT) : offset].hex(" ").upper()
     after = data[offset + 1 : offset + 1 + _EXCERPT].hex(" ").upper()
     here = f"{data[offset]:02X}" if offset < len(data) else "end"
-    place = f" in {first.field}" if first.field else ""
+    joint = ", " if first.field.startswith("behind") else " in "
+    place = f"{joint}{first.field}" if first.field else ""
     output.line(f"First wrong byte: {offset}{place}.", style="bold")
     output.line(f"  {'... ' if offset > _EXCERPT else ''}{before} [{here}] {after}".rstrip())
 

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 import smetslab
-from smetslab.cli import duis, evidence, firmware, gbcs, output, pki, rtds, run, serve, suites
+from smetslab.cli import duis, evidence, firmware, gbcs, han, output, pki, rtds, run, serve, suites
 from smetslab.errors import LocalProtocolError, SmetsLabError, UsageError
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ app.add_typer(duis.app, name="duis")
 app.add_typer(pki.app, name="pki")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(firmware.app, name="firmware")
+app.add_typer(han.app, name="han")
 app.command("run")(run.run)
 app.command("serve")(serve.serve)
 app.command("suites")(suites.suites)

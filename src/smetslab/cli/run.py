@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,9 @@ from smetslab.cli import output
 from smetslab.cli.progress import STYLES, RunProgress
 from smetslab.cli.suites import find_suite, print_cases
 from smetslab.errors import UsageError
+from smetslab.han.capture import KEYS_SUFFIX
 from smetslab.harness.decoders import standard_decoders
+from smetslab.harness.evidence.capture import CAPTURE
 from smetslab.harness.evidence.charts import in_words
 from smetslab.harness.evidence.environment import describe_environment
 from smetslab.harness.evidence.manifest import EVIDENCE, REPORT_HTML
@@ -70,6 +73,14 @@ def run(
     pdf: Annotated[
         bool, typer.Option("--pdf", help="Write report.pdf too (needs the extra `report`).")
     ] = False,
+    pcap: Annotated[
+        Path | None,
+        typer.Option(
+            "--pcap",
+            metavar="FILE",
+            help="Copy the capture of the simulated air there too, and its keys beside it (Wireshark).",
+        ),
+    ] = None,
     operator: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Who runs it, for the manifest; by default your account."),
@@ -116,11 +127,24 @@ def run(
             started=started, finished=_wall_clock(), laboratory=signer.certificate, operator=operator
         )
         pack = writer.finish(result, signer=signer, environment=environment, decoders=decoders, pdf=pdf)
+    if pcap is not None:
+        _copy_capture(pack.path, pcap)
     if as_json:
         _print_json(pack)
     else:
         _print_summary(pack, started.date(), _again(suite, lab, number))
     raise typer.Exit(Verdict.of_word(pack.report.verdict).exit_code)
+
+
+def _copy_capture(pack: Path, destination: Path) -> None:
+    """Raises UsageError when nothing was on the air."""
+    if not (pack / CAPTURE).is_file():
+        raise UsageError(
+            f"nothing was on the air, so there is no capture for {destination}; the evidence is in {pack}",
+            hint='give the lab file a section [han] with kind = "radio"',
+        )
+    shutil.copyfile(pack / CAPTURE, destination)
+    shutil.copyfile(pack / f"{CAPTURE}{KEYS_SUFFIX}", destination.with_name(destination.name + KEYS_SUFFIX))
 
 
 def _wall_clock() -> datetime:

@@ -188,6 +188,11 @@ class Device(ABC, Generic[C]):
         if self._power is not None:
             self._power.inbox.put_nowait(data)
 
+    def look(self) -> None:
+        """Say that something has happened besides the transport: deadlines may have changed."""
+        if self._power is not None:
+            self._power.inbox.put_nowait(None)
+
     def carry_out(self) -> None:
         """Say that something may be ready to be sent, or that the way out is open again."""
         if self._power is not None:

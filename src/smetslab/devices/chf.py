@@ -32,7 +32,7 @@ from smetslab.devices.quirks import Quirks
 from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import settings_of
 from smetslab.devices.work import Work, Workplace
-from smetslab.errors import GbcsDecodeError, HanError, LocalProtocolError, WanError
+from smetslab.errors import CodecError, GbcsDecodeError, HanError, LocalProtocolError, WanError
 from smetslab.firmware.ota import image_version
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.gbcs.gbt import BlockRules, routing
@@ -44,6 +44,7 @@ from smetslab.rng import RootSeed
 from smetslab.store import Nvm
 from smetslab.trace import Trace
 from smetslab.wan import Seen, Wan, WanMessage
+from smetslab.wan.image import ImageDelivery
 
 TUNNEL_ENDPOINT = 1
 
@@ -88,6 +89,8 @@ class CommunicationsHub(Device[HubCore]):
         self.profile = profile
         self.dropped = 0
         """Messages that could not be passed on."""
+        self.image_carriers: dict[Eui64, Callable[[bytes], Receipt]] = {}
+        """The way of firmware images to each device of the home."""
         self._han = han
         self._wan = wan
         self._tunnel_rules = tunnel_rules
@@ -147,6 +150,9 @@ class CommunicationsHub(Device[HubCore]):
         relay = self._relay
         if relay is None or not relay.seen.first(message.identity):
             return
+        if message.kind == "firmware":
+            self._take_images(message.payload)
+            return
         try:
             _, target = routing(message.payload)
         except GbcsDecodeError as error:
@@ -158,6 +164,21 @@ class CommunicationsHub(Device[HubCore]):
             relay.queues[target].put_nowait(message.payload)
         else:
             self._drop(message.payload, "unknown-target", target=str(target))
+
+    def _take_images(self, payload: bytes) -> None:
+        """A firmware image for devices of the home has come, perhaps for the hub itself. Spec: GBCS 11."""
+        try:
+            delivery = ImageDelivery.decode(payload)
+        except CodecError as error:
+            self._drop(payload[:64], "not-an-image", detail=str(error))
+            return
+        for device in delivery.devices:
+            if device == self.eui64:
+                self.receive_firmware(delivery.image)
+            elif device in self.image_carriers:
+                self.distribute_firmware(device, delivery.image, self.image_carriers[device])
+            else:
+                self._drop(b"", "no-way-for-image", target=str(device))
 
     def deliver(self, device: Eui64, payload: bytes) -> None:
         """Put octets into the tunnel of `device`, whatever their grouping header says."""
@@ -212,8 +233,20 @@ class CommunicationsHub(Device[HubCore]):
     def _from_device(self, device: Eui64, payload: bytes) -> None:
         """A device has put a message into its tunnel."""
         self.device_log.heard(self.clock.now(), device)
-        self._note("MessageRelayed", payload, target="", device=str(device))
-        self._add_upward(payload)
+        neighbour = self._neighbour(payload)
+        self._note("MessageRelayed", payload, target=neighbour or "", device=str(device))
+        if neighbour is None or self._relay is None:
+            self._add_upward(payload)
+        else:
+            self._relay.queues[Eui64.parse(neighbour)].put_nowait(payload)
+
+    def _neighbour(self, payload: bytes) -> str | None:
+        """The device of this home that a message is for; None when it goes to the WAN, or nowhere."""
+        try:
+            _, target = routing(payload)
+        except GbcsDecodeError:
+            return None
+        return str(target) if self._relay is not None and target in self._relay.queues else None
 
     async def _to_head(self, payload: bytes) -> None:
         """A message of the hub's own."""

@@ -14,19 +14,26 @@ from smetslab.devices.base import Carry, Device
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
 from smetslab.devices.esme_core import EsmeCore, EsmePlant
 from smetslab.devices.esme_settings import known_state, read_settings
+from smetslab.devices.han_frames import HanFrame
 from smetslab.devices.load import LoadProfile
 from smetslab.devices.payload_engine import Fault
 from smetslab.devices.profile import DeviceProfile
 from smetslab.devices.quirks import Quirks
+from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import settings_of
 from smetslab.devices.work import Workplace
+from smetslab.devices.zcl_endpoint import zcl_endpoint
+from smetslab.errors import LocalProtocolError
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.gbcs.gbt import BlockRules
-from smetslab.han import ApsService, TunnelRules, TunnelServer
+from smetslab.han import ApsService, ClusterRole, TunnelRules, TunnelServer
 from smetslab.ids import Eui64
 from smetslab.rng import RootSeed
 from smetslab.store import Nvm
 from smetslab.trace import Trace
+from smetslab.zigbee.zcl.clusters.load_control import LoadControl
+from smetslab.zigbee.zcl.clusters.metering import Metering
+from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
 
 TUNNEL_ENDPOINT = 1
 
@@ -106,8 +113,25 @@ class Esme(Device[EsmeCore]):
             rules=self._tunnel_rules,
             nvm=self._nvm,
         )
-        async with self._han, tunnel:
+        frames = zcl_endpoint(
+            self._han,
+            self.trace,
+            dict.fromkeys((Prepayment.id, Metering.id, LoadControl.id), ClusterRole.SERVER),
+            self._core.han.outbox,
+            taken=self._take_frame,
+            failed=self._lose_frame,
+        )
+        async with self._han, tunnel, frames:
             yield lambda octets: tunnel.send(self._hub, octets)
+
+    def _take_frame(self, frame: HanFrame) -> None:
+        if self.powered:
+            self._core.han.receive(frame, self.clock.now())
+            self.look()
+
+    def _lose_frame(self, frame: HanFrame) -> None:
+        if self.powered:
+            self._core.han.failed(frame)
 
     # ---------------------------------------------------------------------------- the world around it
 
@@ -118,6 +142,15 @@ class Esme(Device[EsmeCore]):
         enabled = self._core.press_enable_button(self.clock.now())
         self.carry_out()
         return enabled
+
+    def receive_firmware(self, image: bytes) -> Receipt:
+        """A whole OTA file has come; what became of it. Raises LocalProtocolError without power."""
+        if self._power is None:
+            raise LocalProtocolError(f"device {self.eui64} has no power")
+        with self._power.workplace.work(self.clock.now()) as work:
+            receipt = self._core.security.firmware.receive(work, image)
+        self.carry_out()
+        return receipt
 
     def inject_hardware_fault(self, item: int) -> None:
         """Item `item` (from 0) of the next command that is executed fails with a hardware fault, once."""

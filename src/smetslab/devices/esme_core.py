@@ -25,10 +25,12 @@ from smetslab.devices.esme_configuration import (
     read_configuration,
 )
 from smetslab.devices.esme_duties import EsmeDuties
+from smetslab.devices.esme_han import EsmeHan, SwitchState
 from smetslab.devices.esme_life import Configuration, EsmeLife, moment
 from smetslab.devices.esme_logs import EsmeLogs
 from smetslab.devices.esme_monitors import WATCHED_ATTRIBUTES, EsmeMonitors
 from smetslab.devices.esme_objects import RIGHTS, VAR_HOUR, WATT_HOUR, model_of
+from smetslab.devices.esme_objects.auxiliary import SLOTS
 from smetslab.devices.esme_objects.logs import MASKS
 from smetslab.devices.esme_prepay import MODE_ATTRIBUTES, RULE_ATTRIBUTES, EsmePrepayment
 from smetslab.devices.esme_reads import EsmeReads
@@ -47,6 +49,7 @@ from smetslab.gbcs.dlms import axdr
 from smetslab.gbcs.dlms.apdu import DataAccessResult
 from smetslab.gbcs.dlms.axdr import Data, Octets, Sequence
 from smetslab.gbcs.values import Value, date_time_value, utc_text
+from smetslab.ids import Eui64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +142,16 @@ class EsmeCore:
             settings=plant.security,
             hooks=Hooks(set_top_up_floor=self.prepayment.utrns.restart, firmware_changed=self._show_firmware),
         )
+        self._slots = [
+            slot for slot in SLOTS if f"auxiliary_controller_{slot}_type_and_identifier" in model.by_name
+        ]
+        self.han = EsmeHan(
+            application=self.application,
+            log=self.security.log,
+            workplace=workplace,
+            meter=self,
+            switches=self._switches_of,
+        )
         with workplace.work(now) as work:
             self._boot(work, off_since)
 
@@ -182,6 +195,24 @@ class EsmeCore:
             self.meter.change(work, work.now, powered=True, clock_runs=self.clock.running)
             self.monitors.power_restored(work, off_since)
         self.prepayment.keep(work)
+
+    # ---------------------------------------------------------------------------- devices of the home
+
+    def number(self, name: str) -> int:
+        """A stored number, for a display."""
+        return self.server.number(name)
+
+    def _switches_of(self, device: Eui64) -> tuple[SwitchState, ...]:
+        """The slots that an HCALCS stands in, numbered as its switches, and what they have to be."""
+        slots = [
+            slot
+            for slot in self._slots
+            if self.server.value(f"auxiliary_controller_{slot}_type_and_identifier") == str(device)
+        ]
+        return tuple(
+            SwitchState(number, bool(self.server.value(f"auxiliary_controller_{slot}_switch_state")))
+            for number, slot in enumerate(slots, 1)
+        )
 
     # ---------------------------------------------------------------------------- the passing of time
 
@@ -242,6 +273,7 @@ class EsmeCore:
         """A message has come through the tunnel."""
         self.settle(now)
         self.application.receive(data, now)
+        self.han.refresh()
 
     def press_enable_button(self, now: datetime, *, ppmid: bool = False) -> bool:
         """The consumer asks the meter for supply; True when there is supply afterwards."""
@@ -294,6 +326,7 @@ class EsmeCore:
             with self._place.work(now) as work:
                 self.monitors.tick(work)
         self.application.tick(now)
+        self.han.refresh()
         limited = self.auxiliary.next_deadline()
         if limited is not None and limited <= now:
             with self._place.work(now) as work:

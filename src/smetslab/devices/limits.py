@@ -65,6 +65,14 @@ RETRY_FIRST_S = 1.0
 RETRY_LONGEST_S = 60.0
 """Waits between attempts double from the first to the longest. Unverified."""
 
+PPMID_ANSWER_WAIT = timedelta(seconds=30)
+PPMID_RESULT_SHOWN = timedelta(seconds=30)
+"""How long a PPMID waits for a meter, and shows what came of it. Unverified."""
+
+HCALCS_SWITCHES = 5
+HCALCS_CONTACT_LIMIT = timedelta(hours=24)
+"""Switches of an HCALCS; without its meter they open after a while. Unverified."""
+
 HUB_LOG_ENTRIES = 16
 """Devices on a hub's Device Log. Spec: CHTS 4.4; GBCS use case CCS01."""
 

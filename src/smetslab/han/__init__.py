@@ -7,7 +7,7 @@ and no GBCS.
 
 from smetslab.han.direct import DirectLink, DirectMedium
 from smetslab.han.limits import SMART_ENERGY_PROFILE
-from smetslab.han.service import ApsFrame, ApsService, ClusterRole
+from smetslab.han.service import ApsFrame, ApsService, ClusterRole, Han
 from smetslab.han.tunnel import TunnelClient, TunnelEndpoint, TunnelServer
 from smetslab.han.tunnel_rules import TunnelRules
 
@@ -18,6 +18,7 @@ __all__ = [
     "ClusterRole",
     "DirectLink",
     "DirectMedium",
+    "Han",
     "TunnelClient",
     "TunnelEndpoint",
     "TunnelRules",

@@ -16,6 +16,7 @@ from smetslab.han.limits import APS_ACKNOWLEDGEMENT_TIMEOUT_S, APS_MAX_RETRIES
 from smetslab.han.service import ApsFrame, ClusterRole, Handler
 from smetslab.ids import Eui64
 from smetslab.rng import RootSeed
+from smetslab.store import Nvm
 from smetslab.trace import Detail, Trace
 
 _TICK_S = 1e-6
@@ -67,8 +68,14 @@ class DirectMedium:
         self._out_of_reach: dict[Eui64, None] = {}
         self._paths: dict[tuple[Eui64, Eui64], _Path] = {}
 
-    def link(self, eui64: Eui64) -> DirectLink:
-        """The place of one device; off the air until its `async with` block is entered."""
+    def link(
+        self, eui64: Eui64, *, on: Eui64 | None = None, sleepy: bool = False, nvm: Nvm | None = None
+    ) -> DirectLink:
+        """The place of one device; off the air until its `async with` block is entered.
+
+        Here is no radio to share, nothing sleeps, and no link has anything to remember.
+        """
+        del on, sleepy, nvm
         if eui64 in self._links:
             raise LocalProtocolError(f"device {eui64} has its place on this HAN already")
         link = DirectLink(self, eui64)

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Protocol, TypeAlias
 
 from smetslab.ids import Eui64
+from smetslab.store import Nvm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,3 +78,21 @@ class ApsService(Protocol):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
+
+
+class Han(Protocol):
+    """What joins the devices of one premises, whatever carries their frames."""
+
+    def link(
+        self, eui64: Eui64, *, on: Eui64 | None = None, sleepy: bool = False, nvm: Nvm | None = None
+    ) -> ApsService:
+        """The place of one device, the hub's first; off the air until its `async with` block is entered.
+
+        `on`: another device whose radio it shares; `sleepy`: its receiver is off most of the time; `nvm`:
+        where what the place must remember survives a restart.
+        """
+        ...
+
+    def set_reachable(self, eui64: Eui64, reachable: bool) -> None:
+        """Carry a device out of radio reach, or back."""
+        ...

@@ -26,6 +26,7 @@ from smetslab.harness.obligations import obligation
 from smetslab.harness.recorder import CaseStopped, Comparisons, Proof, Recorder
 from smetslab.harness.records import Declaration
 from smetslab.trace import Observation, Trace
+from smetslab.zigbee.capture.keys import CaptureKey
 
 __all__ = [
     "DEFAULT_LIMIT_S",
@@ -65,6 +66,10 @@ class Bench(Protocol):
 
     @property
     def parties(self) -> Mapping[str, str]: ...
+
+    def capture_keys(self) -> Sequence[CaptureKey]:
+        """The keys of its HAN, which open what the trace has of the air; none where nothing was on it."""
+        ...
 
 
 B_contra = TypeVar("B_contra", bound=Bench, contravariant=True)

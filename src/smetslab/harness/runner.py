@@ -42,6 +42,7 @@ from smetslab.harness.suite import BenchSetup, SuiteDefinition
 from smetslab.harness.verdict import Applicability, Verdict, worst
 from smetslab.rng import RootSeed
 from smetslab.trace import Observation, Trace
+from smetslab.zigbee.capture.keys import CaptureKey
 
 B = TypeVar("B", bound=Bench)
 _Ts = TypeVarTuple("_Ts")
@@ -107,6 +108,8 @@ class RunResult:
     records: tuple[Record, ...]
     results: tuple[CaseResult, ...]
     not_run: tuple[CaseNotRun, ...]
+    capture_keys: tuple[CaptureKey, ...] = ()
+    """The keys that open what the records have of the air."""
 
     @property
     def start(self) -> RunStarted:
@@ -141,6 +144,7 @@ def run_suite(
     records: list[Record] = []
     results: list[CaseResult] = []
     not_run: list[CaseNotRun] = []
+    capture_keys: dict[CaptureKey, None] = {}
     decoders = Decoders({}) if decoders is None else decoders
 
     def emit(record: Record) -> None:
@@ -169,12 +173,18 @@ def run_suite(
         first = len(records)
         stage = _Stage(case.id, emit, decoders)
         _run_case(case, setup, root.child(f"case.{case.id}"), stage, event_limit)
+        capture_keys.update(dict.fromkeys(stage.capture_keys))
         own = tuple(records[first:])
         results.append(
             CaseResult(start=cast("CaseStarted", own[0]), end=cast("CaseEnded", own[-1]), records=own)
         )
     emit(run_end(results, len(not_run)))
-    return RunResult(records=tuple(records), results=tuple(results), not_run=tuple(not_run))
+    return RunResult(
+        records=tuple(records),
+        results=tuple(results),
+        not_run=tuple(not_run),
+        capture_keys=tuple(capture_keys),
+    )
 
 
 def run_end(results: Sequence[CaseResult], not_run: int) -> RunEnded:
@@ -248,7 +258,10 @@ async def _supervise(
     try:
         async with setup.bench(seed) as bench:
             stage.ready(bench)
-            await _perform(case, bench, stage)
+            try:
+                await _perform(case, bench, stage)
+            finally:
+                stage.capture_keys = bench.capture_keys()
     except asyncio.CancelledError:
         if not given_up:
             raise
@@ -292,6 +305,7 @@ class _Stage:
         self._decoders = decoders
         self._clock: Clock | None = None
         self.recorder = Recorder(case, emit, self._now)
+        self.capture_keys: Sequence[CaptureKey] = ()
 
     def _now(self) -> str | None:
         return None if self._clock is None else moment_text(self._clock.now())

@@ -23,8 +23,10 @@ from smetslab.devices.profile import DeviceProfile
 from smetslab.devices.quirks import known_quirks
 from smetslab.errors import CertificateError, UsageError
 from smetslab.gbcs.codes import CellUsage, DeviceType, KeyUsage, RemotePartyRole
-from smetslab.han import DirectMedium
+from smetslab.han import Han
+from smetslab.han.stack.home import RadioHome
 from smetslab.ids import Eui64
+from smetslab.lab.air import make_han
 from smetslab.lab.config import DeviceConfig, HubConfig, LabConfig, PartyConfig, PremisesConfig
 from smetslab.pki import Authority, Certificate, KeyRing, Party, load_keystore
 from smetslab.pki.certificate import DSP_XML_SIGN_ROLE, XML_SIGN_ROLE
@@ -42,6 +44,7 @@ from smetslab.rng import RootSeed
 from smetslab.store import Nvm, Store
 from smetslab.trace import Trace
 from smetslab.wan import InProcessWan
+from smetslab.zigbee.capture.keys import CaptureKey
 
 _SIGN = (KeyUsage.DIGITAL_SIGNATURE, CellUsage.MANAGEMENT)
 _AGREE = (KeyUsage.KEY_AGREEMENT, CellUsage.MANAGEMENT)
@@ -185,8 +188,9 @@ def _root(keystore: KeyRing) -> Certificate | None:
 class Lab:
     """A running laboratory; an async context manager on whatever loop runs: virtual time or real.
 
-    `hubs` and `devices` are found by EUI-64, `users` by the name of their party in the lab file. `parties`
-    are the names that the trace uses, from the service users to the devices, with what people call them.
+    `hubs` and `devices` are found by EUI-64, `hans` by the name of their premises, `users` by the name of
+    their party in the lab file. `parties` are the names that the trace uses, from the service users to the
+    devices, with what people call them.
     """
 
     def __init__(
@@ -209,6 +213,7 @@ class Lab:
         self.secrets = SharedSecrets()
         self.hubs: dict[Eui64, CommunicationsHub] = {}
         self.devices: dict[Eui64, Esme] = {}
+        self.hans: dict[str, Han] = {}
         self.users: dict[str, ServiceUser] = {}
         self._memory = f"{memory}/" if memory else ""
         self._keep = keep
@@ -251,6 +256,11 @@ class Lab:
     ) -> None:
         await self._stack.aclose()
 
+    def capture_keys(self) -> list[CaptureKey]:
+        """Every key of every HAN that is on the air."""
+        homes = [han for han in self.hans.values() if isinstance(han, RadioHome)]
+        return [key for home in homes for key in home.capture_keys()]
+
     @property
     def parties(self) -> Mapping[str, str]:
         users = {str(p.eui64): p.name for p in self.config.parties if p.role in USER_ROLES}
@@ -292,14 +302,7 @@ class Lab:
     async def _bring_up(self, premises: PremisesConfig, stack: AsyncExitStack) -> None:
         config, hub_id = self.config, premises.hub.eui64
         seed = self.seed.child(f"premises.{premises.name}")
-        medium = DirectMedium(
-            self.clock,
-            self.trace,
-            seed.child("han"),
-            latency_s=config.han.latency_s,
-            jitter_s=config.han.jitter_s,
-            loss_probability=config.han.loss_probability,
-        )
+        medium = self.hans[premises.name] = make_han(config.han, self.clock, self.trace, seed.child("han"))
         hub_profile = lab_profile(config, premises.hub)
         anchors = self._anchors(DeviceType.CHF, None)
         hub = CommunicationsHub(
@@ -308,7 +311,7 @@ class Lab:
             keys=DeviceKeys.from_keystore(self.keystore, hub_id),
             trust_anchors=anchors,
             nvm=self._nvm(str(hub_id)),
-            han=medium.link(hub_id),
+            han=medium.link(hub_id, nvm=self._nvm(f"{hub_id}/radio")),
             wan=self.wan,
             clock=self.clock,
             trace=self.trace,
@@ -327,7 +330,7 @@ class Lab:
                     keys=DeviceKeys.from_keystore(self.keystore, device.eui64),
                     trust_anchors=anchors,
                     nvm=self._nvm(str(device.eui64)),
-                    han=medium.link(device.eui64),
+                    han=medium.link(device.eui64, nvm=self._nvm(f"{device.eui64}/radio")),
                     hub=hub_id,
                     clock=self.clock,
                     trace=self.trace,

@@ -73,11 +73,24 @@ class WanConfig(Declaration):
 
 
 class HanConfig(Declaration):
-    """How the HAN of a premises behaves."""
+    """How the HAN of a premises behaves: direct links, or the simulated air with a whole ZigBee stack."""
 
+    kind: Literal["direct", "radio"] = "direct"
     latency_s: _Seconds = 0.02
     jitter_s: _Seconds = 0.01
     loss_probability: _Probability = 0.0
+    """Of a frame: on direct links of an APS frame, on the air of each frame, in bursts of `burst_frames`."""
+    burst_frames: Annotated[float, Field(ge=1)] = 1.0
+    channel: Annotated[int, Field(ge=11, le=26)] | None = None
+    """By default one of those that hubs prefer, by chance."""
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> HanConfig:
+        others = {"direct": ("burst_frames", "channel"), "radio": ("latency_s", "jitter_s")}[self.kind]
+        wrong = [name for name in others if name in self.model_fields_set]
+        if wrong:
+            raise ValueError(f"{wrong[0]} does not go with kind {self.kind!r}")
+        return self
 
 
 class ToleranceConfig(Declaration):

@@ -6,6 +6,7 @@ import pytest
 
 from smetslab.errors import GbcsDecodeError, GbcsEncodeError
 from smetslab.gbcs.asn1 import LENGTH_FORM, codec, decode, encode
+from smetslab.gbcs.asn1.primitives import NO_SUCH_MOMENT
 
 CERTIFICATE = "3006" + "020101" + "020102"
 
@@ -248,11 +249,6 @@ def test_anything_but_der_is_refused_at_its_first_octet(
         "201501010000Z",  # no seconds, which BER allows
         "20150101000000.5Z",  # fractions, which DER allows and GBCS does not use
         "20150101000000+0000",
-        "20151301000000Z",  # thirteenth month
-        "20150229000000Z",  # not a leap year
-        "20150101240000Z",
-        "20150101000060Z",  # leap second
-        "00000101000000Z",
         "2015010100000 Z",
     ],
 )
@@ -261,6 +257,23 @@ def test_a_time_that_is_not_a_second_of_utc_is_refused(time: str) -> None:
     content = f"18{len(time):02X}{contents}020100"
     error = refused("SetTimeResponse", f"30{len(content) // 2:02X}{content}")
     assert (error.offset, error.path, error.what) == (4, "device_time", "not a date-time")
+
+
+@pytest.mark.parametrize(
+    ("time", "place"),
+    [
+        ("20151301000000Z", 4),  # thirteenth month
+        ("20150229000000Z", 6),  # not a leap year
+        ("20150101240000Z", 8),
+        ("20150101006000Z", 10),
+        ("20150101000060Z", 12),  # leap second
+        ("00000101000000Z", 0),
+    ],
+)
+def test_a_time_that_does_not_exist_is_refused_where_it_is_wrong(time: str, place: int) -> None:
+    content = f"180F{time.encode().hex()}020100"
+    error = refused("SetTimeResponse", f"30{len(content) // 2:02X}{content}")
+    assert (error.offset, error.path, error.what) == (4 + place, "device_time", NO_SUCH_MOMENT)
 
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00Z", "2016-02-29T23:59:59Z", "9999-12-31T23:59:58Z"])

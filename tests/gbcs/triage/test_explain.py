@@ -378,12 +378,16 @@ def test_utrn_with_a_wrong_check_digit() -> None:
 
 def test_date_that_does_not_exist_is_told_from_wildcards() -> None:
     use_case, message = USE_CASES["ECS70"], MESSAGES["clock pre-command"]
-    for text, doubts in (("hex:07EE0D0FFF09000000800000", 1), ("hex:FFFFFEFDFF09FFFF00800000", 0)):
+    odd = "07EE0D0FFF09000000800000"
+    for text, wrong in (
+        (f"hex:{odd}", [f"no date-time that exists, its month is 13: {odd}"]),
+        ("hex:FFFFFEFDFF09FFFF00800000", []),
+    ):
         parameters = {
             "validity_interval": {"validity_interval_start": text, "validity_interval_end": "never"}
         }
-        found = value_findings(message, use_case, parameters, lambda path: None)
-        assert sum(one.outcome is Outcome.DOUBT for one in found) == doubts
+        found = [one.text for one in value_findings(message, use_case, parameters, lambda path: None)]
+        assert [text for text in found if "exists" in text] == wrong
 
 
 # No message at all ------------------------------------------------------------------------------------------
@@ -416,3 +420,56 @@ def test_lost_first_octet_of_the_content_is_told_from_a_wrong_content_length() -
     first = explain(data[:start] + data[start + 1 :], search=False).first_wrong
     assert first is not None
     assert (first.offset, first.text) == (start, "not the type of the use case")
+
+
+# What is written the wrong way round, or twice --------------------------------------------------------------
+
+
+def test_id_that_stands_with_its_last_octet_first(keys: RingLookup) -> None:
+    message = maced(replace(MESSAGES["read"], message_mac=None, business_originator_id=samples.SUPPLIER))
+    data = encode_message(message)
+    place = data.index(samples.SUPPLIER.raw)
+    explanation = explain(put(data, place, samples.SUPPLIER.raw[::-1]), keys)
+    first = explanation.first_wrong
+    assert first is not None
+    assert (first.check, first.offset, first.expected) == (Check.PARTIES, place, str(samples.SUPPLIER))
+    assert "turned round it is 90B3D51F30010000 (test supplier)" in first.text
+
+
+def test_counter_that_stands_with_its_lowest_octet_first() -> None:
+    data = octets("clock pre-command")
+    first = explain(put(data, 3, data[3:11][::-1])).first_wrong
+    assert first is not None
+    assert (first.check, first.offset) == (Check.COUNTER, 3)
+    assert (first.expected, first.found) == ("00000000000003E8", "E803000000000000")
+
+
+@pytest.mark.parametrize("name", ["read", "alert", "clock pre-command"])
+def test_second_message_behind_the_first(name: str, keys: RingLookup) -> None:
+    data = octets(name)
+    first = explain(data + data, keys).first_wrong
+    assert first is not None
+    assert (first.offset, first.field) == (len(data), "behind the message")
+    assert f"a second message of {len(data)} octets" in first.text
+
+
+def test_date_in_asn1_that_does_not_exist_is_no_reason_to_doubt_the_message_code() -> None:
+    later = samples.FIRMWARE | {"execution_date_time": "2030-01-15T09:00:00Z"}
+    data = encode_message(bare("CS06", Cra.COMMAND, later))
+    place = data.index(b"20300115") + 4
+    explanation = explain(put(data, place, b"13"))
+    assert failures(explanation) == {Check.STRUCTURE: "no date or time that exists"}
+    assert explanation.first_wrong is not None
+    assert explanation.first_wrong.offset == place
+
+
+def test_value_that_is_wrong_is_found_among_the_data_of_a_command() -> None:
+    data = encode_message(bare("ECS12", Cra.COMMAND, {"restrict_data_date_time": "2030-01-15T09:00:00Z"}))
+    place = data.index(bytes.fromhex("090C07EE"))
+    first = explain(put(data, place + 4, b"\x0d")).first_wrong
+    assert first is not None
+    assert (first.check, first.offset) == (Check.VALUES, place)
+
+
+def test_an_alert_is_called_an_alert(keys: RingLookup) -> None:
+    assert explain(octets("alert"), keys).summary[0].startswith("An alert of ")

@@ -73,3 +73,30 @@ def test_base64_of_a_damaged_message_is_taken_too() -> None:
 def test_text_that_holds_nothing_is_refused(given: bytes) -> None:
     with pytest.raises(GbcsDecodeError):
         read_given(given)
+
+
+BASE64 = b64encode(DATA).decode()
+
+
+@pytest.mark.parametrize("place", [30, 47, 60, 90])
+def test_lost_character_of_base64_is_put_back_where_the_message_is_sound(place: int) -> None:
+    given = read_given((BASE64[:place] + BASE64[place + 1 :]).encode())
+    (finding,) = given.findings
+    assert finding.text.startswith("a character of the base64 is missing ")
+    places = [int(word) for word in finding.text.split() if word.isdecimal()]
+    assert places[0] - 4 <= place + 1 <= places[-1] + 4
+    assert len(given.data) == len(DATA)
+
+
+def test_added_character_of_base64_is_taken_out() -> None:
+    given = read_given((BASE64[:50] + "x" + BASE64[50:]).encode())
+    assert "a character of the base64 is too many" in given.findings[0].text
+    assert given.data == DATA
+
+
+def test_character_that_base64_has_not_is_named() -> None:
+    given = read_given((BASE64[:50] + "?" + BASE64[51:]).encode())
+    (finding,) = given.findings
+    assert finding.text.startswith("'?' at character 51 is none of base64")
+    assert finding.offset == 50 * 3 // 4
+    assert (given.data[:37], len(given.data)) == (DATA[:37], len(DATA))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smetslab.errors import GbcsDecodeError, SecurityError
@@ -24,6 +24,8 @@ from smetslab.zigbee.zcl.fields import Fields, _Exactly, _List, _Optional, _Rest
 from smetslab.zigbee.zcl.named import Time
 from smetslab.zigbee.zcl.types import CharacterString, DataType, Integer, OctetString
 
+EXAMPLES = settings(max_examples=12)
+"""For one row: all rows run on one engine, so that together they try a thousand and more."""
 SECRET = bytes(range(32))
 ACCESSES = [row for row in USE_CASES.values() if isinstance(row.payload, GbzAccess)]
 ALERTS = [row for row in USE_CASES.values() if isinstance(row.payload, GbzAlert)]
@@ -159,12 +161,14 @@ def comes_back(use_case: UseCase, cra: Cra, parameters: dict[str, Any]) -> bytes
 
 @pytest.mark.parametrize("use_case", ACCESSES, ids=lambda row: row.name)
 @given(rng=st.randoms(use_true_random=False))
+@EXAMPLES
 def test_a_command_comes_back(use_case: UseCase, rng: random.Random) -> None:
     comes_back(use_case, Cra.COMMAND, parameters_of(use_case, Cra.COMMAND, rng))
 
 
 @pytest.mark.parametrize("use_case", ACCESSES, ids=lambda row: row.name)
 @given(rng=st.randoms(use_true_random=False))
+@EXAMPLES
 def test_a_response_comes_back(use_case: UseCase, rng: random.Random) -> None:
     content = comes_back(use_case, Cra.RESPONSE, parameters_of(use_case, Cra.RESPONSE, rng))
     header = message(use_case, Cra.RESPONSE, content)
@@ -174,6 +178,7 @@ def test_a_response_comes_back(use_case: UseCase, rng: random.Random) -> None:
 
 @pytest.mark.parametrize("use_case", ALERTS, ids=lambda row: row.name)
 @given(rng=st.randoms(use_true_random=False))
+@EXAMPLES
 def test_an_alert_comes_back(use_case: UseCase, rng: random.Random) -> None:
     comes_back(use_case, Cra.ALERT, alert_of(use_case, rng))
 
@@ -233,6 +238,7 @@ def test_damaged_content_is_refused_or_comes_back() -> None:
 
 @pytest.mark.parametrize("use_case", [*ACCESSES, *ALERTS], ids=lambda row: row.name)
 @given(octets=st.binary(max_size=60))
+@EXAMPLES
 def test_any_octets_are_refused_or_come_back(use_case: UseCase, octets: bytes) -> None:
     cra = Cra.ALERT if use_case.is_alert else Cra.RESPONSE
     header = message(use_case, cra, b"\x01\x09" + octets)

@@ -95,7 +95,7 @@ def run_home() -> Callable[..., Any]:
             radio = RadioHome(clock, trace, RootSeed(seed), quality=quality, sleep=sleep)
             async with AsyncExitStack() as stack:
                 home = Home(clock, trace, radio, stack)
-                radio.listen(home.air.append)
+                radio.medium.listen(home.air.append)
                 return await story(home)
 
         return run_virtual(main)

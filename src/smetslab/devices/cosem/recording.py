@@ -9,7 +9,17 @@ from datetime import datetime
 
 from smetslab.devices.cosem.objects import CompiledAttribute
 from smetslab.devices.work import Work
-from smetslab.gbcs.dlms.axdr import CompactArray, Data, Number, Octets, Sequence, decode_data, encode_data
+from smetslab.gbcs.dlms.axdr import (
+    CompactArray,
+    Data,
+    Number,
+    Octets,
+    Sequence,
+    TypeDescription,
+    decode_data,
+    describe_type,
+    encode_data,
+)
 from smetslab.gbcs.values import Value, date_time_value, seconds_since_2000
 from smetslab.store import Nvm
 
@@ -17,27 +27,47 @@ from smetslab.store import Nvm
 class Recording:
     """The recorded entries of one log. Each begins with its time."""
 
-    def __init__(self, attribute: CompiledAttribute, seed: Data | None, nvm: Nvm) -> None:
-        """`seed`: the entries of a new device; those in memory overrule them."""
+    def __init__(self, attribute: CompiledAttribute, seed: Value, nvm: Nvm) -> None:
+        """`seed`: the entries of a new device, encoded when the log is first used; those in memory overrule
+        them."""
         self._attribute = attribute
         self._prefix = f"{attribute.memory_key}/"
-        self._description = seed.description if isinstance(seed, CompactArray) else None
-        seeds = seed.elements if isinstance(seed, CompactArray) else ()
-        self._entries: list[tuple[int, Data]] = list(enumerate(seeds))
-        self._next = len(self._entries)
-        kept = nvm.items(self._prefix)
-        if kept:
-            found = [(int.from_bytes(octets[:8], "big"), octets[8:]) for _, octets in kept]
-            numbers = {number for number, octets in found if octets}
-            cleared = max((number for number, octets in found if not octets), default=-1)
-            first = min(numbers, default=cleared + 1)
-            self._entries = [entry for entry in self._entries if cleared < entry[0] < first]
-            self._entries += sorted(
-                ((number, decode_data(octets)) for number, octets in found if octets and number > cleared),
-                key=lambda entry: entry[0],
-            )
-            self._next = max(number for number, _ in found) + 1
+        self._description: TypeDescription | None = None
+        self._seed = seed
+        self._nvm = nvm
+        self._next = 0
+        self._found: list[tuple[int, Data]] | None = None
+
+    @property
+    def _entries(self) -> list[tuple[int, Data]]:
+        if self._found is None:
+            self._found = self._load()
             self._trim()
+        return self._found
+
+    def _load(self) -> list[tuple[int, Data]]:
+        """What memory holds, after those entries of a new device that it has not overwritten or cleared."""
+        whole = None if self._seed is None else self._attribute.shape.encode(self._seed, self._attribute.name)
+        seeds = whole.elements if isinstance(whole, CompactArray) else ()
+        self._description = whole.description if isinstance(whole, CompactArray) else None
+        entries: list[tuple[int, Data]] = list(enumerate(seeds))
+        self._next = len(entries)
+        kept = [
+            (int.from_bytes(octets[:8], "big"), octets[8:]) for _, octets in self._nvm.items(self._prefix)
+        ]
+        if not kept:
+            return entries
+        cleared = max((number for number, octets in kept if not octets), default=-1)
+        first = min((number for number, octets in kept if octets), default=cleared + 1)
+        self._next = max(number for number, _ in kept) + 1
+        later = sorted(
+            ((number, decode_data(octets)) for number, octets in kept if octets and number > cleared),
+            key=lambda entry: entry[0],
+        )
+        entries = [entry for entry in entries if cleared < entry[0] < first] + later
+        if entries:
+            self._description = describe_type(entries[-1][1])
+        return entries
 
     @property
     def empty(self) -> bool:
@@ -48,9 +78,10 @@ class Recording:
         whole = self._attribute.shape.encode([entry], self._attribute.name)
         if not isinstance(whole, CompactArray):
             raise TypeError(f"{self._attribute.name} is no log")
+        entries = self._entries
         self._description = whole.description
         data = whole.elements[0]
-        self._entries.append((self._next, data))
+        entries.append((self._next, data))
         self._trim()
         self._keep(work, self._next, encode_data(data))
         self._next += 1
@@ -88,8 +119,8 @@ class Recording:
         work.tx.put(f"{self._prefix}{place:05}", number.to_bytes(8, "big") + octets)
 
     def _trim(self) -> None:
-        if self._attribute.capacity:
-            del self._entries[: -self._attribute.capacity]
+        if self._attribute.capacity and self._found is not None:
+            del self._found[: -self._attribute.capacity]
 
 
 def _seconds(entry: Data) -> int:

@@ -123,7 +123,7 @@ class CosemServer:
         self._schedule = schedule
         self._quirks = quirks
         self._values: dict[MemberKey, Data] = {}
-        self._seeds: dict[MemberKey, Data] = {}
+        self._seeds: dict[MemberKey, Value] = {}
         self._pinned: set[str] = set()
         given = dict(state or {})
         for attribute in model.attributes.values():
@@ -142,9 +142,12 @@ class CosemServer:
 
     def _load(self, attribute: CompiledAttribute, given: dict[str, Value], nvm: Nvm) -> None:
         if attribute.name in given:
-            data = attribute.shape.encode(given.pop(attribute.name), attribute.name)
+            value = given.pop(attribute.name)
             self._pinned.add(attribute.name)
-            (self._seeds if attribute.storage is Storage.BUFFER else self._values)[attribute.key] = data
+            if attribute.storage is Storage.BUFFER:
+                self._seeds[attribute.key] = value
+            else:
+                self._values[attribute.key] = attribute.shape.encode(value, attribute.name)
         elif attribute.initial is not None:
             self._values[attribute.key] = attribute.initial
         elif attribute.storage is Storage.COMPUTED and attribute.name not in self._bindings.computed:

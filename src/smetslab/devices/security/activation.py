@@ -55,7 +55,7 @@ class FirmwareActivation:
         if receipt == "verified":
             self._tell_receipt(work)
             if self.device_type in _ACTIVATES_BY_ITSELF:
-                self._activate_alone(work)
+                self.activate_alone(work)
         elif receipt == "verification failed":
             self.host.raise_event(work, events.FIRMWARE_NOT_VERIFIED)
         return receipt
@@ -74,7 +74,7 @@ class FirmwareActivation:
                 {"manufacturer_image_hash": held.image_hash.hex().upper()},
             )
 
-    def _activate_alone(self, work: Work) -> None:
+    def activate_alone(self, work: Work) -> None:
         done = self.run(work)
         recipient = self.host.trust_anchors.party(RemotePartyRole.ACCESS_CONTROL_BROKER)
         if self.device_type is DeviceType.PPMID and recipient is not None:

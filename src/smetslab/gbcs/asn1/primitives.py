@@ -22,6 +22,8 @@ ENUMERATED = 0x0A
 GENERALIZED_TIME = 0x18
 
 _TIME_OCTETS = 15
+NO_SUCH_MOMENT = "no date or time that exists"
+"""What is said of a GeneralizedTime of the right form."""
 _NEVER_TIME = b"99991231235959Z"
 _LONGEST_INTEGER = 9
 _MOST_BITS = 32
@@ -228,9 +230,14 @@ class Time:
             try:
                 datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), tzinfo=UTC)
             except ValueError:
-                pass
-            else:
-                return f"{year}-{month}-{day}T{hour}:{minute}:{second}Z", stop
+                raise fault(
+                    start + _wrong_part(text),
+                    NO_SUCH_MOMENT,
+                    expected="YYYYMMDDHHMMSSZ with a date and time that exist",
+                    found=text,
+                    spec="X.690 11.7; GBCS 9.2",
+                ) from None
+            return f"{year}-{month}-{day}T{hour}:{minute}:{second}Z", stop
         raise fault(
             start,
             "not a date-time",
@@ -246,6 +253,14 @@ class Time:
             moment = parse_utc(value, "")
             octets = f"{moment.year:04}{moment:%m%d%H%M%S}Z".encode("ascii")
         return bytes((self.tag,)) + lengths(len(octets)) + octets
+
+
+def _wrong_part(text: str) -> int:
+    """Where the part of `YYYYMMDDHHMMSSZ` stands that makes it no date or time."""
+    for place, low, high in ((4, 1, 12), (6, 1, 31), (8, 0, 23), (10, 0, 59), (12, 0, 59)):
+        if not low <= int(text[place : place + 2]) <= high:
+            return place
+    return 0 if text[:4] == "0000" else 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from smetslab.errors import CodecError
+from smetslab.gbcs.asn1.primitives import NO_SUCH_MOMENT
 from smetslab.gbcs.gbt import decode_block, is_block
 from smetslab.gbcs.keys import KeyLookup, NoKeys
 from smetslab.gbcs.message import MAX_MESSAGE_BYTES, Message
@@ -24,7 +25,15 @@ from smetslab.gbcs.triage.values import value_findings
 from smetslab.gbcs.triage.words import field_at, offset_of, party
 
 _ORDER = {check: place for place, check in enumerate(Check)}
-_TRUST = (Check.INPUT, Check.LENGTHS, Check.FRAMING, Check.COUNTER, Check.STRUCTURE, Check.VALUES)
+_TRUST = (
+    Check.INPUT,
+    Check.LENGTHS,
+    Check.FRAMING,
+    Check.PARTIES,
+    Check.COUNTER,
+    Check.STRUCTURE,
+    Check.VALUES,
+)
 """Checks whose offset is that of a wrong octet, in the order in which they are believed."""
 _TRUST_LESS = (Check.INPUT, Check.FRAMING, Check.STRUCTURE, Check.COUNTER, Check.LENGTHS, Check.VALUES)
 """The same for findings that only say where the damage shows."""
@@ -140,10 +149,14 @@ def _repair(envelope: Envelope, findings: list[Finding], keys: KeyLookup) -> Rep
 def _guess(envelope: Envelope, broken: list[Finding], keys: KeyLookup) -> Repair | None:
     """The one change that makes a sound message, where no key proves one."""
     wrong = [
-        one for one in broken if one.check not in {Check.VALUES, Check.COUNTER} and one.offset is not None
+        one
+        for one in broken
+        if one.check not in {Check.VALUES, Check.COUNTER, Check.PARTIES} and one.offset is not None
     ]
-    if not wrong or any(_SHORTEST in one.text for one in wrong):
-        return None  # nothing is damaged where a number is only written with more octets than it needs
+    if not wrong or any(_SHORTEST in one.text or one.text.startswith(NO_SUCH_MOMENT) for one in wrong):
+        # Nothing is damaged where a number is only written with more octets than it needs, and nobody knows
+        # which date was meant.
+        return None
     at, start = wrong[0].offset or 0, max(envelope.grouping or 0, 0)
     return structure_repair(
         envelope.data, at, start, lambda data: len(explain(data, keys, search=False).failures)

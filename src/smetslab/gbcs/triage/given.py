@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import binascii
 import re
+import string
 from base64 import b64decode
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from smetslab.errors import GbcsDecodeError
@@ -19,8 +21,15 @@ from smetslab.gbcs.triage.repair import reads_as_sound
 _SEPARATORS = re.compile(r"0[xX]|[\s:,;-]+", re.ASCII)
 """As `message_octets` has them, which works on octets."""
 _DIGITS = "0123456789ABCDEF"
+_BASE64 = frozenset(string.ascii_letters + string.digits + "+/")
+_LIKELY = "AgwBQ"
+"""Characters that are tried in place of a lost one: most of them mean zeros."""
+_FEWEST = 40
+"""Characters of the shortest base64 that can be a message."""
 _LONGEST_SEARCH = 12_000
 """Digits of a text in which a lost one is searched for."""
+_LONGEST_BASE64 = 3_000
+"""Characters of a base64 text in which a lost one is searched for."""
 _MOSTLY = 0.9
 """So much of a text has to be hex digits for it to be hex text."""
 
@@ -60,13 +69,75 @@ def _as_text(given: bytes) -> str | None:
 
 
 def _base64(text: str, error: GbcsDecodeError) -> Given:
+    """base64 of something that begins as no message, or with a character wrong, missing or too many."""
+    letters = "".join(text.split())
     try:
-        data = b64decode("".join(text.split()), validate=True)
+        data = b64decode(letters, validate=True)
     except (binascii.Error, ValueError):
-        raise error from None
+        return _damaged_base64(letters, error)
     if not data:
         raise error
     return Given(data)
+
+
+def _damaged_base64(letters: str, error: GbcsDecodeError) -> Given:
+    bare = letters.rstrip("=")
+    known = sum(character in _BASE64 for character in bare)
+    if len(bare) < _FEWEST or known < _MOSTLY * len(bare):
+        raise error from None
+    odd = next((n for n, character in enumerate(bare) if character not in _BASE64), None)
+    if odd is not None:
+        finding = failed(
+            Check.INPUT,
+            f"{bare[odd]!r} at character {odd + 1} is none of base64; read as A to go on",
+            offset=odd * 3 // 4,
+            field="the text",
+            expected="A to Z, a to z, 0 to 9, + and /",
+            found=repr(bare[odd]),
+            decisive=True,
+        )
+        return Given(_decoded("".join(c if c in _BASE64 else "A" for c in bare)), (finding,))
+    lost = _where(bare, lambda place: (bare[:place] + letter + bare[place:] for letter in _LIKELY))
+    added = None if lost else _where(bare, lambda place: (bare[:place] + bare[place + 1 :],))
+    text, data, offset = (
+        "the base64 is damaged: a character is missing, or one too many",
+        _decoded(bare),
+        None,
+    )
+    if lost is not None:
+        first, last, data = lost
+        text = f"a character of the base64 is missing {_span(first, last, 'character')}"
+        offset = first * 3 // 4
+    elif added is not None:
+        first, last, data = added
+        text = f"a character of the base64 is too many {_span(first, last, 'character')}"
+        offset = first * 3 // 4
+    finding = failed(
+        Check.INPUT,
+        text,
+        offset=offset,
+        field="the text",
+        expected="base64: four characters for three octets, = at the end where there are fewer",
+        found=f"{len(letters)} characters",
+        decisive=offset is not None,
+    )
+    return Given(data, (finding,))
+
+
+def _decoded(bare: str) -> bytes:
+    """The octets of base64 without its padding; a character alone in its group of four says nothing."""
+    whole = bare if len(bare) % 4 != 1 else bare[:-1]
+    return b64decode(whole + "=" * (-len(whole) % 4))
+
+
+def _where(bare: str, changes: Callable[[int], Iterable[str]]) -> tuple[int, int, bytes] | None:
+    """First and last place where a change makes a sound message, and that message."""
+    found: list[tuple[int, bytes]] = []
+    for place in range(len(bare) + 1) if len(bare) <= _LONGEST_BASE64 else ():
+        sound = next((data for data in map(_decoded, changes(place)) if reads_as_sound(data)), None)
+        if sound is not None:
+            found.append((place, sound))
+    return (found[0][0], found[-1][0], found[0][1]) if found else None
 
 
 def _hex(digits: str) -> Given:
@@ -98,8 +169,10 @@ def _hex(digits: str) -> Given:
     return Given(data, (finding,))
 
 
-def _span(first: int, last: int) -> str:
-    return f"at digit {first + 1}" if first == last else f"between digits {first + 1} and {last + 1}"
+def _span(first: int, last: int, what: str = "digit") -> str:
+    if first == last:
+        return f"at {what} {first + 1}"
+    return f"between {what}s {first + 1} and {last + 1}"
 
 
 def _lost_digit(digits: str) -> tuple[int, int, str] | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from smetslab.errors import SecurityError
 from smetslab.gbcs.codes import CounterFamily, Cra, KeyUsage, RemotePartyRole
+from smetslab.gbcs.dlms.apdu import is_dlms
 from smetslab.gbcs.identities import DEVICE_WORDS, ROLE_WORDS, TEST_IDENTITIES, identity_of
 from smetslab.gbcs.keys import KeyLookup
 from smetslab.gbcs.message import Message
@@ -99,6 +100,18 @@ def _strangers(message: Message, keys: KeyLookup, start: int) -> Iterator[Findin
         (message.business_target_id, _TARGET, _TARGET_PLACE),
     ):
         if not known or entity in known:
+            continue
+        turned = Eui64(entity.raw[::-1])
+        if turned in known:
+            yield failed(
+                Check.PARTIES,
+                f"the id stands with its last octet first: turned round it is {party(turned, keys)}",
+                offset=start + place,
+                field=field,
+                expected=str(turned),
+                found=str(entity),
+                decisive=True,
+            )
             continue
         for other in known:
             wrong = [n for n in range(8) if entity.raw[n] != other.raw[n]]
@@ -270,13 +283,30 @@ def _supplementary(message: Message, keys: KeyLookup, start: int) -> Iterator[Fi
         yield passed(Check.ROLE, f"carries the key agreement certificate of {acting_for}: {note.text}")
 
 
+def _says_turned(message: Message, turned: int) -> bool:
+    """True when DLMS content repeats the counter of the header read backwards, and not the counter."""
+    said = message.content[2:5]
+    low = message.originator_counter.to_bytes(8, "big")[5:]
+    return is_dlms(message.content) and low != said == turned.to_bytes(8, "big")[5:]
+
+
 def _counter(message: Message, use_case: UseCase | None, start: int) -> Iterator[Finding]:
     counter = message.originator_counter
     utrn = use_case is not None and use_case.counter_family is CounterFamily.UTRN
     whole_words = counter != 0 and counter & _LOW == 0
     turned = int.from_bytes(counter.to_bytes(8, "big"), "little")
     offset = start + _COUNTER_PLACE
-    if counter == 0:
+    if _says_turned(message, turned):
+        yield failed(
+            Check.COUNTER,
+            f"the counter stands with its lowest octet first: the content says that it is {turned}",
+            offset=offset,
+            field=_COUNTER,
+            expected=f"{turned:016X}",
+            found=f"{counter:016X}",
+            decisive=True,
+        )
+    elif counter == 0:
         yield doubt(Check.COUNTER, "the counter is 0, which no party has sent", offset=offset, field=_COUNTER)
     elif utrn and not whole_words and message.cra is not Cra.ALERT:
         yield doubt(

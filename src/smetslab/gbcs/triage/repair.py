@@ -25,6 +25,7 @@ from smetslab.gbcs.keys import KeyLookup, mac_secrets, verification_keys
 from smetslab.gbcs.message import Message, OtherInformation, decode_message
 from smetslab.gbcs.security import initialization_vector, other_info
 from smetslab.gbcs.usecases import decode_content, find
+from smetslab.gbcs.values import to_hex
 from smetslab.ids import Eui64
 
 MAX_OCTETS = 5000
@@ -387,10 +388,10 @@ def reads_as_sound(data: bytes) -> bool:
         use_case = find(message)
         if use_case is None:
             return False
-        decode_content(use_case, message)
+        parameters = decode_content(use_case, message)
     except CodecError:
         return False
-    return True
+    return to_hex(message.content) not in parameters.values()  # octets that may be anything prove nothing
 
 
 def structure_repair(

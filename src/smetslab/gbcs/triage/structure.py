@@ -78,9 +78,7 @@ def _sealed(message: Message, keys: KeyLookup, result: Content) -> Iterator[Find
     except GbcsDecodeError:  # the content cannot be followed: that is told with its structure
         return
     except SecurityError as error:
-        yield failed(
-            Check.SEALED, f"the protected content does not open: {error}", field="content", spec="GBCS 8.4"
-        )
+        yield failed(Check.SEALED, f"the protected content does not open: {error}", field="content")
         return
     if result.secret is None:
         yield unknown(Check.SEALED, "the content has a protected part, and no key for it is at hand")

@@ -34,9 +34,9 @@ def summary(data: bytes, message: Message | None, content: Content | None, keys:
     kind = kind_of_message(message)
     if use_case is None:
         code = format_message_code(message.message_code)
-        yield f"A {kind} with Message Code {code}, which no use case has."
+        yield f"{_article(kind)} {kind} with Message Code {code}, which no use case has."
     else:
-        yield f"A {kind} of {use_case.name}, {use_case.title}, {len(data)} octets."
+        yield f"{_article(kind)} {kind} of {use_case.name}, {use_case.title}, {len(data)} octets."
     yield (
         f"From {party(message.business_originator_id, keys)} to {party(message.business_target_id, keys)}, "
         f"originator counter {message.originator_counter}."
@@ -60,6 +60,10 @@ def summary(data: bytes, message: Message | None, content: Content | None, keys:
     if isinstance(failures, dict):
         names = ", ".join(f"{name}: {result}" for name, result in list(failures.items())[:3])
         yield f"The device did not do all of it: {names}" + ("." if len(failures) <= 3 else ", ...")
+
+
+def _article(word: str) -> str:
+    return "An" if word[:1] in "aeiou" else "A"
 
 
 def statements(content: Content | None) -> Iterator[str]:

@@ -9,11 +9,21 @@ Spec: GBCS 7.2.7, 7.2.8.
 from __future__ import annotations
 
 from smetslab.crypto import SIGNATURE_BYTES, TAG_BYTES
+from smetslab.errors import CodecError
+from smetslab.gbcs.message import decode_message
 from smetslab.gbcs.triage.envelope import Envelope
 from smetslab.gbcs.triage.lengths import length_at, own_length, runs_out
 from smetslab.wire import ber_length
 
 _SIGNED = 1 + SIGNATURE_BYTES
+
+
+def _is_message(octets: bytes) -> bool:
+    try:
+        decode_message(octets)
+    except CodecError:
+        return False
+    return True
 
 
 class TailReader:
@@ -109,6 +119,8 @@ class TailReader:
         """The lengths agree with each other, and not with the octets: some were lost or added."""
         size, lost = len(self._data), self._lost
         words = f"{lost} missing" if lost > 0 else f"{-lost} too many"
+        if lost < 0 and self._second_message(size + lost):
+            return begin + claimed
         if own == claimed and begin + claimed <= size:
             self._envelope.fail_length(
                 f"the length fields agree, but of the octets {words}: the content is whole, so the fault is "
@@ -137,6 +149,20 @@ class TailReader:
             decisive=False,
         )
         return min(begin + max(claimed - lost, 0), size)
+
+    def _second_message(self, place: int) -> bool:
+        """True, and told, when another message begins at `place`."""
+        second = self._data[place:]
+        if not _is_message(second):
+            return False
+        self._envelope.fail_length(
+            f"a second message of {len(second)} octets stands behind this one",
+            offset=place,
+            field="behind the message",
+            expected="the end",
+            found=second[:20].hex(" ").upper(),
+        )
+        return True
 
     def _unclear(self, place: int, begin: int, claimed: int, own: int | None) -> int:
         """The content length leads nowhere."""
@@ -172,6 +198,10 @@ class TailReader:
             return b"" if maced else None
         size, have = data[end], stop - end - 1
         octets = data[end + 1 : min(stop, end + _SIGNED)]
+        if not maced and self._second_message(end):
+            return None
+        if not maced and size in {0, SIGNATURE_BYTES} and self._second_message(end + 1 + size):
+            return octets if size else b""
         if size == SIGNATURE_BYTES and have != SIGNATURE_BYTES and not maced:
             self._uneven_signature(end, have)
         elif size == 0 and have > 0 and not maced:

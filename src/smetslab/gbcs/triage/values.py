@@ -117,12 +117,10 @@ def _inside(shape: Shape, value: Value, path: str) -> Iterator[tuple[Shape, Valu
 
 
 def _octets(shape: Bytes, value: str, path: str) -> Iterator[_Found]:
-    if (
-        shape.form != "hex"
-        and value.startswith(HEX_PREFIX)
-        and not _exists(from_hex(value, path), shape.form)
-    ):
-        yield path, Outcome.DOUBT, f"no {shape.form} that exists: {value.removeprefix(HEX_PREFIX)}"
+    if shape.form != "hex" and value.startswith(HEX_PREFIX):
+        for name, number in _wrong_parts(from_hex(value, path), shape.form):
+            octets = value.removeprefix(HEX_PREFIX)
+            yield path, Outcome.FAIL, f"no {shape.form} that exists, its {name} is {number}: {octets}"
     elif shape.form == "hex":
         yield from _size(shape, len(value) // 2, path)
 
@@ -140,14 +138,19 @@ _RANGES = {
 """What each field of a date and time may be, special values included. Spec: IEC 62056-6-2 4.1.6.1."""
 
 
-def _exists(octets: bytes, form: str) -> bool:
-    """True for a date or time all of whose fields are in their ranges, wildcards among them."""
+def _wrong_parts(octets: bytes, form: str) -> list[tuple[str, int]]:
+    """The first field of a date or time that is not in its range, to which wildcards belong."""
     date_octets = b"" if form == "time" else octets[:5]
     time_octets = b"" if form == "date" else octets[len(date_octets) : len(date_octets) + 4]
     numbers = [int.from_bytes(date_octets[:2], "big"), *date_octets[2:]] if date_octets else []
     names = [*list(_RANGES)[: len(numbers)], *list(_RANGES)[4 : 4 + len(time_octets)]]
     pairs = zip(names, [*numbers, *time_octets], strict=True)
-    return all(any(low <= number <= high for low, high in _RANGES[name]) for name, number in pairs)
+    wrong = [
+        (name, number)
+        for name, number in pairs
+        if not any(low <= number <= high for low, high in _RANGES[name])
+    ]
+    return wrong[:1]
 
 
 def _size(shape: Bytes, size: int, path: str) -> Iterator[_Found]:

@@ -87,9 +87,22 @@ def offset_of(data: bytes, path: str) -> int | None:
     None when the tree names no such field.
     """
     wanted = path.replace("[", ".[").split(".")
-    for node in describe(data).walk():
-        if node.name == wanted[0]:
-            found = _below(node, wanted[1:])
+    return _find(describe(data), wanted, lists=False) or _find(describe(data), wanted, lists=True)
+
+
+_ACCESS_LIST = "access list"
+"""Names the same items as the data list behind it, where their values are."""
+
+
+def _find(node: Node, wanted: list[str], *, lists: bool) -> int | None:
+    """Where the first field below `node` with these names stands; `lists`: in access lists too."""
+    if node.name == wanted[0]:
+        found = _below(node, wanted[1:])
+        if found is not None:
+            return found
+    for child in node.children:
+        if lists or child.name != _ACCESS_LIST:
+            found = _find(child, wanted, lists=lists)
             if found is not None:
                 return found
     return None

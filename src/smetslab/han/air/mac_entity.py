@@ -59,6 +59,7 @@ class _Outgoing:
     octets: bytes
     ack_request: bool
     done: Done | None
+    tag: int | None
     backoffs: int = 0
     exponent: int = MIN_BE
     retries: int = 0
@@ -70,6 +71,7 @@ class _Kept:
 
     frame: MacFrame
     done: Done | None
+    tag: int | None
     until: float
 
 
@@ -157,8 +159,9 @@ class MacEntity:
 
     # ---------------------------------------------------------------------------- sending
 
-    def send(self, frame: MacFrame, done: Done | None = None) -> None:
-        """Send a frame when its turn comes; it is given the next sequence number.
+    def send(self, frame: MacFrame, done: Done | None = None, tag: int | None = None) -> None:
+        """Send a frame when its turn comes; it is given the next sequence number. `tag` goes on the air with
+        it.
 
         Raises ZigbeeEncodeError for one that is too long.
         """
@@ -169,11 +172,11 @@ class MacEntity:
             return
         self._sequence = self._sequence + 1 & 0xFF
         octets = frame.encode(sequence=self._sequence)
-        self._queue.append(_Outgoing(octets + frame_check_sequence(octets), frame.ack_request, done))
+        self._queue.append(_Outgoing(octets + frame_check_sequence(octets), frame.ack_request, done, tag))
         if self._current is None:
             self._next()
 
-    def keep(self, frame: MacFrame, done: Done | None = None) -> None:
+    def keep(self, frame: MacFrame, done: Done | None = None, tag: int | None = None) -> None:
         """Keep a frame until the sleeper it is for asks. Spec: IEEE 802.15.4 7.5.6.3."""
         address = frame.destination
         if address is None or not self._on:
@@ -182,7 +185,7 @@ class MacEntity:
                 done(False)
             return
         until = self._scheduler.time() + INDIRECT_PERSISTENCE_S
-        kept = _Kept(frame, done, until)
+        kept = _Kept(frame, done, tag, until)
         self._kept.setdefault(address, deque()).append(kept)
         self._scheduler.call_at(until, self._expire, address, kept)
 
@@ -220,7 +223,7 @@ class MacEntity:
         self.counts.sent += 1
         start = now + self._radio.channel.band.turnaround_s
         self._timer = None
-        self._radio.transmit(outgoing.octets, start, lambda: self._sent(outgoing))
+        self._radio.transmit(outgoing.octets, start, lambda: self._sent(outgoing), outgoing.tag)
 
     def _sent(self, outgoing: _Outgoing) -> None:
         if outgoing is not self._current:
@@ -306,7 +309,7 @@ class MacEntity:
         """Send a sleeper the next frame that is kept for it, and say whether there is more."""
         waiting = self._kept[address]
         kept = waiting.popleft()
-        self.send(replace(kept.frame, frame_pending=bool(waiting)), kept.done)
+        self.send(replace(kept.frame, frame_pending=bool(waiting)), kept.done, kept.tag)
 
     def _acknowledge(self, sequence: int, *, pending: bool) -> None:
         octets = MacFrame(

@@ -101,6 +101,7 @@ class Transmission:
     octets: bytes
     start: float
     end: float
+    tag: int | None
     overlapped: list[Transmission] = field(default_factory=list)
 
 
@@ -143,9 +144,11 @@ class Radio:
         """Whether this radio hears something on its channel now: clear channel assessment."""
         return self._medium.busy(self)
 
-    def transmit(self, octets: bytes, start: float, sent: Callable[[], object] | None) -> float:
-        """Send a frame from `start` on; when it ends. `sent` is called then."""
-        return self._medium.transmit(self, octets, start, sent)
+    def transmit(
+        self, octets: bytes, start: float, sent: Callable[[], object] | None, tag: int | None = None
+    ) -> float:
+        """Send a frame from `start` on; when it ends. `sent` is called then; `tag` is for who listens."""
+        return self._medium.transmit(self, octets, start, sent, tag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +160,8 @@ class OnAir:
     source: Eui64
     octets: bytes
     rssi_dbm: float
+    tag: int | None = None
+    """What the sender's upper layers call the message that the frame is a part of."""
 
 
 class Medium:
@@ -232,11 +237,18 @@ class Medium:
                 return True
         return False
 
-    def transmit(self, radio: Radio, octets: bytes, start: float, sent: Callable[[], object] | None) -> float:
+    def transmit(
+        self,
+        radio: Radio,
+        octets: bytes,
+        start: float,
+        sent: Callable[[], object] | None,
+        tag: int | None = None,
+    ) -> float:
         channel = radio.channel
         airtime = channel.band.airtime_s(len(octets))
         end = start + airtime
-        transmission = Transmission(radio, channel, octets, start, end)
+        transmission = Transmission(radio, channel, octets, start, end, tag)
         radio.sending_from, radio.sending_until = start, end
         ongoing = self._on_air.setdefault(channel, [])
         for other in ongoing:
@@ -259,6 +271,7 @@ class Medium:
                 source.eui64,
                 transmission.octets,
                 self.default.rssi_dbm,
+                transmission.tag,
             )
             for listener in tuple(self._listeners):
                 listener(frame)

@@ -78,11 +78,12 @@ class ApsCounts:
 
 @dataclass(slots=True)
 class _Pending:
-    """A message that waits for its acknowledgement. `number` is for who follows it through the trace."""
+    """A message that waits for its acknowledgement."""
 
     data: ApsData
     counter: int
     done: Done | None
+    tag: int | None
     retries: int = 0
     fragments: FragmentSender | None = None
     timer: Cancellable | None = None
@@ -134,16 +135,16 @@ class ApsEntity:
 
     # ---------------------------------------------------------------------------- sending
 
-    def send(self, data: ApsData, done: Done | None = None) -> int:
+    def send(self, data: ApsData, done: Done | None = None, tag: int | None = None) -> int:
         """Send a message to one device; `done` is told when it was acknowledged, or that it was not. Its APS
-        counter is returned.
+        counter is returned; `tag` goes on the air with each of its frames.
 
         Raises SecurityError when it should be secured and there is no link key with the peer.
         """
         if data.secured:
             self._link_key(data.peer)
         counter = self._take_counter()
-        pending = _Pending(data, counter, done)
+        pending = _Pending(data, counter, done, tag)
         self._pending[data.peer, counter] = pending
         self.counts.sent += 1
         if len(data.payload) > (WHOLE_SECURED if data.secured else WHOLE):
@@ -207,13 +208,13 @@ class ApsEntity:
         )
 
     def _send_whole(self, pending: _Pending) -> None:
-        self._out(pending.data, self._frame(pending.data, pending.counter))
+        self._out(pending, self._frame(pending.data, pending.counter))
         deadline = self._scheduler.time() + self._timeout_s(pending.data.peer)
         pending.timer = self._scheduler.call_at(deadline, self._unacknowledged, pending)
 
     def _send_blocks(self, pending: _Pending, blocks: list[Block]) -> None:
         for block in blocks:
-            self._out(pending.data, self._frame(pending.data, pending.counter, block))
+            self._out(pending, self._frame(pending.data, pending.counter, block))
         if pending.timer is not None:
             pending.timer.cancel()
             pending.timer = None
@@ -221,9 +222,10 @@ class ApsEntity:
         if deadline is not None:
             pending.timer = self._scheduler.call_at(deadline, self._unacknowledged, pending)
 
-    def _out(self, data: ApsData, frame: ApsFrame) -> None:
-        octets = self._secured(data.peer, frame) if data.secured else frame.encode()
-        self.network.unicast(data.peer, octets)
+    def _out(self, pending: _Pending, frame: ApsFrame) -> None:
+        peer = pending.data.peer
+        octets = self._secured(peer, frame) if pending.data.secured else frame.encode()
+        self.network.unicast(peer, octets, tag=pending.tag)
 
     def _secured(self, peer: int, frame: ApsFrame) -> bytes:
         """Under the link key with the peer; whose counter it is the network layer's header says."""

@@ -10,7 +10,6 @@ Spec: GBCS 10 (the HAN); ZSE 1.4 5.4 (its security)
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Final
 
 from smetslab.clock import Clock
@@ -61,6 +60,7 @@ class RadioHome:
         """The node that each logical device is on."""
         self._links: dict[Eui64, RadioLink] = {}
         self._sent: dict[tuple[Eui64, Eui64, int], int] = {}
+        self.medium.listen(self._on_air)
         draw = seed.stream("network")
         self.settings = NetworkSettings(
             pan=draw.randrange(1, 0xFFF0),
@@ -156,10 +156,6 @@ class RadioHome:
                 named.setdefault(key, f"{node.eui64} and {peer}")
         return keys + [CaptureKey(key, label) for key, label in named.items()]
 
-    def listen(self, listener: Callable[[OnAir], object]) -> Callable[[], None]:
-        """Have `listener` called with every frame on the air; the result ends it."""
-        return self.medium.listen(listener)
-
     # ---------------------------------------------------------------------------- what links do
 
     async def carry(self, node: RadioNode, frame: ApsFrame) -> None:
@@ -178,7 +174,7 @@ class RadioHome:
             payload=frame.payload,
             secured=frame.cluster not in WITHOUT_LINK_KEY and frame.profile != zdo.PROFILE,
         )
-        done, counter = transmit(node, data)
+        done, counter = transmit(node, data, sent)
         self._sent[node.eui64, target.eui64, counter] = sent
         if len(self._sent) > _REMEMBERED_FRAMES:
             del self._sent[next(iter(self._sent))]
@@ -257,6 +253,22 @@ class RadioHome:
         asyncio.get_running_loop().call_soon(found[0].handler, frame)
 
     # ---------------------------------------------------------------------------- the trace
+
+    def _on_air(self, frame: OnAir) -> None:
+        """Every frame of this home becomes an observation when it ends; `sent`: the frame of the APS boundary
+        that it is a part of.
+        """
+        if frame.source in self.nodes:
+            self._trace.record(
+                "air",
+                "FrameOnAir",
+                source=str(frame.source),
+                data=frame.octets,
+                channel=frame.channel.number,
+                page=frame.channel.page,
+                rssi_dbm=round(frame.rssi_dbm),
+                sent=frame.tag,
+            )
 
     def record(self, event: str, *, source: str = "", target: str = "", **detail: Detail) -> None:
         """Note something that is no frame."""

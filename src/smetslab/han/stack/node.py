@@ -288,7 +288,7 @@ async def ask(node: RadioNode, row: Row, destination: int, /, **values: FieldInp
     return await answer
 
 
-def transmit(node: RadioNode, data: ApsData) -> tuple[asyncio.Future[bool], int]:
+def transmit(node: RadioNode, data: ApsData, tag: int) -> tuple[asyncio.Future[bool], int]:
     """Hand a message to APS: whether it was acknowledged, to come, and its counter. Raises HanError."""
     done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
@@ -297,7 +297,7 @@ def transmit(node: RadioNode, data: ApsData) -> tuple[asyncio.Future[bool], int]
             done.set_result(ok)
 
     try:
-        counter = node.aps.send(data, finished)
+        counter = node.aps.send(data, finished, tag)
     except SecurityError as error:
         raise HanError(str(error), transient=False) from error
     if node.sleeper is not None:

@@ -80,7 +80,7 @@ class _Discovery:
     """A route that this device looks for, and what waits for it."""
 
     identifier: int
-    waiting: deque[tuple[NwkFrame, Done | None]] = field(default_factory=deque)
+    waiting: deque[tuple[NwkFrame, Done | None, int | None]] = field(default_factory=deque)
 
 
 @dataclass(slots=True)
@@ -164,10 +164,18 @@ class NwkEntity:
     # ---------------------------------------------------------------------------- sending
 
     def unicast(
-        self, destination: int, payload: bytes, done: Done | None = None, *, secured: bool = True
+        self,
+        destination: int,
+        payload: bytes,
+        done: Done | None = None,
+        *,
+        secured: bool = True,
+        tag: int | None = None,
     ) -> None:
-        """Send data to one device. `done` is told whether the first hop has acknowledged it."""
-        self._send(self._frame(NwkFrameType.DATA, destination, payload, secured=secured), done)
+        """Send data to one device. `done` is told whether the first hop has acknowledged it; `tag` goes on
+        the air with it.
+        """
+        self._send(self._frame(NwkFrameType.DATA, destination, payload, secured=secured), done, tag)
 
     def command(
         self,
@@ -210,12 +218,12 @@ class NwkEntity:
         """Only its place is filled; the counter is taken when the frame leaves."""
         return AuxiliaryHeader(KeyIdentifier.NETWORK, 0, self.eui64, self.settings.key_sequence)
 
-    def _send(self, frame: NwkFrame, done: Done | None) -> None:
+    def _send(self, frame: NwkFrame, done: Done | None, tag: int | None = None) -> None:
         hop = self._next_hop(frame.destination)
         if hop is None:
-            self._discover(frame, done)
+            self._discover(frame, done, tag)
         else:
-            self._hop(frame, hop, done)
+            self._hop(frame, hop, done, tag)
 
     def _next_hop(self, destination: int) -> int | None:
         if self.kind is NodeKind.SLEEPY_END_DEVICE:
@@ -224,15 +232,15 @@ class NwkEntity:
             return destination
         return self._routes.get(destination)
 
-    def _hop(self, frame: NwkFrame, hop: int, done: Done | None) -> None:
+    def _hop(self, frame: NwkFrame, hop: int, done: Done | None, tag: int | None = None) -> None:
         """Send a frame over one hop, sealed by this device where it is secured."""
         try:
             octets = self._octets(frame)
             mac_frame = self._mac_frame(hop, octets)
             if hop in self.sleepers:
-                self.mac.keep(mac_frame, done)
+                self.mac.keep(mac_frame, done, tag)
             else:
-                self.mac.send(mac_frame, lambda ok: self._hopped(frame.destination, hop, done, ok=ok))
+                self.mac.send(mac_frame, lambda ok: self._hopped(frame.destination, hop, done, ok=ok), tag)
         except ZigbeeEncodeError:
             if done is not None:
                 done(False)
@@ -315,7 +323,7 @@ class NwkEntity:
 
     # ---------------------------------------------------------------------------- routes
 
-    def _discover(self, frame: NwkFrame, done: Done | None) -> None:
+    def _discover(self, frame: NwkFrame, done: Done | None, tag: int | None) -> None:
         """Keep a frame until a route is known. Spec: ZigBee 3.6.3.5."""
         destination = frame.destination
         discovery = self._discoveries.get(destination)
@@ -340,13 +348,13 @@ class NwkEntity:
             if done is not None:
                 done(False)
             return
-        discovery.waiting.append((frame, done))
+        discovery.waiting.append((frame, done, tag))
 
     def _give_up(self, destination: int, discovery: _Discovery) -> None:
         if self._discoveries.get(destination) is not discovery:
             return
         del self._discoveries[destination]
-        for _, done in discovery.waiting:
+        for _, done, _tag in discovery.waiting:
             self.counts.no_route += 1
             if done is not None:
                 done(False)
@@ -401,8 +409,8 @@ class NwkEntity:
             return
         discovery = self._discoveries.pop(responder, None)
         if discovery is not None:
-            for frame, done in discovery.waiting:
-                self._hop(frame, sender, done)
+            for frame, done, tag in discovery.waiting:
+                self._hop(frame, sender, done, tag)
 
     # ---------------------------------------------------------------------------- receiving
 

@@ -46,13 +46,22 @@ class Ladder:
         if not self._lanes:
             return None
         rows: list[Markup] = []
+        air: list[Observed] = []
         for number, record in self._numbered:
+            if isinstance(record, Observed) and record.layer == "air":
+                air.append(record)
+                continue
+            if air:
+                rows.append(self._on_air(air))
+                air = []
             if isinstance(record, BenchReady) and len(rows) >= _FOLDED_ROWS:
                 title = f"Bringing up the bench: {len(rows)} observations"
                 rows = [el("details", el("summary", title), rows, class_="bringup")]
             row = self._row(number, record)
             if row is not None:
                 rows.append(row)
+        if air:
+            rows.append(self._on_air(air))
         head = el(
             "div",
             el("span", "Time", class_="when"),
@@ -103,6 +112,22 @@ class Ladder:
             class_=f"row l-{record.layer}",
             id=observation_id(self._index, record.observation),
         )
+
+    def _on_air(self, frames: Sequence[Observed]) -> Markup:
+        """Frames of the simulated air that follow each other: one row, a line for each inside."""
+        octets = sum(len(frame.data) // 2 for frame in frames)
+        many = f"{len(frames)} frames" if len(frames) > 1 else "1 frame"
+        title = f"{self._when(frames[0].time)} on the air: {many}, {octets} octets"
+        lines = (
+            el(
+                "li",
+                el("span", self._when(frame.time), class_="when"),
+                f"{self._labels.get(frame.source, frame.source)}: {_shortened(frame.meaning or '')}",
+                id=observation_id(self._index, frame.observation),
+            )
+            for frame in frames
+        )
+        return el("details", el("summary", title), el("ul", lines, class_="air"), class_="bringup")
 
     def _when(self, time: str) -> str:
         if self._zero is None:

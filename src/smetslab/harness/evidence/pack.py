@@ -18,10 +18,12 @@ from typing import BinaryIO, Protocol
 import smetslab
 from smetslab.crypto import PrivateKey, sha256
 from smetslab.errors import LocalProtocolError, UsageError
+from smetslab.han.capture import KEYS_SUFFIX
 from smetslab.harness.case import AnyCase
 from smetslab.harness.conditions import Capabilities
 from smetslab.harness.decoding import Decoders
 from smetslab.harness.equipment import CertificateSummary, Equipment
+from smetslab.harness.evidence.capture import CAPTURE, capture_of
 from smetslab.harness.evidence.chain import ChainWriter
 from smetslab.harness.evidence.html import render_html
 from smetslab.harness.evidence.junit import render_junit
@@ -53,6 +55,7 @@ from smetslab.harness.select import Selection
 from smetslab.harness.suite import AnySuite
 from smetslab.harness.verdict import Waiver
 from smetslab.pki import Certificate
+from smetslab.zigbee.capture.keys import key_file
 
 
 class Signer(Protocol):
@@ -197,6 +200,10 @@ class PackWriter(AbstractContextManager["PackWriter"]):
             from smetslab.harness.evidence.pdf import render_pdf  # noqa: PLC0415
 
             self._write(REPORT_PDF, render_pdf(report))
+        capture = capture_of(result.records)
+        if capture is not None:
+            self._write(CAPTURE, capture)
+            self._write(CAPTURE + KEYS_SUFFIX, key_file(result.capture_keys).encode())
         manifest = Manifest(
             run_id=header.run_id,
             tool=Tool(version=header.tool_version),

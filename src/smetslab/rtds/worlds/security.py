@@ -86,6 +86,8 @@ def settings(site: Site, device_type: DeviceType, version: bytes) -> SecuritySet
     held: HeldImage | None = None
     if "other-image" in overlays:
         held = HeldImage(image_hash=_OTHER_IMAGE, version=running)
+    if "image-at-hand" in overlays:
+        held = HeldImage(image_hash=_OTHER_IMAGE, version=running)
     if "named-image" in overlays and site.command is not None:
         held = HeldImage(image_hash=_named_hash(site.command), version=running)
     log = [(Eui64.parse(device), kind) for device, kind in LOGS.get(device_type, ())]

@@ -37,7 +37,8 @@ FROM_CLIENT = {
         00:get_current_price 0B:get_billing_period
     """,
     "metering": """
-        06:get_snapshot 07:start_sampling 08:get_sampled_data 0B:change_supply 0D:set_supply_status
+        06:get_snapshot 07:start_sampling 08:get_sampled_data 0B:change_supply
+        0C:local_change_supply 0D:set_supply_status
         0E:set_uncontrolled_flow_threshold
     """,
     "prepayment": """

@@ -7,7 +7,7 @@ builds such a message, protected as it should be, and the case then spoils the o
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -32,6 +32,7 @@ from smetslab.lab.config import LabConfig
 from smetslab.pki import KeyRing
 from smetslab.rng import RootSeed
 from smetslab.trace import Observation, Trace, where
+from smetslab.zigbee.capture.keys import CaptureKey
 
 SILENCE_S = 60.0
 """How long a case listens before it calls a device silent."""
@@ -103,6 +104,9 @@ class SmokeBench:
     @property
     def parties(self) -> Mapping[str, str]:
         return self.lab.parties
+
+    def capture_keys(self) -> Sequence[CaptureKey]:
+        return self.lab.capture_keys()
 
     def next_counter(self) -> int:
         """A counter that nobody has used yet; all parties share the one series, which does no harm."""

@@ -118,6 +118,12 @@ class Metering(Cluster, id=0x0702, spec="ZSE 1.4 D.3"):
             supply_control_bits=SupplyControl,
         ),
     )
+    local_change_supply = command(
+        0x0C,
+        CLIENT_TO_SERVER,
+        fields(proposed_supply_status=meanings.SupplyState),
+        confidence="unverified",
+    )
     set_supply_status = command(
         0x0D,
         CLIENT_TO_SERVER,

@@ -1,0 +1,204 @@
+"""The virtual PPMID and HCALCS: their cores in the shell, on the HAN, with a tunnel to the hub."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import ClassVar, Final, Generic, TypeVar
+
+from smetslab.clock import Clock
+from smetslab.crypto import SharedSecrets
+from smetslab.devices.application import Station
+from smetslab.devices.base import Carry, Device
+from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
+from smetslab.devices.han_frames import HanFrame
+from smetslab.devices.hcalcs_core import HcalcsCore, Switch
+from smetslab.devices.payload_engine import Fault
+from smetslab.devices.ppmid_core import Display, PpmidCore
+from smetslab.devices.profile import DeviceProfile
+from smetslab.devices.quirks import Quirks
+from smetslab.devices.security.firmware_store import Receipt
+from smetslab.devices.security.installed import settings_of
+from smetslab.devices.type1_core import Type1Core, Type1Plant, known_state, read_settings
+from smetslab.devices.work import Workplace
+from smetslab.devices.zcl_endpoint import zcl_endpoint
+from smetslab.gbcs.codes import DeviceType, RemotePartyRole
+from smetslab.gbcs.gbt import BlockRules
+from smetslab.han import ApsService, ClusterRole, TunnelRules, TunnelServer
+from smetslab.ids import Eui64
+from smetslab.rng import RootSeed
+from smetslab.store import Nvm
+from smetslab.trace import Trace
+from smetslab.zigbee.zcl.clusters.load_control import LoadControl
+from smetslab.zigbee.zcl.clusters.metering import Metering
+from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
+
+TUNNEL_ENDPOINT = 1
+
+T = TypeVar("T", bound=Type1Core)
+
+
+class Type1Device(Device[T], Generic[T]):
+    """One Type 1 device; its kinds differ in their core and in the clusters that they are clients of."""
+
+    device_type: ClassVar[DeviceType]
+    clusters: ClassVar[tuple[int, ...]]
+
+    def __init__(
+        self,
+        *,
+        profile: DeviceProfile,
+        eui64: Eui64,
+        keys: DeviceKeys,
+        trust_anchors: TrustAnchorStore,
+        nvm: Nvm,
+        han: ApsService,
+        hub: Eui64,
+        clock: Clock,
+        trace: Trace,
+        rng: RootSeed,
+        hub_time: Callable[[], datetime | None],
+        secrets: SharedSecrets | None = None,
+        block_rules: BlockRules | None = None,
+        tunnel_rules: TunnelRules | None = None,
+    ) -> None:
+        """`hub`: the HAN address of the hub; `hub_time`: what its clock shows.
+
+        Raises UsageError when the profile names a quirk or setting that the device does not have.
+        """
+        super().__init__(eui64=eui64, nvm=nvm, clock=clock, trace=trace, block_rules=block_rules)
+        settings = read_settings(profile)
+        self.profile = profile
+        self._han = han
+        self._hub = hub
+        self._tunnel_rules = tunnel_rules
+        station = Station(
+            eui64=eui64,
+            device_type=self.device_type,
+            keys=keys,
+            trust_anchors=trust_anchors,
+            secrets=SharedSecrets() if secrets is None else secrets,
+            quirks=Quirks.of(quirk.name for quirk in profile.quirks),
+            supported=lambda use_case: profile.conforms(use_case.name) != "no",
+            answers_to=RemotePartyRole.ACCESS_CONTROL_BROKER,
+            first_alert_counter=settings.first_alert_counter,
+            seed=rng.child("keys"),
+        )
+        self._plant = Type1Plant(
+            station=station, settings=settings, hub_time=hub_time, security=settings_of(profile, eui64)
+        )
+
+    @asynccontextmanager
+    async def _transport(self) -> AsyncIterator[Carry]:
+        core = self._core
+        tunnel = TunnelServer(
+            self._han,
+            self.clock,
+            self.trace,
+            endpoint=TUNNEL_ENDPOINT,
+            on_data=lambda _peer, data: self.receive(data),
+            on_opened=lambda _peer: self.carry_out(),
+            rules=self._tunnel_rules,
+            nvm=self._nvm,
+        )
+        frames = zcl_endpoint(
+            self._han,
+            self.trace,
+            dict.fromkeys(self.clusters, ClusterRole.CLIENT),
+            core.han,
+            taken=self._take_frame,
+            failed=self._lose_frame,
+        )
+        async with self._han, tunnel, frames:
+            yield lambda octets: tunnel.send(self._hub, octets)
+
+    def _take_frame(self, frame: HanFrame) -> None:
+        if self.powered:
+            self._core.han_receive(frame, self.clock.now())
+            self.look()
+
+    def _lose_frame(self, frame: HanFrame) -> None:
+        if self.powered:
+            self._core.han_failed(frame, self.clock.now())
+            self.look()
+
+    # ---------------------------------------------------------------------------- the world around it
+
+    def receive_firmware(self, image: bytes) -> Receipt:
+        """A whole OTA file has come; what became of it. Raises LocalProtocolError without power."""
+        receipt = self._core.receive_firmware(image, self.clock.now())
+        self.carry_out()
+        return receipt
+
+    def inject_hardware_fault(self, item: int) -> None:
+        """Item `item` (from 0) of the next command that is executed fails, once."""
+        self._core.application.command_fault = Fault(item)
+
+
+class Ppmid(Type1Device[PpmidCore]):
+    """One PPMID: what its consumer does and sees."""
+
+    device_type: ClassVar[DeviceType] = DeviceType.PPMID
+    clusters: ClassVar[tuple[int, ...]] = (Prepayment.id, Metering.id)
+
+    def _build(self, workplace: Workplace, now: datetime, off_since: datetime | None) -> PpmidCore:
+        del off_since
+        return PpmidCore(self._plant, workplace, now)
+
+    @property
+    def display(self) -> Display:
+        """What it shows. Raises LocalProtocolError without power."""
+        return self._core.display
+
+    def enter_top_up(self, digits: str, meter: Eui64 | None = None) -> Display:
+        """The consumer keys in a code, for `meter` or the only one it is paired with."""
+        return self._shown(self._core.enter_top_up(self.clock.now(), digits, meter))
+
+    def activate_emergency_credit(self, meter: Eui64 | None = None) -> Display:
+        """The consumer chooses emergency credit."""
+        return self._shown(self._core.activate_emergency_credit(self.clock.now(), meter))
+
+    def enable_supply(self, meter: Eui64 | None = None) -> Display:
+        """The consumer asks for supply."""
+        return self._shown(self._core.enable_supply(self.clock.now(), meter))
+
+    def read_meter(self, meter: Eui64) -> None:
+        """Ask an electricity meter for the balance page."""
+        self._core.read_meter(meter)
+
+    @property
+    def readings(self) -> dict[Eui64, dict[str, int]]:
+        """The last values that meters have told, by attribute of the Prepayment cluster."""
+        return self._core.readings
+
+    def _shown(self, display: Display) -> Display:
+        self.look()
+        return display
+
+
+class Hcalcs(Type1Device[HcalcsCore]):
+    """One HCALCS: its switches, and the button that opts out."""
+
+    device_type: ClassVar[DeviceType] = DeviceType.HCALCS
+    clusters: ClassVar[tuple[int, ...]] = (LoadControl.id,)
+
+    def _build(self, workplace: Workplace, now: datetime, off_since: datetime | None) -> HcalcsCore:
+        del off_since
+        return HcalcsCore(self._plant, workplace, now)
+
+    @property
+    def switches(self) -> tuple[Switch, ...]:
+        """Its switches. Raises LocalProtocolError without power."""
+        return self._core.switches
+
+    def opt_out(self, number: int, *, out: bool = True) -> Switch:
+        """The consumer has a switch stay open, or lets the meter have it again."""
+        switch = self._core.opt_out(self.clock.now(), number, out=out)
+        self.look()
+        return switch
+
+
+TYPE_1: Final = {DeviceType.PPMID: Ppmid, DeviceType.HCALCS: Hcalcs}
+
+__all__ = ["TYPE_1", "Hcalcs", "Ppmid", "Type1Device", "known_state"]
