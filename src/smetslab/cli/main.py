@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 import smetslab
-from smetslab.cli import duis, evidence, firmware, gbcs, han, output, pki, rtds, run, serve, suites
+from smetslab.cli import duis, evidence, firmware, gbcs, han, output, pki, premises, rtds, run, serve, suites
 from smetslab.errors import LocalProtocolError, SmetsLabError, UsageError
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ app.add_typer(evidence.app, name="evidence")
 app.add_typer(firmware.app, name="firmware")
 app.add_typer(han.app, name="han")
 app.command("run")(run.run)
+app.command("premises")(premises.premises)
 app.command("serve")(serve.serve)
 app.command("suites")(suites.suites)
 

@@ -26,6 +26,7 @@ from smetslab.lab.build import USER_ROLES
 from smetslab.lab.config import KeyConfig, LabConfig, StoreConfig, load_lab
 from smetslab.lab.serve import LabServer
 from smetslab.pki import user_data_folder
+from smetslab.wan.topics import parse_address
 
 MEMORY: Final = "sqlite://"
 _SERVICES: Final = (
@@ -89,6 +90,14 @@ def serve(
             help="Where state is kept; `memory` for nowhere. By default a file in your data folder.",
         ),
     ] = None,
+    wan: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            envvar="SMETSLAB_WAN",
+            help="MQTT broker to the premises, which run elsewhere: `smetslab premises --wan`.",
+        ),
+    ] = None,
     scale: Annotated[
         float | None, typer.Option(metavar="N", help="Laboratory seconds a second; by default 1.")
     ] = None,
@@ -124,6 +133,8 @@ def serve(
         update["keys"] = KeyConfig(authority="keystore", keystore=str(keystore.absolute()))
     if scale is not None:
         update["time"] = config.time.model_copy(update={"mode": "real", "scale": _scale(scale)})
+    if wan is not None:
+        update["wan"] = config.wan.model_copy(update={"url": str(wan)})
     config = config.model_copy(update=update)
     url = _store(store, config)
     config = config.model_copy(update={"store": StoreConfig(url=url)})
@@ -171,6 +182,8 @@ def _print_instructions(server: LabServer) -> None:
     output.line(f"responses signed by  serial {server.signer.certificate.serial}")
     output.line(f"requests checked     {_checks(server)}")
     output.line(f"state kept in        {_state(config.store.url)}")
+    if config.wan.url is not None:
+        output.line(f"premises behind      {parse_address(config.wan.url)}")
     for premises in config.premises:
         output.line(f"{premises.name}")
         output.line(f"  {'hub':<16} {premises.hub.eui64.dashed()}")

@@ -6,10 +6,11 @@ store and keys from here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from types import MappingProxyType, TracebackType
-from typing import Final, Self
+from typing import Any, Final, Literal, Self, TypeAlias
 
 from smetslab.clock import LoopClock
 from smetslab.crypto import SharedSecrets
@@ -44,11 +45,18 @@ from smetslab.rng import RootSeed
 from smetslab.store import Nvm, Store
 from smetslab.trace import Trace
 from smetslab.wan import InProcessWan
+from smetslab.wan.mqtt import MqttWan
+from smetslab.wan.topics import parse_address
 from smetslab.zigbee.capture.keys import CaptureKey
 
 _SIGN = (KeyUsage.DIGITAL_SIGNATURE, CellUsage.MANAGEMENT)
 _AGREE = (KeyUsage.KEY_AGREEMENT, CellUsage.MANAGEMENT)
 _TOP_UP = (KeyUsage.KEY_AGREEMENT, CellUsage.PREPAYMENT_TOP_UP)
+
+LabRole: TypeAlias = Literal["whole", "dcc", "premises"]
+"""What of a laboratory runs in this process."""
+
+_WAN_HINT: Final = "for example --wan mqtt://localhost/lab, or url under [wan] in the lab file"
 
 CREDENTIALS: Final[Mapping[RemotePartyRole, tuple[tuple[KeyUsage, CellUsage], ...]]] = MappingProxyType(
     {
@@ -185,6 +193,50 @@ def _root(keystore: KeyRing) -> Certificate | None:
     return next((c for c in keystore.authorities() if c.role is RemotePartyRole.ROOT), None)
 
 
+_KEPT: Final = (
+    "import_mpxn",
+    "secondary_import_mpan",
+    "export_mpan",
+    "uprn",
+    "property_filter",
+    "status_before",
+)
+
+
+def _kept(known: InventoryDevice | None) -> dict[str, Any]:
+    """What the DCC has learnt of a device in an earlier run, which no lab file says."""
+    return {} if known is None else {name: getattr(known, name) for name in _KEPT}
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of `total` parts of the premises of a laboratory, counted from 1: every `total`th of them."""
+
+    number: int
+    total: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.total:
+            raise UsageError(f"shard {self.number}/{self.total}", hint="1/4 to 4/4 are the parts of four")
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Read `1/4`. Raises UsageError."""
+        number, slash, total = text.partition("/")
+        if not (slash and number.isdecimal() and total.isdecimal()):
+            raise UsageError(f"shard {text!r}", hint="such as 1/4")
+        return cls(int(number), int(total))
+
+    @property
+    def name(self) -> str:
+        """What this part is called on the WAN."""
+        return f"premises-{self.number}-of-{self.total}"
+
+    def of(self, premises: Sequence[PremisesConfig]) -> tuple[PremisesConfig, ...]:
+        """The premises of this part."""
+        return tuple(premises[self.number - 1 :: self.total])
+
+
 class Lab:
     """A running laboratory; an async context manager on whatever loop runs: virtual time or real.
 
@@ -201,12 +253,19 @@ class Lab:
         keystore: KeyRing | None = None,
         memory: str = "",
         keep: int | None = None,
+        role: LabRole = "whole",
+        shard: Shard | None = None,
     ) -> None:
         """Cheap. `keystore`: that of `lab_keystore(config)`, for who builds many labs of one
         configuration; `memory`: the name of a part of the store that is this lab's own and empty when it
         begins, without which the lab goes on with what an earlier one left there; `keep` bounds how many
-        observations its trace keeps.
+        observations its trace keeps. `role`: the whole laboratory, or its DCC or its premises alone, which
+        then meet on the broker that the configuration names; `shard`: which of the premises.
         """
+        if role != "whole" and config.wan.url is None:
+            raise UsageError(f"a laboratory's {role} alone need a WAN between processes", hint=_WAN_HINT)
+        self.role = role
+        self.shard = Shard(1, 1) if shard is None else shard
         self.config = config
         self.seed = RootSeed(config.seed) if seed is None else seed
         self.keystore = lab_keystore(config) if keystore is None else keystore
@@ -227,29 +286,67 @@ class Lab:
             self.store = stack.enter_context(Store(config.store.url))
             if self._memory:
                 self.store.forget(self._memory)
-            self.wan = await stack.enter_async_context(
-                InProcessWan(
-                    self.clock,
-                    self.trace,
-                    self.seed.child("wan"),
-                    latency_s=config.wan.latency_s,
-                    jitter_s=config.wan.jitter_s,
-                    loss_probability=config.wan.loss_probability,
-                    duplicate_probability=config.wan.duplicate_probability,
-                )
-            )
-            self.inventory = Inventory(self._nvm("registry"))
-            self.dcc = self._dcc()
-            for premises in config.premises:
-                await self._bring_up(premises, stack)
-            # Last: it goes on at once with what it acknowledged in an earlier run, and then every hub must
-            # be on the WAN.
-            await stack.enter_async_context(self.dcc)
-            for party in config.parties:
-                if party.role in USER_ROLES:
-                    self.users[party.name] = ServiceUser(party.eui64, keystore=self.keystore, dcc=self.dcc)
+            self.wan = self._wan()
+            await stack.enter_async_context(self.wan)
+            if self.role != "premises":
+                self.inventory = Inventory(self._nvm("registry"))
+                self.dcc = self._dcc()
+                self._enlist_all()
+            if self.role != "dcc":
+                for premises in self.shard.of(config.premises):
+                    await self._bring_up(premises, stack)
+            if self.role != "premises":
+                # Last: it goes on at once with what it acknowledged in an earlier run, and then every hub
+                # must be on the WAN.
+                await stack.enter_async_context(self.dcc)
+                for party in config.parties:
+                    if party.role in USER_ROLES:
+                        self.users[party.name] = ServiceUser(
+                            party.eui64, keystore=self.keystore, dcc=self.dcc
+                        )
             self._stack = stack.pop_all()
         return self
+
+    def _wan(self) -> InProcessWan | MqttWan:
+        """The WAN that the configuration names, not yet open."""
+        config = self.config.wan
+        if config.url is None:
+            return InProcessWan(
+                self.clock,
+                self.trace,
+                self.seed.child("wan"),
+                latency_s=config.latency_s,
+                jitter_s=config.jitter_s,
+                loss_probability=config.loss_probability,
+                duplicate_probability=config.duplicate_probability,
+            )
+        return MqttWan(
+            parse_address(config.url),
+            self.clock,
+            self.trace,
+            node=self.shard.name,
+            head=self.role != "premises",
+            hub_lost=self._hub_lost,
+        )
+
+    async def wan_connected(self, timeout_s: float) -> None:
+        """Wait until the WAN is reached. Raises WanError when it takes too long."""
+        if isinstance(self.wan, MqttWan):
+            await self.wan.connected(timeout_s)
+
+    def _hub_lost(self, hub: Eui64) -> None:
+        self.dcc.hub_lost(hub)
+
+    def _enlist_all(self) -> None:
+        """Everything that the lab file names stands in the inventory."""
+        for premises in self.config.premises:
+            hub = premises.hub
+            profile = lab_profile(self.config, hub)
+            self._enlist(hub.eui64, hub.eui64, profile, self._anchors(DeviceType.CHF, None), None)
+            for device in premises.devices:
+                profile = lab_profile(self.config, device)
+                anchors = self._anchors(profile.device_type, device)
+                self._enlist(device.eui64, hub.eui64, profile, anchors, device)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -317,7 +414,6 @@ class Lab:
             trace=self.trace,
             rng=seed.child("hub"),
         )
-        self._enlist(hub_id, hub_id, hub_profile, anchors, None)
         self.hubs[hub_id] = await stack.enter_async_context(hub)
         for device in premises.devices:
             profile = lab_profile(config, device)
@@ -338,7 +434,6 @@ class Lab:
                     hub_time=hub.hub_time,
                 )
             )
-            self._enlist(device.eui64, hub_id, profile, anchors, device)
             hub.device_log.add(device.eui64, DeviceType.ESME)
 
     def _anchors(self, device_type: DeviceType, device: DeviceConfig | None) -> TrustAnchorStore:
@@ -383,6 +478,7 @@ class Lab:
             hub=hub,
             status=DeviceStatus.COMMISSIONED if known is None else known.status,
             gbcs_version=profile.gbcs_version,
+            **_kept(known),
             responsible=tuple(
                 Responsibility(role=duty, party=parties[role])
                 for role in duties
@@ -392,10 +488,10 @@ class Lab:
             manufacturer=profile.identity.manufacturer_id,
             model=profile.identity.model_type,
             smets_chts_version=f"{standard} V{profile.smets_version}",
-            firmware_version=profile.identity.firmware_version,
+            firmware_version=(profile.identity.firmware_version if known is None else known.firmware_version),
             firmware_version_status="Active",
             cpl_status="Active",
-            date_commissioned=self.config.epoch.date(),
+            date_commissioned=self.config.epoch.date() if known is None else known.date_commissioned,
             esme_variant=profile.variant or "",
             csp_region="North",
             han_variant="Single Band",

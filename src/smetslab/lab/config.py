@@ -64,8 +64,10 @@ class StoreConfig(Declaration):
 
 
 class WanConfig(Declaration):
-    """How the WAN between DCC and hubs behaves."""
+    """The WAN between DCC and hubs; how it behaves is said of the one in process alone."""
 
+    url: str | None = None
+    """An MQTT broker between DCC and hubs, such as mqtt://localhost/lab; by default they share a process."""
     latency_s: _Seconds = 0.2
     jitter_s: _Seconds = 0.05
     loss_probability: _Probability = 0.0

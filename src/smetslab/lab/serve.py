@@ -30,7 +30,7 @@ from smetslab.dcc.services.smki_app import SmkiRepository
 from smetslab.duis.schema import DuisSchema
 from smetslab.errors import CertificateError, UsageError
 from smetslab.gbcs.codes import RemotePartyRole
-from smetslab.lab.build import Lab, check_lab, lab_keystore
+from smetslab.lab.build import Lab, LabRole, check_lab, lab_keystore
 from smetslab.lab.config import CallbackTlsConfig, LabConfig, ServeConfig, TlsConfig
 from smetslab.pki import Certificate, Entry, KeyRing
 
@@ -66,9 +66,11 @@ class LabServer:
     otherwise. `left` is how many documents were not delivered when it stopped.
     """
 
-    def __init__(self, config: LabConfig, *, now: datetime, routes: Routes = no_routes) -> None:
+    def __init__(
+        self, config: LabConfig, *, now: datetime, routes: Routes = no_routes, role: LabRole | None = None
+    ) -> None:
         serve = config.serve
-        self.config = _in_real_time(config, now)
+        self.config = in_real_time(config, now)
         self.keystore = lab_keystore(self.config)
         check_lab(self.config, self.keystore)
         self.schema = None if serve.schema_folder is None else DuisSchema(config.path(serve.schema_folder))
@@ -78,7 +80,9 @@ class LabServer:
         self._callback_tls = _callback_tls(config, serve.callback_tls)
         self._stack = AsyncExitStack()
         self.left = 0
-        self.lab = Lab(self.config, keystore=self.keystore, keep=KEPT_OBSERVATIONS)
+        # With a WAN between processes the premises are in others, unless somebody says otherwise.
+        default: LabRole = "whole" if config.wan.url is None else "dcc"
+        self.lab = Lab(self.config, keystore=self.keystore, keep=KEPT_OBSERVATIONS, role=role or default)
 
     async def __aenter__(self) -> Self:
         serve = self.config.serve
@@ -174,7 +178,7 @@ class LabServer:
         )
 
 
-def _in_real_time(config: LabConfig, now: datetime) -> LabConfig:
+def in_real_time(config: LabConfig, now: datetime) -> LabConfig:
     """The lab as it is served: in real time, whatever the lab file says for suites."""
     epoch = config.serve.epoch
     begins = config.epoch if epoch == "lab" else now if epoch == "now" else epoch

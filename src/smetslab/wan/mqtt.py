@@ -149,6 +149,7 @@ class MqttWan:
         self._timers: dict[Eui64, asyncio.TimerHandle] = {}
         self._said: dict[Eui64, None] = {}
         self._changed = asyncio.Event()
+        self._is_out = False
         self._presence: list[asyncio.Future[None]] = []
         self._connected = asyncio.Event()
         self.connections = 0
@@ -223,10 +224,19 @@ class MqttWan:
     @asynccontextmanager
     async def _connection(self, library: Any, direction: str) -> AsyncIterator[aiomqtt.Client]:
         client = self._new_client(library, direction)
+        opening = asyncio.ensure_future(client.__aenter__())
         try:
-            async with client:
-                yield client
+            await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # A thread of the library is connecting: it must come to its end, or its socket stays open.
+            await asyncio.wait([opening])
+            if opening.exception() is None:
+                await client.__aexit__(None, None, None)
+            raise
+        try:
+            yield client
         finally:
+            await client.__aexit__(None, None, None)
             # The library keeps why a connection was lost, for somebody who may not have asked.
             lost: asyncio.Future[None] = client._disconnected
             if lost.done() and not lost.cancelled():
@@ -368,7 +378,7 @@ class MqttWan:
             self._record("NoiseDropped", topic[:120], reason=str(error))
             return
         receive = self._head if direction == "up" else self._hubs.get(hub)
-        if receive is None:
+        if receive is None or self._is_out:
             return  # without a receipt it comes again
         self._record_message("MessageDelivered", message, direction)
         receive(message)
@@ -433,6 +443,11 @@ class MqttWan:
         if timer is not None:
             timer.cancel()
 
+    def outage(self, on: bool) -> None:
+        """Begin or end an outage of this node: it refuses what is sent, and what comes in comes again."""
+        self._is_out = on
+        self._record("OutageStarted" if on else "OutageEnded", self._node)
+
     # The Wan ------------------------------------------------------------------------------------------------
 
     def attach_hub(self, hub: Eui64, receive: Receive) -> Callable[[], None]:
@@ -494,6 +509,8 @@ class MqttWan:
     async def _send(self, message: WanMessage, direction: Direction) -> None:
         """Publish, and wait until the receiver says that it has dealt with it."""
         out, library = self._out, _library()
+        if self._is_out:
+            raise self._refuse(message, direction, "the WAN is down")
         if out is None:
             raise self._refuse(message, direction, f"no connection to the broker at {self.address}")
         key = (direction, message.hub, message.identity)
