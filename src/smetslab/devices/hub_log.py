@@ -31,6 +31,7 @@ from smetslab.gbcs.codes import DeviceType
 from smetslab.gbcs.values import parse_utc, utc_text
 from smetslab.ids import Eui64
 from smetslab.store import Nvm, Transaction
+from smetslab.zigbee.security import install_code_key
 
 _LOG: Final = "hub-log/"
 _HISTORIC: Final = "hub-historic/"
@@ -87,11 +88,6 @@ class Listed:
             opened=None if kept["opened"] is None else parse_utc(kept["opened"]),
             window=timedelta(seconds=kept["window"]),
         )
-
-
-def link_key_of(install_code: bytes) -> bytes:
-    """The link key that an install code with its check sum, or without, stands for. Spec: ZigBee PRO 4.8."""
-    return aes_mmo(install_code)
 
 
 def key_hash(link_key: bytes) -> bytes:
@@ -200,7 +196,7 @@ class HubDeviceLog:
         entry = Listed(
             device=device,
             number=self._next_number(),
-            code_key=link_key_of(install_code),
+            code_key=install_code_key(install_code),
             old_key=b"" if before is None else before.key_hash,
             device_type=None if before is None else before.device_type,
         )

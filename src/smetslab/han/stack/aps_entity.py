@@ -108,6 +108,8 @@ class ApsEntity:
         self.counter = counter
         self.link_keys: dict[Eui64, bytes] = {}
         """The link key with each peer."""
+        self.preconfigured: bytes | None = None
+        """The link key of a device that knows no peer yet: what its install code stands for."""
         self._scheduler = scheduler
         self._received = received
         self._commanded = commanded
@@ -128,9 +130,13 @@ class ApsEntity:
         self._reassemblers.clear()
         self._seen.clear()
 
+    def forget_counters(self, eui64: Eui64) -> None:
+        """There is a new key with a device: its counters begin anew."""
+        self._incoming.forget(eui64)
+
     def forget_device(self, eui64: Eui64) -> None:
         """A device has left or joins anew."""
-        self._incoming.forget(eui64)
+        self.forget_counters(eui64)
         self.link_keys.pop(eui64, None)
 
     # ---------------------------------------------------------------------------- sending
@@ -167,15 +173,17 @@ class ApsEntity:
         destination: int,
         /,
         *,
-        key: KeyIdentifier | None = None,
+        protection: KeyIdentifier | None = None,
         link_key: bytes = b"",
         network_secured: bool = True,
         **values: FieldInput,
     ) -> None:
-        """Send an APS command, under `key` (which follows from `link_key`) or under no key of this layer."""
+        """Send an APS command, under the key that `protection` names and that follows from `link_key`, or
+        under no key of this layer.
+        """
         payload = bytes((row.id,)) + row.encode(**values)
         frame = ApsFrame(kind=ApsFrameType.COMMAND, counter=self._take_counter(), payload=payload)
-        octets = frame.encode() if key is None else self._seal_command(frame, key, link_key)
+        octets = frame.encode() if protection is None else self._seal_command(frame, protection, link_key)
         self.network.unicast(destination, octets, secured=network_secured)
 
     def _seal_command(self, frame: ApsFrame, key: KeyIdentifier, link_key: bytes) -> bytes:
@@ -299,7 +307,7 @@ class ApsEntity:
         sender = auxiliary.source
         if sender is None:
             sender = self.network.addresses.eui64(data.source)
-        link_key = None if sender is None else self.link_keys.get(sender)
+        link_key = None if sender is None else self.link_keys.get(sender, self.preconfigured)
         if sender is None or link_key is None or auxiliary.key is KeyIdentifier.NETWORK:
             self.counts.no_key += 1
             return None

@@ -18,6 +18,7 @@ from smetslab.han.air.bands import PREFERRED_CHANNELS, Channel
 from smetslab.han.air.medium import LinkQuality, Medium, OnAir
 from smetslab.han.service import ApsFrame, ClusterRole
 from smetslab.han.stack.aps_entity import ApsData
+from smetslab.han.stack.joining import Gate, Joiner, JoiningRules, TrustCentre
 from smetslab.han.stack.network import COORDINATOR_ADDRESS, NetworkSettings, NodeKind
 from smetslab.han.stack.node import WITHOUT_LINK_KEY, RadioLink, RadioNode, ask, transmit
 from smetslab.han.stack.sleeper import SleepRules
@@ -27,6 +28,10 @@ from smetslab.store import Nvm
 from smetslab.trace import Detail, Trace
 from smetslab.zigbee import nwk, zdo
 from smetslab.zigbee.capture.keys import CaptureKey
+from smetslab.zigbee.cbke.certificate import CertificateAuthority, KeyEstablishmentKey
+from smetslab.zigbee.cbke.curve import SECT283K1
+from smetslab.zigbee.mac_layer import BROADCAST, NO_SHORT_ADDRESS
+from smetslab.zigbee.security import install_code_key
 from smetslab.zigbee.zcl.fields import Record
 
 _FIRST_SHORT_ADDRESS: Final = 0x0001
@@ -48,6 +53,7 @@ class RadioHome:
         medium: Medium | None = None,
         channel: Channel | None = None,
         sleep: SleepRules | None = None,
+        joining: JoiningRules | None = None,
     ) -> None:
         """`medium`: the air, when several homes share one; `quality`: that of every link of an own one."""
         self.clock = clock
@@ -56,6 +62,9 @@ class RadioHome:
         self._trace = trace
         self._seed = seed
         self._sleep = SleepRules() if sleep is None else sleep
+        self._joining = JoiningRules() if joining is None else joining
+        self._authority: CertificateAuthority | None = None
+        self._certificates: dict[Eui64, KeyEstablishmentKey] = {}
         self._devices: dict[Eui64, RadioNode] = {}
         """The node that each logical device is on."""
         self._links: dict[Eui64, RadioLink] = {}
@@ -72,11 +81,18 @@ class RadioHome:
     # ---------------------------------------------------------------------------- who is there
 
     def link(
-        self, eui64: Eui64, *, on: Eui64 | None = None, sleepy: bool = False, nvm: Nvm | None = None
+        self,
+        eui64: Eui64,
+        *,
+        on: Eui64 | None = None,
+        sleepy: bool = False,
+        nvm: Nvm | None = None,
+        install_code: bytes | None = None,
     ) -> RadioLink:
         """The place of one device; off the air until its `async with` block is entered.
 
-        `on`: another device whose radio it shares; `nvm`: where its frame counters survive a restart.
+        `on`: another device whose radio it shares; `nvm`: where its frame counters survive a restart;
+        `install_code`: the device has not joined yet, and tries to with this code (16 octets).
         """
         if eui64 in self._devices:
             raise LocalProtocolError(f"device {eui64} has its place on this HAN already")
@@ -87,18 +103,30 @@ class RadioHome:
             node = self._node(eui64, NodeKind.COORDINATOR, COORDINATOR_ADDRESS, nvm)
         else:
             kind = NodeKind.SLEEPY_END_DEVICE if sleepy else NodeKind.ROUTER
-            node = self._node(eui64, kind, self._short_address(eui64), nvm)
-            self._provision(node)
+            if install_code is None:
+                node = self._node(eui64, kind, self._short_address(eui64), nvm)
+                self._provision(node)
+            else:
+                node = self._node(eui64, kind, NO_SHORT_ADDRESS, nvm, settings=self._no_network(eui64))
+                self._let_join(node, install_code)
         self._devices[eui64] = node
         link = self._links[eui64] = RadioLink(node, eui64)
         return link
 
-    def _node(self, eui64: Eui64, kind: NodeKind, short_address: int, nvm: Nvm | None) -> RadioNode:
+    def _node(
+        self,
+        eui64: Eui64,
+        kind: NodeKind,
+        short_address: int,
+        nvm: Nvm | None,
+        *,
+        settings: NetworkSettings | None = None,
+    ) -> RadioNode:
         node = RadioNode(
             self,
             eui64,
             kind=kind,
-            settings=self.settings,
+            settings=self.settings if settings is None else settings,
             short_address=short_address,
             rng=self._seed.stream(f"node.{eui64}"),
             nvm=nvm,
@@ -124,9 +152,65 @@ class RadioHome:
             node.network.parent = COORDINATOR_ADDRESS
             hub.network.sleepers[node.network.short_address] = None
         for other in self.nodes.values():
-            if other is not node:
+            if other is not node and other.joiner is None:
                 key = self._link_key(other.eui64, node.eui64)
                 other.aps.link_keys[node.eui64] = node.aps.link_keys[other.eui64] = key
+
+    def _no_network(self, eui64: Eui64) -> NetworkSettings:
+        """What a device has that is in no network: a key that opens nothing."""
+        return NetworkSettings(
+            pan=BROADCAST,
+            extended_pan=Eui64(bytes(8)),
+            channel=self.settings.channel,
+            key=self._seed.octets(f"no network {eui64}", 16),
+        )
+
+    def _let_join(self, node: RadioNode, install_code: bytes) -> None:
+        key = node.aps.preconfigured = install_code_key(install_code)
+        node.joiner = Joiner(
+            node,
+            self.clock,
+            self._seed.stream(f"joiner.{node.eui64}"),
+            link_key=key,
+            certificate=lambda: self.certificate(node.eui64),
+            finished=lambda: self.record("DeviceJoined", source=str(node.eui64)),
+            rules=self._joining,
+        )
+
+    def open_gate(self, gate: Gate) -> TrustCentre:
+        """Have the hub let devices in that `gate` lets in. The hub must have its link."""
+        hub = self.hub
+        hub.trust_centre = TrustCentre(
+            hub,
+            self.clock,
+            self._seed.stream("trust centre"),
+            gate,
+            certificate=lambda: self.certificate(hub.eui64),
+            short_address=self._short_address,
+            rules=self._joining,
+        )
+        return hub.trust_centre
+
+    def certificate(self, eui64: Eui64) -> KeyEstablishmentKey:
+        """A device's certificate for key establishment, of the home's own test authority."""
+        if self._authority is None:
+            name = Eui64(self._seed.octets("key establishment authority name", 8))
+            self._authority = CertificateAuthority(
+                name=name, curve=SECT283K1, private=self._number("key establishment authority")
+            )
+        key = self._certificates.get(eui64)
+        if key is None:
+            key = self._certificates[eui64] = self._authority.issue_suite_2(
+                eui64,
+                serial=self._seed.octets(f"certificate serial {eui64}", 8),
+                valid_from_s=0,
+                device_scalar=self._number(f"certificate device {eui64}"),
+                authority_scalar=self._number(f"certificate authority {eui64}"),
+            )
+        return key
+
+    def _number(self, name: str) -> int:
+        return int.from_bytes(self._seed.octets(name, 48), "big")
 
     def _link_key(self, one: Eui64, other: Eui64) -> bytes:
         first, second = sorted((one, other))
@@ -165,6 +249,9 @@ class RadioHome:
         if target is None or target is node:
             raise HanError(f"device {frame.destination} is not on this HAN", transient=False)
         short_address = await self._find_address(node, target.eui64)
+        secured = frame.cluster not in WITHOUT_LINK_KEY and frame.profile != zdo.PROFILE
+        if secured and target.eui64 not in node.aps.link_keys:
+            await node.partner_key(target.eui64)
         data = ApsData(
             peer=short_address,
             cluster=frame.cluster,
@@ -172,7 +259,7 @@ class RadioHome:
             source_endpoint=node.node_endpoint(frame.source, frame.source_endpoint),
             destination_endpoint=frame.destination_endpoint,
             payload=frame.payload,
-            secured=frame.cluster not in WITHOUT_LINK_KEY and frame.profile != zdo.PROFILE,
+            secured=secured,
         )
         done, counter = transmit(node, data, sent)
         self._sent[node.eui64, target.eui64, counter] = sent

@@ -16,20 +16,31 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
-from smetslab.errors import HanError, LocalProtocolError, SecurityError
+from smetslab.clock import timeout
+from smetslab.errors import HanError, LocalProtocolError, SecurityError, ZclDecodeError, ZigbeeDecodeError
 from smetslab.han.air.mac_entity import MacEntity, Reception
+from smetslab.han.limits import SMART_ENERGY_PROFILE
 from smetslab.han.service import ApsFrame, ClusterRole, Handler
 from smetslab.han.stack.aps_entity import ApsData, ApsEntity
 from smetslab.han.stack.discovery import DeviceProfile, EndpointCluster
-from smetslab.han.stack.network import FrameCounter, NetworkSettings, NodeKind
+from smetslab.han.stack.joining import KEY_ENDPOINT, Joiner, JoinState, TrustCentre
+from smetslab.han.stack.network import COORDINATOR_ADDRESS, FrameCounter, NetworkSettings, NodeKind
 from smetslab.han.stack.nwk_entity import NwkData, NwkEntity
 from smetslab.han.stack.sleeper import Sleeper, SleepRules
 from smetslab.ids import Eui64
 from smetslab.store import Nvm
 from smetslab.zigbee import nwk, zdo
-from smetslab.zigbee.mac_layer import ROUTER, SLEEPY_END_DEVICE, MacFrameType
+from smetslab.zigbee.aps import REQUEST_KEY, TRANSPORT_KEY, KeyType
+from smetslab.zigbee.mac_layer import (
+    ASSOCIATION_RESPONSE,
+    ROUTER,
+    SLEEPY_END_DEVICE,
+    MacFrameType,
+    decode_mac_command,
+)
 from smetslab.zigbee.rows import Row
 from smetslab.zigbee.security import KeyIdentifier
+from smetslab.zigbee.zcl.clusters.key_establishment import KeyEstablishment
 from smetslab.zigbee.zcl.fields import FieldInput, Record
 
 if TYPE_CHECKING:
@@ -38,6 +49,10 @@ if TYPE_CHECKING:
 WITHOUT_LINK_KEY: Final = frozenset({0x0000, 0x0003, 0x0025, 0x0800})
 """Basic, Identify, Keep-Alive, Key Establishment: all else goes under the link key. Spec: ZSE 1.4 5.4.6."""
 MAX_ENDPOINT: Final = 240
+APPLICATION_KEY_REQUEST: Final = 2
+"""Key type of a request for a link key with another device. Spec: ZigBee 4.4.9.5."""
+PARTNER_KEY_TIMEOUT_S: Final = 10.0
+"""How long such a key is waited for (unverified)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +128,14 @@ class RadioNode:
             announced=self._announced,
             left=self._left,
         )
+        self.capability = SLEEPY_END_DEVICE if sleepy else ROUTER
+        self.joiner: Joiner | None = None
+        """What brings a device in that has not been provisioned."""
+        self.trust_centre: TrustCentre | None = None
+        """What lets devices into the network of the hub."""
+        self._zcl_sequence = 0
+        self._partners: dict[Eui64, list[asyncio.Future[None]]] = {}
+        """Who waits for a link key with another device."""
         self.sleeper: Sleeper | None = None
         if sleepy:
             self.sleeper = Sleeper(
@@ -125,11 +148,24 @@ class RadioNode:
     def on_air(self) -> bool:
         return self._on > 0
 
+    @property
+    def in_network(self) -> bool:
+        """Whether the device is a member: provisioned, or joined."""
+        return self.joiner is None or self.joiner.state is JoinState.JOINED
+
+    def next_sequence(self) -> int:
+        """The number of the next ZCL frame of the node's own."""
+        self._zcl_sequence = self._zcl_sequence + 1 & 0xFF
+        return self._zcl_sequence
+
     def switch_on(self) -> None:
         """One more of the node's devices has power; with the first the radio starts."""
         self._on += 1
         if self._on == 1:
             self.mac.switch_on()
+            if self.joiner is not None and self.joiner.state is not JoinState.JOINED:
+                self.joiner.start()
+                return
             if self.sleeper is not None:
                 self.sleeper.start()
             if self.kind is not NodeKind.COORDINATOR:
@@ -139,6 +175,10 @@ class RadioNode:
         """The power of one of the node's devices goes; with the last everything volatile is lost."""
         self._on -= 1
         if self._on == 0:
+            if self.joiner is not None and self.joiner.state is not JoinState.JOINED:
+                self.joiner.stop()
+            if self.trust_centre is not None:
+                self.trust_centre.forget()
             if self.sleeper is not None:
                 self.sleeper.stop()
             self.mac.switch_off()
@@ -167,11 +207,15 @@ class RadioNode:
         return self.eui64
 
     def _clusters(self) -> list[EndpointCluster]:
-        return [
+        found = [
             EndpointCluster(place.endpoint, place.profile, place.cluster, place.role)
             for place in self.places
             if place.link.on_air
         ]
+        if self.joiner is not None or self.trust_centre is not None:
+            both = ClusterRole.SERVER | ClusterRole.CLIENT
+            found.append(EndpointCluster(KEY_ENDPOINT, SMART_ENERGY_PROFILE, KeyEstablishment.id, both))
+        return found
 
     # ---------------------------------------------------------------------------- from below
 
@@ -179,8 +223,19 @@ class RadioNode:
         frame = reception.frame
         if self.sleeper is not None:
             self.sleeper.received(more=frame.frame_pending)
-        if frame.kind is MacFrameType.DATA:
-            self.network.take(reception)
+        try:
+            if frame.kind is MacFrameType.DATA:
+                self.network.take(reception)
+            elif frame.kind is MacFrameType.BEACON and self.joiner is not None:
+                self.joiner.beacon(reception)
+            elif frame.kind is MacFrameType.COMMAND and self.trust_centre is not None:
+                self.trust_centre.command(reception)
+            elif frame.kind is MacFrameType.COMMAND and self.joiner is not None:
+                row, record = decode_mac_command(frame.payload)
+                if row is ASSOCIATION_RESPONSE:
+                    self.joiner.answered(record)
+        except ZigbeeDecodeError:
+            self.mac.counts.malformed += 1
 
     def _nwk_received(self, data: NwkData) -> None:
         self.aps.take(data)
@@ -198,6 +253,55 @@ class RadioNode:
         self.home.record(
             "ApsCommandReceived", source=str(data.sender or ""), target=str(self.eui64), command=row.name
         )
+        if row is TRANSPORT_KEY and record.integer("key_type") == KeyType.APPLICATION_LINK:
+            self._partner_key_came(record, key)
+        elif row is TRANSPORT_KEY and self.joiner is not None:
+            self.joiner.key_came(record, key)
+        elif row is REQUEST_KEY and self.trust_centre is not None and key is KeyIdentifier.DATA:
+            partner = record["partner"]
+            if data.sender is not None and isinstance(partner, Eui64):
+                self.trust_centre.give_partner_key(data.sender, partner)
+
+    def _partner_key_came(self, record: Record, key: KeyIdentifier | None) -> None:
+        """A link key with another device, from the trust centre. Spec: ZigBee 4.4.3.3, 4.4.9.1."""
+        descriptor = record["descriptor"]
+        partner = descriptor["partner"] if isinstance(descriptor, Record) else None
+        if key is KeyIdentifier.KEY_LOAD and isinstance(partner, Eui64):
+            self.aps.link_keys[partner] = record.octets("key")
+            self.aps.forget_counters(partner)
+            for waiting in self._partners.pop(partner, ()):
+                if not waiting.done():
+                    waiting.set_result(None)
+
+    async def partner_key(self, partner: Eui64) -> None:
+        """Have a link key with another device: ask the trust centre for one. Raises HanError without an
+        answer.
+
+        Spec: ZigBee 4.4.6 (request key); ZSE 1.4 5.4.7.4
+        """
+        hub = self.network.addresses.eui64(COORDINATOR_ADDRESS)
+        link_key = None if hub is None else self.aps.link_keys.get(hub)
+        if link_key is None:
+            raise HanError(
+                f"no link key with {partner}, and none with the hub to ask for it", transient=False
+            )
+        came: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._partners.setdefault(partner, []).append(came)
+        self.aps.command(
+            REQUEST_KEY,
+            COORDINATOR_ADDRESS,
+            protection=KeyIdentifier.DATA,
+            link_key=link_key,
+            key_type=APPLICATION_KEY_REQUEST,
+            partner=partner,
+        )
+        if self.sleeper is not None:
+            self.sleeper.stay_awake()
+        try:
+            async with timeout(self.home.clock, PARTNER_KEY_TIMEOUT_S):
+                await came
+        except TimeoutError as error:
+            raise HanError(f"the hub gives no link key with {partner}") from error
 
     def _announced(self, eui64: Eui64, short_address: int, capability: int) -> None:
         self.network.addresses.learn(short_address, eui64)
@@ -213,8 +317,20 @@ class RadioNode:
         if peer is None:
             self.aps.counts.no_key += 1
             return
+        if data.cluster == KeyEstablishment.id:
+            self._key_message(data, peer)
+            return
         secured = data.secured or data.cluster in WITHOUT_LINK_KEY
         self.home.delivered(self, peer, data, counter, accepted=secured)
+
+    def _key_message(self, data: ApsData, peer: Eui64) -> None:
+        try:
+            if self.trust_centre is not None:
+                self.trust_centre.key_message(data, peer)
+            elif self.joiner is not None:
+                self.joiner.key_message(data)
+        except ZclDecodeError:
+            self.aps.counts.malformed += 1
 
 
 class RadioLink:
@@ -261,16 +377,20 @@ class RadioLink:
 
         return take_back
 
-    async def send(self, frame: ApsFrame) -> None:
+    def _must_be_there(self) -> None:
         if not self.on_air:
             raise HanError(f"device {self._eui64} is off the air")
+        if not self.node.in_network:
+            raise HanError(f"device {self._eui64} has not joined the network")
+
+    async def send(self, frame: ApsFrame) -> None:
+        self._must_be_there()
         if frame.source != self._eui64:
             raise LocalProtocolError(f"device {self._eui64} cannot send as {frame.source}")
         await self.node.home.carry(self.node, frame)
 
     async def find_endpoint(self, peer: Eui64, profile: int, cluster: int, role: ClusterRole) -> int:
-        if not self.on_air:
-            raise HanError(f"device {self._eui64} is off the air")
+        self._must_be_there()
         return await self.node.home.match(self.node, peer, profile, cluster, role)
 
 
