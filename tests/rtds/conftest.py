@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from smetslab.gbcs.codes import Cra, KeyUsage
+from smetslab.gbcs.codes import CellUsage, Cra, KeyUsage
 from smetslab.gbcs.message import Message, OtherInformation, encode_message
 from smetslab.gbcs.security import with_mac, with_signature
 from smetslab.gbcs.usecases import USE_CASES, encode_content
+from smetslab.gbcs.utrn import ValueClass, build_utrn
 from smetslab.ids import Eui64
 from smetslab.pki import Authority, KeyRing
 from smetslab.pki.files import export_pem
@@ -65,6 +66,18 @@ def messages(ring: KeyRing, secret: Callable[[Eui64, Eui64], bytes]) -> dict[str
     own, broker = secret(ESME, SUPPLIER), secret(ESME, BROKER)
     content = encode_content(read, answer, values, own)  # type: ignore[arg-type]
     signed = with_signature(pre_command, ring.private_key(SUPPLIER, KeyUsage.DIGITAL_SIGNATURE))
+    top_up = replace(header(Cra.COMMAND, USE_CASES["CS01a"].code), originator_counter=3 << 32)
+    token = build_utrn(
+        counter=3 << 32,
+        value_class=ValueClass.POUNDS,
+        value=10,
+        secret=ring.private_key(SUPPLIER, KeyUsage.KEY_AGREEMENT, CellUsage.PREPAYMENT_TOP_UP).exchange(
+            ring.find(ESME, KeyUsage.KEY_AGREEMENT).certificate.public_key
+        ),
+        supplier=SUPPLIER,
+        device=ESME,
+    )
+    credit = encode_content(USE_CASES["CS01a"], top_up, {"utrn": token.digits})
     between = replace(header(Cra.COMMAND, 0x7FFE), business_originator_id=PPMID, content=b"\x05\x00")
     return {
         "read/command": with_mac(replace(command, content=encode_content(read, command, {})), broker),
@@ -72,6 +85,7 @@ def messages(ring: KeyRing, secret: Callable[[Eui64, Eui64], bytes]) -> dict[str
         "close/pre-command": pre_command,
         "close/command": with_mac(signed, broker),
         "alert": with_signature(report, ring.private_key(ESME, KeyUsage.DIGITAL_SIGNATURE)),
+        "top-up/command": with_mac(replace(top_up, content=credit), broker),
         "between/devices": with_mac(between, secret(PPMID, ESME)),
     }
 

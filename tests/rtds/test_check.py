@@ -12,6 +12,7 @@ import pytest
 from smetslab.crypto import PrivateKey
 from smetslab.errors import UsageError
 from smetslab.gbcs.codes import KeyUsage
+from smetslab.gbcs.dlms.apdu import long_invoke_id
 from smetslab.gbcs.message import Message, encode_message
 from smetslab.gbcs.security import with_mac
 from smetslab.ids import Eui64
@@ -46,16 +47,29 @@ def test_sound_data_set_holds(folder: Path) -> None:
         "close/pre-command": ("ECS42", "pre-command", "absent", "absent", None, False, True),
         "read/command": ("ECS17b", "command", "verified", "absent", None, False, True),
         "read/response": ("ECS17b", "response", "verified", "absent", True, False, True),
+        "top-up/command": ("CS01a", "command", "verified", "absent", None, False, True),
     }
 
 
 def test_summary_counts_the_rows(folder: Path) -> None:
     summary = check_folder(folder).summary
-    assert (summary.messages, summary.failures, summary.decoded, summary.reencoded_identical) == (6, 0, 6, 6)
-    assert (summary.commands, summary.pre_commands, summary.responses, summary.alerts) == (3, 1, 1, 1)
-    assert summary.mac.model_dump() == {"verified": 4, "failed": 0, "absent": 2, "uncheckable": 0}
-    assert summary.signature.model_dump() == {"verified": 2, "failed": 0, "absent": 4, "uncheckable": 0}
+    assert (summary.messages, summary.failures, summary.decoded, summary.reencoded_identical) == (7, 0, 7, 7)
+    assert (summary.commands, summary.pre_commands, summary.responses, summary.alerts) == (4, 1, 1, 1)
+    assert summary.mac.model_dump() == {"verified": 5, "failed": 0, "absent": 2, "uncheckable": 0}
+    assert summary.signature.model_dump() == {"verified": 2, "failed": 0, "absent": 5, "uncheckable": 0}
     assert (summary.decrypted, summary.sealed) == (1, 0)
+    assert (summary.utrns_recomputed, summary.utrns_other) == (1, 0)
+
+
+def test_token_that_the_keys_do_not_give_is_told_and_is_no_failure(
+    messages: dict[str, Message], ring: KeyRing
+) -> None:
+    command = messages["top-up/command"]
+    later = replace(command, originator_counter=4 << 32)
+    content = bytes((command.content[0],)) + long_invoke_id(4 << 32).to_bytes(4, "big") + command.content[5:]
+    row = check(replace(later, content=content, message_mac=None), ring)
+    assert (row.utrn, row.failed) == ("other", False)
+    assert check(command, KeyRing(())).utrn == "uncheckable"
 
 
 def test_same_files_give_the_same_report(folder: Path) -> None:
@@ -66,14 +80,14 @@ def test_without_keys_nothing_fails_and_nothing_is_verified(folder: Path) -> Non
     report = check_folder(folder / "gbcs")
     assert report.passed
     assert report.keystore.certificates == 0
-    assert (report.summary.mac.uncheckable, report.summary.signature.uncheckable) == (4, 2)
+    assert (report.summary.mac.uncheckable, report.summary.signature.uncheckable) == (5, 2)
     assert (report.summary.decrypted, report.summary.sealed) == (0, 1)
 
 
 def test_another_key_store_may_be_given(folder: Path, ring: KeyRing, tmp_path: Path) -> None:
     export_json(ring, tmp_path / "keystore.json")
     report = check_folder(folder / "gbcs", keystore=tmp_path / "keystore.json")
-    assert report.summary.mac.verified == 4
+    assert report.summary.mac.verified == 5
     assert report.keystore.folders == [str(tmp_path / "keystore.json")]
 
 
@@ -183,7 +197,7 @@ def test_file_that_is_no_message_is_a_row_and_no_crash(folder: Path, text: str, 
         None,
     )
     assert reason in (broken.error or "")
-    assert report.summary.messages == 7
+    assert report.summary.messages == 8
 
 
 def test_binary_message_is_taken_too(folder: Path, messages: dict[str, Message]) -> None:
@@ -227,7 +241,7 @@ def test_shared_secrets_are_computed_once(
     for _ in range(3):
         for message in messages.values():
             check_message("file", encode_message(message), keys)
-    assert len(computed) == 3  # ESME with broker, supplier and PPMID
+    assert len(computed) == 4  # ESME with broker, supplier, PPMID, and the top-up key of the supplier
 
 
 def test_published_schema_names_every_field(folder: Path) -> None:

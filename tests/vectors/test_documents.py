@@ -167,7 +167,12 @@ FIXED = {
     "number_of_block_thresholds",  # of the list beside it
     "page",  # decides which channels the mask beside it can have
     "attributes",  # the list of the use case
+    "channels",  # of the page beside them
     "command_accepted",  # a NULL
+    "configuration_control",  # decides what the payload beside it is
+    "maximum_demand_active_energy_import_reset",  # true says that the item is there
+    "maximum_demand_configurable_time_active_power_import_reset",
+    "maximum_demand_active_power_export_reset",
     "proposed_payment_control_configuration",  # a list of the bits that are set, in their order
 }
 """Leaves that mean nothing by themselves: no other value fits beside what else is said."""

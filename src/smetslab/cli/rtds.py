@@ -243,6 +243,8 @@ def _table(summary: Summary) -> Table:
         rest = f"{counts.failed} failed, {counts.uncheckable} without a key, {counts.absent} absent"
         rows.append((name, counts.verified, rest))
     rows.append(("decrypted", summary.decrypted, f"{summary.sealed} without a key"))
+    tokens = f"{summary.utrns_other} that these keys do not give"
+    rows.append(("UTRNs recomputed", summary.utrns_recomputed, tokens))
     for name, count, rest in rows:
         table.add_row(name, str(count), Text(rest))
     return table

@@ -23,7 +23,7 @@ from smetslab.gbcs.usecases import by_code, decode_content, encode_content, find
 from smetslab.gbcs.values import Value
 from smetslab.ids import format_message_code
 from smetslab.pki import KeyRing, load_keystore, load_pem_folder
-from smetslab.rtds.keys import MessageKeys
+from smetslab.rtds.keys import MessageKeys, UtrnOutcome
 
 MAX_FILES: Final = 100_000
 """Most files that one check reads. The whole published set has some 3,000."""
@@ -50,6 +50,9 @@ class MessageRow(_Model):
     mac: CheckOutcome
     signature: CheckOutcome
     decrypted: bool | None = Field(description="null: nothing in it is known to be protected; false: no key")
+    utrn: UtrnOutcome = Field(
+        description="the token of a top up, made again from its parts and keys; some published are dummies"
+    )
     named: bool = Field(description="content decoded to the named parameters of a declared use case")
     generic_names: int = Field(description="names in it that say nothing but a number")
     error: str | None
@@ -87,6 +90,8 @@ class Summary(_Model):
     mac: CheckCounts
     signature: CheckCounts
     decrypted: int
+    utrns_recomputed: int
+    utrns_other: int = Field(description="tokens that these keys do not give: dummies, in published sets")
     sealed: int = Field(description="messages with protected content and no key for it")
 
 
@@ -170,6 +175,7 @@ def check_message(file: str, data: bytes, keys: MessageKeys) -> MessageRow:
         mac=keys.check_mac(message),
         signature=keys.check_signature(message),
         decrypted=content.decrypted,
+        utrn=content.utrn,
         named=content.named,
         generic_names=content.generic_names,
         error=content.error,
@@ -183,6 +189,7 @@ class _Content(_Model):
     identical: bool = False
     opaque: bool = False
     decrypted: bool | None = None
+    utrn: UtrnOutcome = "absent"
     named: bool = False
     generic_names: int = 0
     error: str | None = None
@@ -205,6 +212,7 @@ def _check_content(message: Message, keys: MessageKeys) -> _Content:
         decoded=True,
         identical=identical,
         decrypted=decrypted,
+        utrn=keys.check_utrn(message, use_case, parameters),
         named=True,
         generic_names=sum(map(_is_generic, _names(parameters))),
     )
@@ -266,6 +274,7 @@ def _unread(file: str, error: str) -> MessageRow:
         mac="uncheckable",
         signature="uncheckable",
         decrypted=None,
+        utrn="absent",
         named=False,
         generic_names=0,
         error=error,
@@ -316,6 +325,8 @@ def _summary(rows: list[MessageRow]) -> Summary:
         mac=_counts(row.mac for row in rows),
         signature=_counts(row.signature for row in rows),
         decrypted=sum(row.decrypted is True for row in rows),
+        utrns_recomputed=sum(row.utrn == "recomputed" for row in rows),
+        utrns_other=sum(row.utrn == "other" for row in rows),
         sealed=sum(row.decrypted is False for row in rows),
     )
 
