@@ -139,7 +139,7 @@ WORDS = (
     "get",
     "set",
     "APC",
-    "0101",
+    "01",
     "prePaymentTopUp",
 )
 """Values that some leaves take, and that no small change of their published values gives."""
