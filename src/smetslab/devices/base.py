@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeAlias, TypeVar
 
 from smetslab.clock import Clock, timeout
+from smetslab.devices.faults import FaultHandler, FaultValue
 from smetslab.devices.limits import RESPONSE_ATTEMPTS, RETRY_FIRST_S, RETRY_LONGEST_S
 from smetslab.devices.work import Outgoing, Workplace
 from smetslab.errors import GbcsDecodeError, LocalProtocolError, TransportError
@@ -79,6 +80,7 @@ class Device(ABC, Generic[C]):
         self._group: asyncio.TaskGroup | None = None
         self._power: _Power[C] | None = None
         self._off_since: datetime | None = None
+        self._restoring: asyncio.Task[None] | None = None
 
     # ---------------------------------------------------------------------------- what a kind of device adds
 
@@ -115,6 +117,9 @@ class Device(ABC, Generic[C]):
             self._off_since = self.clock.now()
             if power.task is not None:
                 power.task.cancel()
+        restoring, self._restoring = self._restoring, None
+        if restoring is not None:
+            restoring.cancel()
         group, self._group = self._group, None
         if group is None:
             return
@@ -204,6 +209,28 @@ class Device(ABC, Generic[C]):
         if self._power is None:
             raise LocalProtocolError(f"device {self.eui64} has no power")
         return self._power.core
+
+    # ---------------------------------------------------------------------------- faults
+
+    def fault_handlers(self) -> Mapping[str, FaultHandler]:
+        """The faults that can happen to any device; a kind of device adds its own."""
+        return {"power-cut": self._fault_power_cut, "power-restore": self._fault_power_restore}
+
+    async def _fault_power_cut(self, parameters: Mapping[str, FaultValue]) -> None:
+        await self.power_cut()
+        seconds = int(parameters["seconds"])
+        if seconds and self._group is not None:
+            self._restoring = self._group.create_task(
+                self._restore_after(seconds), name=f"device {self.eui64} power"
+            )
+
+    async def _restore_after(self, seconds: int) -> None:
+        await self.clock.sleep(seconds)
+        await self.power_restore()
+
+    async def _fault_power_restore(self, parameters: Mapping[str, FaultValue]) -> None:
+        del parameters
+        await self.power_restore()
 
     def inspect(self) -> dict[str, Value]:
         """The state of the device, for diagnosis: JSON-able."""

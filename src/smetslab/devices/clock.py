@@ -19,6 +19,7 @@ from smetslab.devices.work import Work
 from smetslab.store import Nvm
 
 _KEY = "clock"
+_KEPT_OCTETS = 10
 _MICROSECOND = timedelta(microseconds=1)
 _LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 
@@ -39,10 +40,16 @@ class DeviceClock:
         self._quirks = quirks
         self._status = status
         self._offset = offset
+        self.damaged = False
+        """Whether memory held nothing that can be read: the time is lost then."""
         kept = nvm.get(_KEY)
-        if kept is not None:
+        if kept is None:
+            return
+        if len(kept) == _KEPT_OCTETS and kept[0] <= max(ClockStatus):
             self._status = ClockStatus(kept[0])
             self._offset = int.from_bytes(kept[1:], "big", signed=True) * _MICROSECOND
+        else:
+            self.damaged, self._status = True, ClockStatus.INVALID
 
     @property
     def status(self) -> ClockStatus:
@@ -96,6 +103,11 @@ class DeviceClock:
             self._offset = hub_time - work.now
             self._keep(work)
         return True
+
+    def drift(self, work: Work, by: timedelta) -> None:
+        """The clock is suddenly ahead, and does not know it."""
+        self._offset += by
+        self._keep(work)
 
     def invalidate(self, work: Work) -> None:
         """The time is lost."""

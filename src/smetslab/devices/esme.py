@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -13,15 +14,26 @@ from smetslab.devices.application import Station
 from smetslab.devices.base import Carry, Device
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
 from smetslab.devices.esme_core import EsmeCore, EsmePlant
+from smetslab.devices.esme_faults import (
+    GARBAGE,
+    MEMORY_AREAS,
+    break_switch,
+    disturb_voltage,
+    drift_clock,
+    lose_clock,
+    tamper,
+)
 from smetslab.devices.esme_settings import known_state, read_settings
+from smetslab.devices.faults import FaultHandler, FaultValue
 from smetslab.devices.han_frames import HanFrame
-from smetslab.devices.load import LoadProfile
+from smetslab.devices.load import Energies, LoadProfile
 from smetslab.devices.payload_engine import Fault
+from smetslab.devices.prepay.token import Refusal, TokenSource
 from smetslab.devices.profile import DeviceProfile
 from smetslab.devices.quirks import Quirks
 from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import settings_of
-from smetslab.devices.work import Workplace
+from smetslab.devices.work import Work, Workplace
 from smetslab.devices.zcl_endpoint import zcl_endpoint
 from smetslab.errors import LocalProtocolError
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
@@ -135,12 +147,81 @@ class Esme(Device[EsmeCore]):
 
     # ---------------------------------------------------------------------------- the world around it
 
+    @property
+    def keypad(self) -> Keypad:
+        """What a person can do at the meter."""
+        return Keypad(self)
+
+    def consume(self, *, kwh: float = 0, wh: int = 0) -> None:
+        """Energy flows on top of the load, at once; nothing does without supply."""
+        if self._power is not None:
+            milliwatt_hours = round(kwh * 1_000_000) + wh * 1_000
+            self._core.consume(Energies(active_import=milliwatt_hours), self.clock.now())
+            self.look()
+
+    def enter_utrn(self, digits: str, *, ppmid: bool = False) -> Refusal | None:
+        """A code is typed, or a PPMID hands it over; None when it was credited. Raises LocalProtocolError
+        without power."""
+        source = TokenSource.PPMID if ppmid else TokenSource.KEYPAD
+        refusal = self._core.enter_utrn(digits, self.clock.now(), source)
+        self.look()
+        return refusal
+
+    def select_emergency_credit(self) -> bool:
+        """Emergency credit is asked for; True when it is active afterwards."""
+        done = self._core.select_emergency_credit(self.clock.now())
+        self.look()
+        return done
+
+    # ---------------------------------------------------------------------------- faults
+
+    def fault_handlers(self) -> Mapping[str, FaultHandler]:
+        return {
+            **super().fault_handlers(),
+            "hardware-fault": self._immediate(lambda p: self.inject_hardware_fault(int(p["item"]))),
+            "activation-fault": self._immediate(lambda p: self.inject_activation_fault(int(p["item"]))),
+            "clock-drift": self._worked(lambda c, w, p: drift_clock(c, w, int(p["seconds"]))),
+            "clock-loss": self._worked(lambda c, w, _p: lose_clock(c, w)),
+            "tamper": self._worked(
+                lambda c, w, p: tamper(c, w, str(p["kind"]), begins=p["phase"] == "begins")
+            ),
+            "switch-failure": self._worked(lambda c, _w, p: break_switch(c, str(p["fails"]))),
+            "voltage": self._worked(
+                lambda c, w, p: disturb_voltage(
+                    c, w, volts=int(p["volts"]), seconds=int(p["seconds"]), phase=int(p["phase"])
+                )
+            ),
+            "memory-corruption": self._corrupt_memory,
+        }
+
+    def _immediate(self, act: Callable[[Mapping[str, FaultValue]], None]) -> FaultHandler:
+        async def handle(parameters: Mapping[str, FaultValue]) -> None:
+            act(parameters)
+
+        return handle
+
+    def _worked(self, act: Callable[[EsmeCore, Work, Mapping[str, FaultValue]], None]) -> FaultHandler:
+        """A fault that happens inside a piece of work of a meter with power."""
+
+        async def handle(parameters: Mapping[str, FaultValue]) -> None:
+            self._core.happen(self.clock.now(), lambda work: act(self._core, work, parameters))
+            self.look()
+
+        return handle
+
+    async def _corrupt_memory(self, parameters: Mapping[str, FaultValue]) -> None:
+        """The area is overwritten while the meter restarts."""
+        await self.power_cut()
+        with self._nvm.transaction() as tx:
+            tx.put(MEMORY_AREAS[str(parameters["area"])], GARBAGE)
+        await self.power_restore()
+
     def press_enable_button(self) -> bool:
         """The consumer asks the meter for supply; True when there is supply afterwards."""
         if self._power is None:
             return False
         enabled = self._core.press_enable_button(self.clock.now())
-        self.carry_out()
+        self.look()
         return enabled
 
     def receive_firmware(self, image: bytes) -> Receipt:
@@ -161,4 +242,23 @@ class Esme(Device[EsmeCore]):
         self._core.application.activation_fault = Fault(item)
 
 
-__all__ = ["Esme", "known_state"]
+@dataclass(frozen=True, slots=True)
+class Keypad:
+    """The buttons and digits of one meter."""
+
+    _meter: Esme
+
+    def enter(self, utrn: str) -> Refusal | None:
+        """Type a code; None when it was credited, else why not."""
+        return self._meter.enter_utrn(utrn)
+
+    def enable_supply(self) -> bool:
+        """Ask for supply and confirm it; True when there is supply afterwards."""
+        return self._meter.press_enable_button()
+
+    def select_emergency_credit(self) -> bool:
+        """Ask for emergency credit; True when it is active afterwards."""
+        return self._meter.select_emergency_credit()
+
+
+__all__ = ["Esme", "Keypad", "known_state"]

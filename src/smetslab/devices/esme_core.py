@@ -183,6 +183,8 @@ class EsmeCore:
         """Bring the history up to date with the time without power."""
         self._show_firmware(work, self.security.firmware.store.version)
         self.meter.begin(work)
+        if self.life.damaged:
+            self.life.start_anew(off_since or work.now)
         if self.life.fitted_now:
             self.life.settle(work, work.now, charging=False)
             self.life.start(work)
@@ -194,6 +196,16 @@ class EsmeCore:
             self.life.settle(work, work.now)
             self.meter.change(work, work.now, powered=True, clock_runs=self.clock.running)
             self.monitors.power_restored(work, off_since)
+        if any(part.damaged for part in (self.clock, self.supply, self.life, self.prepayment)):
+            self.meter.change(
+                work,
+                work.now,
+                closed=self.supply.closed,
+                clock_runs=self.clock.running,
+                offset=self.clock.offset,
+            )
+            self.application.raise_event(work, events.INTEGRITY_WARNING)
+            self.alerts.integrity_warning(work, "Error Non Volatile Memory")
         self.prepayment.keep(work)
 
     # ---------------------------------------------------------------------------- devices of the home
@@ -308,6 +320,13 @@ class EsmeCore:
             self.meter.add(work, now, energies)
             self.life.added(work, energies)
             self.prepayment.keep(work)
+
+    def happen(self, now: datetime, act: Callable[[Work], None]) -> None:
+        """Something happens to the meter."""
+        self.settle(now)
+        with self._place.work(now) as work:
+            act(work)
+        self.life.changed()
 
     def next_deadline(self) -> datetime:
         """When `tick` has something to do, in laboratory time."""

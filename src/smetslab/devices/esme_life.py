@@ -21,6 +21,7 @@ from smetslab.devices.demand import MaximumDemand
 from smetslab.devices.limits import DAILY_READ_LOG_ENTRIES, METERING_TICK_US
 from smetslab.devices.load import DAY_US, HALF_HOUR_US, Energies
 from smetslab.devices.metering import MILLI, EnergyMeter, Segment, microseconds, whole
+from smetslab.devices.ring import read_kept
 from smetslab.devices.schedule import ExecutionTimes, Schedule
 from smetslab.devices.tariff import RateRegisters, TariffCalendar, price_index
 from smetslab.devices.work import Work
@@ -166,9 +167,9 @@ class EsmeLife:
         self._known: Configuration | None = None
         self._days: dict[tuple[int, int], list[Border]] = {}
         self._predicted: int | None = None
-        kept = nvm.get_json(_KEY)
-        self.fitted_now = kept is None
-        self.state = self._fitted() if kept is None else LifeState.from_json(kept)
+        kept, self.damaged = read_kept(nvm, _KEY, LifeState.from_json)
+        self.fitted_now = kept is None and not self.damaged
+        self.state = self._fitted() if kept is None else kept
 
     def _fitted(self) -> LifeState:
         first = self._meter.segments[0]
@@ -232,6 +233,21 @@ class EsmeLife:
         self.fitted_now = False
         self._predicted = None
         self.keep(work)
+
+    def start_anew(self, now: datetime) -> None:
+        """Memory is damaged: what was measured so far belongs to the first register, and time goes on from
+        here."""
+        segment = self._meter.segments[-1]
+        reading, now_us = self._meter.reading(microseconds(now)), microseconds(now)
+        device_us = now_us + segment.offset_us
+        self.state = LifeState(
+            reached_us=now_us,
+            device_us=device_us,
+            last_day=device_us // DAY_US,
+            demand_from_us=now_us,
+        )
+        self.state.rates.tou[0] = reading.active_import
+        self.state.secondary[0] = reading.secondary_import
 
     def start(self, work: Work) -> None:
         """A new meter begins to work: what the calendars say now."""

@@ -28,6 +28,7 @@ from smetslab.devices.prepay.token import (
     judge_token,
 )
 from smetslab.devices.quirks import Quirks
+from smetslab.devices.ring import read_kept
 from smetslab.devices.work import Work
 from smetslab.gbcs.codes import CellUsage, KeyUsage, RemotePartyRole
 from smetslab.gbcs.values import Value, dig
@@ -94,8 +95,8 @@ class EsmePrepayment:
         self._told = told
         self._credited = credited
         self.utrns = UtrnCache(nvm)
-        kept = nvm.get_json(_STATE)
-        state = AccountState() if kept is None else AccountState.from_json(kept)
+        kept, self.damaged = read_kept(nvm, _STATE, AccountState.from_json)
+        state = kept or AccountState()
         lock = nvm.get_json(_LOCK)
         self.lock_out = LockOut(settings.lock_out)
         if lock is not None:

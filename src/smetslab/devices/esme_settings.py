@@ -88,6 +88,9 @@ _SETTINGS: Mapping[str, _Setting] = {
     "clock_offset_s": _Setting(int),
     "supply_state": _Setting(tuple(state.name.lower() for state in SupplyState)),
     "history_days": _Setting(int),
+    "supply_tamper_state": _Setting(
+        ("unchanged", "locked"), "supply_tamper_state", lambda value: value == "locked"
+    ),
     "import_active_wh": _Setting(int),
     "import_reactive_varh": _Setting(int),
     "export_active_wh": _Setting(int),

@@ -151,6 +151,7 @@ def _table() -> dict[int, Route]:
         (_codes((0x8180, 0x81C6)), Route("event", "GNCA")),
         (_codes(0x8154, 0x8155, 0x8161, 0x8162, 0x819E), Route("event", "GNCA")),
         (_codes(0x8F01, 0x8F32, 0x8F33), Route("event", "GCA")),
+        (_codes(INTEGRITY_WARNING), Route("event", None)),  # told by a use case of its own
         # Prepayment
         (_codes(0x810D, 0x8119), Route(None, "GNCA", han=True)),
         (_codes(0x810E), Route(None, "GNCA")),

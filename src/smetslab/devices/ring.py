@@ -4,12 +4,26 @@ written."""
 from __future__ import annotations
 
 import json
-from typing import cast
+from collections.abc import Callable
+from typing import TypeVar, cast
 
 from smetslab.devices.work import Work
-from smetslab.store import Nvm
+from smetslab.errors import StoreError
+from smetslab.store import Json, Nvm
 
 _INDEX_DIGITS = 5
+
+
+T = TypeVar("T")
+
+
+def read_kept(nvm: Nvm, key: str, decode: Callable[[Json], T]) -> tuple[T | None, bool]:
+    """What memory keeps under a key, None when there is nothing; and whether what is there is damaged."""
+    try:
+        kept = nvm.get_json(key)
+        return (None, False) if kept is None else (decode(kept), False)
+    except (ValueError, StoreError):
+        return None, True
 
 
 class Ring:

@@ -37,6 +37,9 @@ class Cause(Flag):
     REMOTE = 8
 
 
+_ALL_CAUSES = 15
+
+
 class SupplyEvent(Enum):
     """What can happen to the load switch."""
 
@@ -135,8 +138,13 @@ class Supply:
         """`state` is that of a new meter; memory overrules it."""
         kept = nvm.get(_KEY)
         self.state, self.causes = state, Cause.REMOTE if state is _D else Cause.NONE
+        self.damaged = False
+        """Whether memory held nothing that can be read: the supply is disabled then."""
         if kept is not None:
-            self.state, self.causes = SupplyState(kept[0]), Cause(kept[1])
+            self.damaged = len(kept) != 2 or kept[0] > max(SupplyState) or kept[1] > _ALL_CAUSES
+            self.state, self.causes = (
+                (_D, Cause.REMOTE) if self.damaged else (SupplyState(kept[0]), Cause(kept[1]))
+            )
         self.fault = SwitchFault.NONE
 
     @property

@@ -1,0 +1,190 @@
+"""Faults: what can go wrong with a device, each injectable by name, with parameters, and traced.
+
+A row says what a fault is and what it takes; a kind of device says in `fault_handlers` how it happens to it.
+Scenarios, the command line and tests inject through the same function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol, TypeAlias
+
+from smetslab.errors import UsageError
+from smetslab.gbcs.codes import DeviceType
+from smetslab.ids import Eui64
+from smetslab.trace import Trace
+
+FaultValue: TypeAlias = int | str
+FaultHandler: TypeAlias = Callable[[Mapping[str, FaultValue]], Awaitable[None]]
+"""Makes a fault happen to one device; every declared parameter is there."""
+
+_METERS = (DeviceType.ESME, DeviceType.GSME)
+_LONGEST_S = 10 * 366 * 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A whole number between two bounds, or one of some words."""
+
+    default: FaultValue
+    words: tuple[str, ...] = ()
+    least: int = 0
+    most: int = _LONGEST_S
+
+    def read(self, fault: str, name: str, value: object) -> FaultValue:
+        """The value of a parameter. Raises UsageError."""
+        if self.words:
+            if value not in self.words:
+                raise UsageError(f"fault {fault}: {name} = {value!r} is not one of {', '.join(self.words)}")
+            return str(value)
+        try:
+            number = int(str(value))
+        except ValueError:
+            raise UsageError(f"fault {fault}: {name} = {value!r} is not a whole number") from None
+        if not self.least <= number <= self.most:
+            raise UsageError(f"fault {fault}: {name} = {number} is not in {self.least} to {self.most}")
+        return number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One kind of fault. `devices` empty: every device."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    devices: tuple[DeviceType, ...] = ()
+
+
+FAULTS: Mapping[str, Fault] = MappingProxyType(
+    {
+        fault.name: fault
+        for fault in (
+            Fault(
+                name="power-cut",
+                description="the mains goes, and comes back after some seconds (0: it stays away)",
+                parameters={"seconds": Parameter(default=0)},
+            ),
+            Fault(name="power-restore", description="the mains comes back"),
+            Fault(
+                name="hardware-fault",
+                description="item n (from 0) of the next command that is executed fails, once",
+                parameters={"item": Parameter(default=0, most=10_000)},
+            ),
+            Fault(
+                name="activation-fault",
+                description="activation n (from 0) of the next future-dated execution fails, once",
+                parameters={"item": Parameter(default=0, most=10_000)},
+            ),
+            Fault(
+                name="clock-drift",
+                description="the clock is suddenly ahead by some seconds, or behind",
+                parameters={"seconds": Parameter(default=60, least=-_LONGEST_S)},
+                devices=_METERS,
+            ),
+            Fault(name="clock-loss", description="the clock loses its time", devices=_METERS),
+            Fault(
+                name="memory-corruption",
+                description="an area of non-volatile memory is damaged, which the next start finds",
+                parameters={
+                    "area": Parameter(default="account", words=("account", "life", "clock", "supply"))
+                },
+                devices=(DeviceType.ESME,),
+            ),
+            Fault(
+                name="tamper",
+                description="somebody opens a cover, or brings a magnet or a screwdriver",
+                parameters={
+                    "kind": Parameter(
+                        default="meter-cover",
+                        words=(
+                            "battery-cover",
+                            "meter-cover",
+                            "terminal-cover",
+                            "second-terminal-cover",
+                            "magnet",
+                            "tilt",
+                            "other",
+                        ),
+                    ),
+                    "phase": Parameter(default="begins", words=("begins", "ends")),
+                },
+                devices=_METERS,
+            ),
+            Fault(
+                name="switch-failure",
+                description="the load switch or valve does not connect, does not disconnect, or works again",
+                parameters={"fails": Parameter(default="connect", words=("connect", "disconnect", "none"))},
+                devices=_METERS,
+            ),
+            Fault(
+                name="voltage",
+                description="a phase has a voltage forced upon it, for some seconds (0: from now on)",
+                parameters={
+                    "volts": Parameter(default=300, most=1_000),
+                    "seconds": Parameter(default=600),
+                    "phase": Parameter(default=1, least=1, most=3),
+                },
+                devices=(DeviceType.ESME,),
+            ),
+            Fault(
+                name="gas-flow",
+                description="air in the gas, reverse flow, excess flow, or a flow that nobody controls",
+                parameters={
+                    "kind": Parameter(
+                        default="uncontrolled", words=("uncontrolled", "air", "reverse", "excess", "none")
+                    )
+                },
+                devices=(DeviceType.GSME,),
+            ),
+        )
+    }
+)
+"""Every fault by its name."""
+
+
+class Faulty(Protocol):
+    """A device that faults can be injected into."""
+
+    eui64: Eui64
+    trace: Trace
+
+    @property
+    def device_type(self) -> DeviceType:
+        """What it is."""
+
+    def fault_handlers(self) -> Mapping[str, FaultHandler]:
+        """By the names of the faults that can happen to it."""
+
+
+def read_fault(name: str, given: Mapping[str, object]) -> tuple[Fault, dict[str, FaultValue]]:
+    """A fault with all its parameters. Raises UsageError for a name or a value that there is not."""
+    fault = FAULTS.get(name)
+    if fault is None:
+        raise UsageError(f"unknown fault {name!r}", hint=f"the faults are: {', '.join(FAULTS)}")
+    unknown = sorted(set(given) - set(fault.parameters))
+    if unknown:
+        known = ", ".join(fault.parameters) or "nothing"
+        raise UsageError(f"fault {name} does not take {', '.join(unknown)}", hint=f"it takes {known}")
+    return fault, {
+        key: parameter.read(name, key, given.get(key, parameter.default))
+        for key, parameter in fault.parameters.items()
+    }
+
+
+async def inject(device: Faulty, name: str, **given: object) -> None:
+    """Make a fault happen to a device, now. Raises UsageError."""
+    fault, parameters = read_fault(name, given)
+    handler = device.fault_handlers().get(fault.name)
+    if handler is None:
+        raise UsageError(
+            f"fault {name} cannot happen to {device.eui64}, which is a {device.device_type.name}",
+            hint=f"it can have: {', '.join(sorted(device.fault_handlers()))}",
+        )
+    words = " ".join(f"{key}={value}" for key, value in parameters.items())
+    device.trace.record(
+        "device", "FaultInjected", source=str(device.eui64), fault=fault.name, parameters=words
+    )
+    await handler(parameters)
