@@ -188,3 +188,49 @@ def test_transform_needs_both_folders(folder: Path, capsys: Said) -> None:
 def test_the_schema_of_the_rows_is_printed(capsys: Said) -> None:
     assert cli.main(["rtds", "transform", "--schema"]) == 0
     assert "templates" in json.loads(capsys.readouterr().out)["properties"]
+
+
+def test_a_replay_has_a_row_for_each_scenario(rtds: Path, capsys: Said) -> None:
+    scenario = rtds / "gbcs" / "11.2_ECS52"
+    keys = str(rtds / "keystore")
+    assert cli.main(["rtds", "replay", "--rtds", str(scenario), "--keys", keys, "--json", "-"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["scenarios"] == [
+        {"scenario": f"11.2_ECS52/ECS52_11.2_{kind}", "outcome": "equal", "first_difference": None}
+        for kind in ("ERROR", "SUCCESS")
+    ]
+    assert report["summary"]["scenarios"] == 2
+
+
+def test_a_replay_that_finds_a_difference_is_exit_code_1(rtds: Path, tmp_path: Path, capsys: Said) -> None:
+    folder = tmp_path / "11.2_ECS52"
+    folder.mkdir()
+    for kind, other in (("COMMAND", "SUCCESS"), ("RESPONSE", "ERROR")):
+        text = (rtds / "gbcs" / "11.2_ECS52" / f"ECS52_11.2_{other}_{kind}_GBCS.HEX").read_text()
+        (folder / f"ECS52_11.2_SUCCESS_{kind}_GBCS.HEX").write_text(text)
+    arguments = ["rtds", "replay", "--rtds", str(tmp_path), "--keys", str(rtds / "keystore")]
+    file = tmp_path / "replay.json"
+    assert cli.main([*arguments, "--json", str(file)]) == 1
+    assert "DIFFERENT 11.2_ECS52/ECS52_11.2_SUCCESS: " in capsys.readouterr().out
+    assert json.loads(file.read_text())["scenarios"][0]["outcome"] == "different"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ([], "no folder given"),
+        (["--rtds", "nowhere"], "nowhere is no folder"),
+        (["--rtds", "."], "holds no *_GBCS.HEX files"),
+    ],
+)
+def test_an_impossible_replay_is_exit_code_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said, arguments: list[str], line: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["rtds", "replay", *arguments]) == 2
+    assert line in capsys.readouterr().err
+
+
+def test_the_schema_of_a_replay_is_printed(capsys: Said) -> None:
+    assert cli.main(["rtds", "replay", "--schema"]) == 0
+    assert "ScenarioRow" in json.loads(capsys.readouterr().out)["$defs"]

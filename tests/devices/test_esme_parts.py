@@ -143,7 +143,8 @@ def test_an_outage_is_told_to_the_network_operator(full: Any, minutes: int, code
     restored: datetime = full.now
     with full.place.work(full.now) as work:
         full.core.alerts.supply_restored(work, restored - timedelta(minutes=minutes), restored)
-    ((header, alert),) = told(full)
+    (sent,) = full.place.outbox
+    header, alert = decode_message(sent.data), full.head.read(sent.data)
     assert header.business_target_id == NETWORK_OPERATOR
     assert (alert["alert_code"], alert["restoration_date_time"]) == (code, utc_text(restored))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Final
 
 from smetslab import resources
@@ -122,13 +122,11 @@ def _unexpected_reset(stage: Stage) -> None:
 
 
 def _outage(stage: Stage) -> None:
-    """Nine minutes without mains, over ten minutes ago."""
+    """A while without mains that ended a minute ago: long enough for a code of its own, or not."""
+    restored = stage.now - timedelta(minutes=1)
+    lasted = timedelta(minutes=2 if "_8F35" in stage.scenario else 9)
     with stage.site.workplace.work(stage.now) as work:
-        _core(stage).alerts.supply_restored(
-            work,
-            datetime(2014, 12, 31, 23, 50, tzinfo=UTC),
-            datetime(2014, 12, 31, 23, 59, tzinfo=UTC),
-        )
+        _core(stage).alerts.supply_restored(work, restored - lasted, restored)
 
 
 def _billing(stage: Stage) -> None:
@@ -175,19 +173,28 @@ def _limit(stage: Stage, controller: Parameters, period: tuple[str, str], counte
     stage.send(_command(stage, "ECS47e", parameters, originator=LOAD_CONTROLLER, counter=counter))
 
 
+def _controller(stage: Stage, level: int) -> Parameters:
+    """The scenarios are about an input of the first slot, or an output of the last."""
+    if stage.scenario.endswith("_INPUT"):
+        return {"direction": "input", "slot": 1, "level": level}
+    return {"direction": "output", "slot": 5, "level": level}
+
+
 def _limited(stage: Stage) -> None:
-    _limit(stage, {"direction": "output", "slot": 5, "level": 10}, MONTH)
+    _limit(stage, _controller(stage, 10), MONTH)
 
 
 def _limit_taken_back(stage: Stage) -> None:
     """A limit below the level that was set, and its end before its time."""
+    controller = _controller(stage, 10)
+    period = f"auxiliary_controller_{controller['slot']}_setting_period"
     parameters: Parameters = {
-        "auxiliary_controller_1_setting_period_start_date_time": MONTH[0],
-        "auxiliary_controller_1_setting_period_end_date_time": MONTH[1],
-        "auxiliary_controller_command": {"direction": "input", "slot": 1, "level": 10},
+        f"{period}_start_date_time": MONTH[0],
+        f"{period}_end_date_time": MONTH[1],
+        "auxiliary_controller_command": controller,
     }
     stage.send(_command(stage, "ECS47a", parameters))
-    limit: Parameters = {"direction": "input", "slot": 1, "level": 0}
+    limit = _controller(stage, 0)
     _limit(stage, limit, MONTH)
     _limit(stage, limit, (NEVER, NEVER), 9001)
 
