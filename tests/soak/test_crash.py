@@ -1,0 +1,42 @@
+"""The long crash test: a thousand requests to fifty homes, killed fifty times.
+
+`make soak`. CRASH_REQUESTS, CRASH_HOMES and CRASH_KILLS make it shorter or longer.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from crashing import TOP_UPS, campaign
+
+pytestmark = pytest.mark.soak
+
+REQUESTS = int(os.environ.get("CRASH_REQUESTS", "1000"))
+HOMES = int(os.environ.get("CRASH_HOMES", "50"))
+KILLS = int(os.environ.get("CRASH_KILLS", "50"))
+
+
+def test_nothing_is_lost_and_nothing_done_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    books = campaign(tmp_path, homes=HOMES, requests=REQUESTS, kills=KILLS, seed=2026, limit_s=3600)
+    credited = sum(sum(amounts.values()) for amounts in books.credited.values())
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\n{len(books.keys)} requests, {books.kills} kills, {books.resent} sent again, "
+            f"finals {dict(books.codes())}, {credited} top-ups credited\n"
+        )
+    assert books.complete
+    assert books.kills >= KILLS
+    assert all(len(numbers) == 1 for numbers in books.finals.values())
+    assert set(books.finals) == set(books.keys)
+    assert books.undelivered == 0
+    for place, meter in enumerate(books.credited):
+        amounts = books.credited[meter]
+        assert all(count == 1 for count in amounts.values()), meter
+        for turn in range(TOP_UPS):
+            number = place + turn * HOMES
+            if number < len(books.keys):
+                [code] = books.finals[books.keys[number]].values()
+                assert code != "I0" or amounts[turn + 1] == 1
