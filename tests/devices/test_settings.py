@@ -11,7 +11,7 @@ from smetslab.devices import chf_core, esme_settings
 from smetslab.devices.profile import load_profile, profile_names
 from smetslab.devices.quirks import known_quirks
 from smetslab.errors import UsageError
-from smetslab.gbcs.codes import DeviceType
+from smetslab.lab.devices import READERS
 
 MakeProfile = Callable[..., Any]
 
@@ -75,6 +75,4 @@ def test_a_wrong_setting_of_a_hub_is_refused(make_profile: MakeProfile) -> None:
 def test_the_shipped_profiles_are_understood() -> None:
     for name in profile_names():
         profile = load_profile(name, known_quirks=known_quirks())
-        readers = {DeviceType.CHF: chf_core.read_settings, DeviceType.ESME: esme_settings.read_settings}
-        if profile.device_type in readers:
-            readers[profile.device_type](profile)
+        READERS[profile.device_type](profile)

@@ -21,6 +21,7 @@ from smetslab.dcc.rules import DccRules
 from smetslab.duis.codes import ResponseCode
 from smetslab.duis.document import RequestId, Response, write_response
 from smetslab.errors import LocalProtocolError, WanError
+from smetslab.ids import Eui64
 from smetslab.trace import Trace
 from smetslab.wan import WanMessage
 
@@ -50,8 +51,11 @@ class Carrier:
         trace: Trace,
         rules: DccRules,
         failed: Callable[[Pending, str, str], None],
+        sleeps: Callable[[Eui64], bool],
     ) -> None:
-        """`failed(entry, code, reason)` is told of each request that ends without a response."""
+        """`failed(entry, code, reason)` is told of each request that ends without a response; `sleeps`
+        says whether a device only fetches its commands now and then.
+        """
         self._ledger = ledger
         self._intake = intake
         self._wan = wan
@@ -60,6 +64,7 @@ class Carrier:
         self._trace = trace
         self._rules = rules
         self._failed = failed
+        self._sleeps = sleeps
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._answers: dict[int, asyncio.Future[None]] = {}
@@ -254,7 +259,9 @@ class Carrier:
             return None
         if self._ledger.get(entry.number) is None:
             return None
-        deadline = self._clock.now() + timedelta(seconds=self._rules.response_timeout_s)
+        rules = self._rules
+        limit_s = rules.sleeper_timeout_s if self._sleeps(entry.device) else rules.response_timeout_s
+        deadline = self._clock.now() + timedelta(seconds=limit_s)
         sent = replace(entry, state="sent", deadline=deadline)
         self._ledger.change(sent)
         return sent

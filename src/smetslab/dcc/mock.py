@@ -136,6 +136,7 @@ class MockDcc:
             trace=trace,
             rules=self.rules,
             failed=self._request_failed,
+            sleeps=self._sleeps,
         )
         self._inbound = Inbound(
             broker=self.broker,
@@ -422,6 +423,10 @@ class MockDcc:
         self._tell_failure(
             RequestId(schedule.user, schedule.device, 0), schedule.user, schedule.device, schedule.number
         )
+
+    def _sleeps(self, device: Eui64) -> bool:
+        known = self.inventory.find(device)
+        return known is not None and known.device_type is DeviceType.GSME
 
     def _request_failed(self, entry: Pending, code: str, reason: str) -> None:
         """A schedule has no request whose answer could say so."""

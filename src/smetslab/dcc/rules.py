@@ -28,10 +28,11 @@ class DccRules:
 
     `verify_users`: the signature on a signed pre-command, and that it is the command that was asked for.
     `verify_devices`: the signature or, where it is addressed to the broker, the MAC of responses and
-    alerts. `response_timeout_s` runs from the moment the WAN took the command, `delivery_timeout_s` is
-    how long the WAN may refuse it, `retry_interval_s` how often it is asked; `response_retries` is how
-    often a command without response is sent again. `sequence_timeout_s` is how long a request waits for
-    one before it that has not come. `kept_documents` bounds undelivered responses, and undelivered alerts.
+    alerts. `response_timeout_s` runs from the moment the WAN took the command; `sleeper_timeout_s` takes
+    its place for gas meters, which fetch their commands when they wake. `delivery_timeout_s` is how long
+    the WAN may refuse a command, `retry_interval_s` how often it is asked; `response_retries` is how often
+    a command without response is sent again. `sequence_timeout_s` is how long a request waits for one
+    before it that has not come. `kept_documents` bounds undelivered responses, and undelivered alerts.
     `image_timeout_s`: how long the WAN may refuse a firmware image.
 
     `alert_threshold`: how many alerts of one code a device may raise in a while before the others are
@@ -48,6 +49,7 @@ class DccRules:
     verify_users: bool = True
     verify_devices: bool = True
     response_timeout_s: float = 300.0
+    sleeper_timeout_s: float = 7200.0
     delivery_timeout_s: float = 300.0
     retry_interval_s: float = 10.0
     response_retries: int = 0

@@ -6,18 +6,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
 from smetslab.clock import Clock, timeout
 from smetslab.crypto import SharedSecrets
+from smetslab.devices import events
 from smetslab.devices.application import Station
 from smetslab.devices.base import Carry, Device
 from smetslab.devices.chf_core import FIRST_ALERT_COUNTER, HubCore, known_state, read_settings
 from smetslab.devices.chf_objects import DUAL_BAND_USE_CASES
 from smetslab.devices.clock import ClockStatus
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
+from smetslab.devices.fetch import FetchQueue, Header, decode_transfer
 from smetslab.devices.hub_log import HubDeviceLog, Refusal
 from smetslab.devices.hub_relay import UpwardBuffer
 from smetslab.devices.limits import (
@@ -38,7 +40,7 @@ from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.gbcs.gbt import BlockRules, routing
 from smetslab.gbcs.usecases.model import UseCase
 from smetslab.gbcs.values import Value
-from smetslab.han import ApsService, TunnelClient, TunnelRules
+from smetslab.han import ApsService, TunnelClient, TunnelRules, TunnelServer
 from smetslab.ids import Eui64
 from smetslab.rng import RootSeed
 from smetslab.store import Nvm
@@ -47,18 +49,40 @@ from smetslab.wan import Seen, Wan, WanMessage
 from smetslab.wan.image import ImageDelivery
 
 TUNNEL_ENDPOINT = 1
+GAS_TUNNEL_ENDPOINT = 12
+"""Where gas meters open their tunnels; found by Match_Desc."""
+
+Watch = Callable[[Eui64, bytes, bool], None]
+"""Is shown what passes the hub: of which device, its octets, whether it goes down."""
+
+
+@dataclass(slots=True)
+class FetchDesk:
+    """What waits for one gas meter. `wake`: something has begun to wait."""
+
+    queue: FetchQueue
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class _Relay:
     """The relaying of one stretch of power: a queue and a task for each device, and the way up."""
 
-    def __init__(self, tunnel: TunnelClient, group: asyncio.TaskGroup, upward: UpwardBuffer) -> None:
+    def __init__(
+        self,
+        tunnel: TunnelClient,
+        gas_tunnels: TunnelServer,
+        group: asyncio.TaskGroup,
+        upward: UpwardBuffer,
+    ) -> None:
         self.tunnel = tunnel
+        self.gas_tunnels = gas_tunnels
         self.group = group
         self.upward = upward
         self.seen = Seen()
         self.wake = asyncio.Event()
         self.queues: dict[Eui64, asyncio.Queue[bytes]] = {}
+        self.desks: dict[Eui64, FetchDesk] = {}
+        """What waits for gas meters, which fetch their messages themselves."""
         self.tasks: dict[Eui64, asyncio.Task[None]] = {}
 
 
@@ -97,6 +121,7 @@ class CommunicationsHub(Device[HubCore]):
         self._settings = replace(read_settings(profile), security=settings_of(profile, eui64))
         self.device_log = HubDeviceLog(nvm, self._log_changed, network=self._settings.network)
         self._relay: _Relay | None = None
+        self._housed: dict[Eui64, tuple[Callable[[bytes], None], Watch]] = {}
         self._station = Station(
             eui64=eui64,
             device_type=self.device_type,
@@ -130,9 +155,19 @@ class CommunicationsHub(Device[HubCore]):
             rules=self._tunnel_rules,
             nvm=self._nvm,
         )
+        gas_tunnels = TunnelServer(
+            self._han,
+            self.clock,
+            self.trace,
+            endpoint=GAS_TUNNEL_ENDPOINT,
+            on_data=self._from_gas_meter,
+            on_opened=lambda _peer: None,
+            rules=self._tunnel_rules,
+            nvm=self._nvm,
+        )
         upward = UpwardBuffer(self.eui64, self._nvm)
-        async with self._han, tunnel, asyncio.TaskGroup() as group:
-            self._relay = relay = _Relay(tunnel, group, upward)
+        async with self._han, tunnel, gas_tunnels, asyncio.TaskGroup() as group:
+            self._relay = relay = _Relay(tunnel, gas_tunnels, group, upward)
             for device in [entry.device for entry in self.device_log.entries]:
                 self._serve(relay, device)
             detach = self._wan.attach_hub(self.eui64, self._from_wan)
@@ -160,10 +195,20 @@ class CommunicationsHub(Device[HubCore]):
             return
         if target == self.eui64:
             self.receive(message.payload)
-        elif target in relay.queues:
-            relay.queues[target].put_nowait(message.payload)
-        else:
+        elif not self._hand_over(relay, target, message.payload):
             self._drop(message.payload, "unknown-target", target=str(target))
+
+    def _hand_over(self, relay: _Relay, target: Eui64, payload: bytes) -> bool:
+        """Bring a message on its way to a device of this home; False when nobody here has that name."""
+        if target in self._housed:
+            self._housed[target][0](payload)
+        elif target in relay.desks:
+            self._keep_for_gas_meter(relay.desks[target], target, payload)
+        elif target in relay.queues:
+            relay.queues[target].put_nowait(payload)
+        else:
+            return False
+        return True
 
     def _take_images(self, payload: bytes) -> None:
         """A firmware image for devices of the home has come, perhaps for the hub itself. Spec: GBCS 11."""
@@ -192,6 +237,9 @@ class CommunicationsHub(Device[HubCore]):
             return
         if added:
             self._serve(relay, device)
+        elif device in relay.desks:
+            del relay.desks[device]
+            relay.tasks.pop(device).cancel()
         else:
             relay.tunnel.remove(device)
             del relay.queues[device]
@@ -199,6 +247,12 @@ class CommunicationsHub(Device[HubCore]):
 
     def _serve(self, relay: _Relay, device: Eui64) -> None:
         """Keep a tunnel with a device, and a task that hands messages to it."""
+        if self.device_log.devices().get(device) is DeviceType.GSME:
+            relay.desks[device] = desk = FetchDesk(FetchQueue(self._nvm, str(device)))
+            relay.tasks[device] = relay.group.create_task(
+                self._throw_away(desk), name=f"hub {self.eui64} for {device}"
+            )
+            return
         queue: asyncio.Queue[bytes] = asyncio.Queue()
         relay.queues[device] = queue
         relay.tunnel.add(device)
@@ -228,25 +282,96 @@ class CommunicationsHub(Device[HubCore]):
                 self._power.core.undelivered(work, payload)
             self.carry_out()
 
+    # ---------------------------------------------------------------------------- gas
+
+    def house(self, entity: Eui64, receive: Callable[[bytes], None], watch: Watch) -> Callable[[], None]:
+        """Bring messages for a logical device inside this hub to `receive`, and show it what passes."""
+        self._housed[entity] = (receive, watch)
+
+        def end() -> None:
+            self._housed.pop(entity, None)
+
+        return end
+
+    def send_up(self, payload: bytes) -> None:
+        """Carry a message of a logical device inside this hub to the WAN."""
+        self._add_upward(payload)
+
+    def _show(self, device: Eui64, payload: bytes, *, down: bool) -> None:
+        for _, watch in self._housed.values():
+            watch(device, payload, down)
+
+    def _keep_for_gas_meter(self, desk: FetchDesk, device: Eui64, payload: bytes) -> None:
+        """Keep a message until its meter fetches it. Spec: GBCS 10.3."""
+        self._show(device, payload, down=True)
+        with self._working() as work:
+            kept = desk.queue.put(work, payload)
+        if kept:
+            desk.wake.set()
+        else:
+            self._drop(payload, "queue-full", target=str(device))
+
+    def _from_gas_meter(self, device: Eui64, data: bytes) -> None:
+        """A gas meter fetches a message, or brings one of its own."""
+        relay = self._relay
+        transfer = decode_transfer(data)
+        if relay is None or device not in relay.desks or transfer is None:
+            self._drop(data, "not-a-transfer", device=str(device))
+            return
+        self.device_log.heard(self.clock.now(), device)
+        if transfer.header is Header.PUT:
+            self._show(device, transfer.message, down=False)
+            self._pass_on(device, transfer.message)
+        elif transfer.header is Header.GET:
+            relay.group.create_task(self._give(relay, device), name=f"hub {self.eui64} gives to {device}")
+
+    async def _give(self, relay: _Relay, device: Eui64) -> None:
+        """Answer a GET with the oldest message; one that does not arrive is lost, as its sender will see."""
+        with self._working() as work:
+            transfer = relay.desks[device].queue.get(work)
+        if transfer.message:
+            self._note("MessageRelayed", transfer.message, target=str(device))
+        try:
+            await relay.gas_tunnels.send(device, transfer.encode())
+        except HanError as error:
+            if transfer.message:
+                self._drop(transfer.message, "undeliverable", target=str(device), detail=str(error))
+
+    async def _throw_away(self, desk: FetchDesk) -> None:
+        """Forget messages that their meter has not fetched in time. Spec: GBCS 16.2 (0x819D)."""
+        while True:
+            deadline = desk.queue.next_deadline()
+            if deadline is None:
+                desk.wake.clear()
+                await desk.wake.wait()
+                continue
+            await self.clock.sleep(max(0.0, (deadline - self.clock.now()).total_seconds()))
+            with self._working() as work:
+                for payload in desk.queue.expire(work):
+                    self._drop(payload, "not-fetched")
+                    self._core.application.raise_event(work, events.NOT_FETCHED)
+            self.carry_out()
+
     # ---------------------------------------------------------------------------- upwards
 
     def _from_device(self, device: Eui64, payload: bytes) -> None:
         """A device has put a message into its tunnel."""
         self.device_log.heard(self.clock.now(), device)
-        neighbour = self._neighbour(payload)
-        self._note("MessageRelayed", payload, target=neighbour or "", device=str(device))
-        if neighbour is None or self._relay is None:
-            self._add_upward(payload)
-        else:
-            self._relay.queues[Eui64.parse(neighbour)].put_nowait(payload)
+        self._pass_on(device, payload)
 
-    def _neighbour(self, payload: bytes) -> str | None:
-        """The device of this home that a message is for; None when it goes to the WAN, or nowhere."""
+    def _pass_on(self, device: Eui64, payload: bytes) -> None:
+        """Carry what a device of this home has sent to its neighbour, or to the WAN."""
+        relay = self._relay
+        if relay is None:
+            return
         try:
             _, target = routing(payload)
         except GbcsDecodeError:
-            return None
-        return str(target) if self._relay is not None and target in self._relay.queues else None
+            target = None
+        at_home = target is not None and (target in relay.queues or target in relay.desks)
+        self._note("MessageRelayed", payload, target=str(target) if at_home else "", device=str(device))
+        if target is None or not self._hand_over(relay, target, payload):
+            self._add_upward(payload)
 
     async def _to_head(self, payload: bytes) -> None:
         """A message of the hub's own."""
@@ -354,9 +479,11 @@ class CommunicationsHub(Device[HubCore]):
         waiting = 0 if self._relay is None else len(self._relay.upward)
         return {**super().inspect(), "device_log": log, "waiting_for_wan": waiting, "dropped": self.dropped}
 
-    def _drop(self, payload: bytes, reason: str, *, target: str = "", detail: str = "") -> None:
+    def _drop(
+        self, payload: bytes, reason: str, *, target: str = "", device: str = "", detail: str = ""
+    ) -> None:
         self.dropped += 1
-        self._note("MessageDropped", payload, target=target, reason=reason, detail=detail)
+        self._note("MessageDropped", payload, target=target, reason=reason, detail=detail or device)
 
     def _note(self, event: str, data: bytes, *, target: str = "", **detail: str | int) -> None:
         self.trace.record("device", event, source=str(self.eui64), target=target, data=data, **detail)

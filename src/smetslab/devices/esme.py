@@ -35,7 +35,6 @@ from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import settings_of
 from smetslab.devices.work import Work, Workplace
 from smetslab.devices.zcl_endpoint import zcl_endpoint
-from smetslab.errors import LocalProtocolError
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.gbcs.gbt import BlockRules
 from smetslab.han import ApsService, ClusterRole, TunnelRules, TunnelServer
@@ -226,10 +225,7 @@ class Esme(Device[EsmeCore]):
 
     def receive_firmware(self, image: bytes) -> Receipt:
         """A whole OTA file has come; what became of it. Raises LocalProtocolError without power."""
-        if self._power is None:
-            raise LocalProtocolError(f"device {self.eui64} has no power")
-        with self._power.workplace.work(self.clock.now()) as work:
-            receipt = self._core.security.firmware.receive(work, image)
+        receipt = self._core.receive_firmware(image, self.clock.now())
         self.carry_out()
         return receipt
 

@@ -41,6 +41,7 @@ from smetslab.devices.load import Energies, Load
 from smetslab.devices.metering import EnergyMeter, Segment, microseconds
 from smetslab.devices.payload_engine import Call
 from smetslab.devices.prepay.token import Refusal, TokenSource
+from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import Hooks, SecuritySettings, install_security
 from smetslab.devices.supply import Supply, SupplyEvent
 from smetslab.devices.voltage import Voltage
@@ -327,6 +328,11 @@ class EsmeCore:
         with self._place.work(now) as work:
             act(work)
         self.life.changed()
+
+    def receive_firmware(self, image: bytes, now: datetime) -> Receipt:
+        """A whole OTA file has come; what became of it."""
+        with self._place.work(now) as work:
+            return self.security.firmware.receive(work, image)
 
     def next_deadline(self) -> datetime:
         """When `tick` has something to do, in laboratory time."""

@@ -21,7 +21,7 @@ from smetslab.zigbee.zcl.foundation import Status
 
 GROUP_MASK: Final = 0x00FF
 """An event id that ends like this means its whole group. Spec: ZSE 1.4 D.10.2.4.5."""
-TO_WAN, TO_HAN = 0x08, 0x10
+TO_WAN, TO_HAN, ALARM = 0x08, 0x10, 0x40
 _LOG_BITS = 0x07
 _LOGS: Final[dict[int, LogName | None]] = {0: None, 3: "event", 4: "security"}
 
@@ -61,7 +61,12 @@ class EventSettings:
         setting = self.all().get(code)
         if setting is None:
             return events.ROUTES.get(code, _ALWAYS_ON)
-        return Route(_LOGS.get(setting & _LOG_BITS, "event"), "GNCA" if setting & TO_WAN else None)
+        return Route(
+            _LOGS.get(setting & _LOG_BITS, "event"),
+            "GNCA" if setting & TO_WAN else None,
+            han=bool(setting & TO_HAN),
+            alarm=bool(setting & ALARM),
+        )
 
     def handlers(self) -> dict[str, Handler]:
         return {"set_event_configuration": self._set, "list_event_configuration": self._list}

@@ -217,8 +217,8 @@ EFFECTS: Final[Mapping[Command, Effect]] = {
 """What every command of the gas use cases does."""
 
 INITIAL: Final[Mapping[Attribute, ZclValue]] = {
-    Basic.manufacturer_name: b"0000",
-    Basic.model_identifier: b"00000000",
+    Basic.manufacturer_name: "0000",
+    Basic.model_identifier: "00000000",
     Basic.hw_version: 1,
     Metering.unit_of_measure: CUBIC_METRES,
     Metering.multiplier: 1,

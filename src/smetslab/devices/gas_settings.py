@@ -107,7 +107,7 @@ _SETTINGS: Final[Mapping[str, _Check]] = {
 
 
 def known_state() -> tuple[str, ...]:
-    """The names of every setting of a gas meter or its proxy."""
+    """The names of every setting of a gas meter."""
     stored = [name for name in GSME_MODEL.attributes if name not in _MEASURED]
     return (*_SETTINGS, *stored)
 
@@ -220,6 +220,11 @@ class GpfSettings:
 
     first_alert_counter: int = FIRST_GPF_ALERT_COUNTER
     attributes: Mapping[str, Value] = field(default_factory=dict)
+
+
+def known_gpf_state() -> tuple[str, ...]:
+    """The names of every setting of a gas proxy function."""
+    return ("first_alert_counter", *GPF_MODEL.attributes)
 
 
 def read_gpf_settings(profile: DeviceProfile) -> GpfSettings:

@@ -47,8 +47,11 @@ class GasTariff:
         return Scheme.TOU if isinstance(number, int) and not number >> 4 else Scheme.BLOCK
 
     def tier(self, time: datetime) -> int:
-        """The tier in force, from 1; 0: none."""
-        value = self._calendars.view(TARIFF).value(time)
+        """The tier in force, from 1; 0: none. A meter without a calendar charges the first (unverified)."""
+        view = self._calendars.view(TARIFF)
+        if not view.table.days:
+            return 1
+        value = view.value(time)
         return value if value is not None and 0 <= value <= TIERS else 0
 
     def minutes(self, time: datetime) -> int:

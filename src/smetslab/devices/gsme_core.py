@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from smetslab.devices import events, gas_codes
+from smetslab.devices import events
 from smetslab.devices.application import Application, Station
 from smetslab.devices.clock import DeviceClock
 from smetslab.devices.gas_account import GasAccount, GasAccountHost
@@ -41,10 +41,12 @@ from smetslab.devices.gas_settings import GsmeSettings
 from smetslab.devices.gas_tariff import GasTariff
 from smetslab.devices.limits import CLOCK_CHECK_INTERVAL, CLOCK_RESERVE
 from smetslab.devices.metering import microseconds
+from smetslab.devices.mirror import MirrorReporter
 from smetslab.devices.periods import Timebase
 from smetslab.devices.prepay.lockout import LockOut
 from smetslab.devices.prepay.state import CODES, AccountEvent, Events
 from smetslab.devices.prepay.token import Refusal
+from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import Hooks, SecuritySettings, install_security
 from smetslab.devices.valve import FlowCheck, Valve, ValveEvent, ValveState
 from smetslab.devices.work import Work, Workplace
@@ -71,13 +73,17 @@ _OFF, _ARMED = 0, 1
 LOCKED: Final = 0
 """Supply tamper and depletion state: what happens closes the valve. Spec: SMETS 4.6.4.24, 4.6.4.25."""
 TAMPER_CODES: Final = (
-    gas_codes.TAMPER,
-    gas_codes.BATTERY_COVER_OPENED,
-    gas_codes.METER_COVER_OPENED,
-    gas_codes.STRONG_MAGNET,
-    gas_codes.TAMPER_OTHER,
-    gas_codes.TILT,
+    events.TAMPER,
+    events.BATTERY_COVER_OPENED,
+    events.METER_COVER_OPENED,
+    events.STRONG_MAGNET,
+    events.TAMPER_OTHER,
+    events.TILT,
 )
+
+
+HubTime = Callable[[], "datetime | None"]
+"""What the hub's clock shows; None when it has no time to give."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +173,7 @@ class GsmeCore:
                 alert_frame_control=alert_frame_control,
             )
         )
+        self.reporter = MirrorReporter(self._memory, self.records)
         self.security = install_security(
             self.application,
             station=plant.station,
@@ -248,6 +255,11 @@ class GsmeCore:
             self.application.raise_event(work, events.CREDIT_ADDED_LOCALLY)
             return verdict[0]
 
+    def receive_firmware(self, image: bytes, now: datetime) -> Receipt:
+        """A whole OTA file has come; what became of it."""
+        with self._place.work(now) as work:
+            return self.security.firmware.receive(work, image)
+
     def tamper(self, code: int, now: datetime) -> None:
         """Somebody interferes with the meter. Spec: SMETS 4.6.4.24 (Supply Tamper State)."""
         if code not in TAMPER_CODES:
@@ -267,11 +279,11 @@ class GsmeCore:
         """The meter doubts itself. Spec: GBCS use case MIIWA."""
         supplier = self.application.trust_anchors.party(RemotePartyRole.SUPPLIER)
         with self._place.work(now) as work:
-            self.application.event_log.append(work, gas_codes.MEMORY_INTEGRITY, self.clock.time(now))
+            self.application.event_log.append(work, events.INTEGRITY_WARNING, self.clock.time(now))
             if supplier is not None:
                 use_case = USE_CASES["MIIWA-ZigBee"]
                 told: Parameters = {"warning": warning}
-                self.application.send_alert(work, use_case, gas_codes.MEMORY_INTEGRITY, supplier, told)
+                self.application.send_alert(work, use_case, events.INTEGRITY_WARNING, supplier, told)
 
     def replaced_supplier(self, work: Work) -> None:
         """The supplier's credentials were replaced: billing data of the old one are recorded."""
@@ -354,7 +366,7 @@ class GsmeCore:
         component |= command.to_json(record)
         use_case = USE_CASES["GCS53"]
         self.application.send_alert(
-            work, use_case, gas_codes.BILLING_LOG_UPDATED, supplier, {"billing_data_log": component}
+            work, use_case, events.BILLING_DATA_LOG_UPDATED, supplier, {"billing_data_log": component}
         )
 
     def _billing_calendar_changed(self, call: ZclCall, record: Record) -> Answer:
@@ -485,10 +497,10 @@ class GsmeCore:
                 answer = handler(call, record)
             except ComponentError:
                 if local:
-                    self.application.raise_event(call.work, gas_codes.HAN_COMMAND_FAILED, extra)
+                    self.application.raise_event(call.work, events.HAN_COMMAND_FAILED, extra)
                 raise
             if local:
-                self.application.raise_event(call.work, gas_codes.HAN_COMMAND_DONE, extra)
+                self.application.raise_event(call.work, events.HAN_COMMAND_DONE, extra)
             return answer
 
         return noting

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final, cast
 
-from smetslab.devices import gas_codes
+from smetslab.devices import events
 from smetslab.devices.work import Work
 from smetslab.devices.zcl.engine import ZclEngine, read_items
 from smetslab.devices.zcl.model import ComponentError
@@ -116,7 +116,7 @@ class TapOff:
 
     def _failed(self, work: Work, error: SmetsLabError) -> None:
         work.note("TapOffFailed", why=str(error))
-        self._raise_event(work, gas_codes.TAP_OFF_FAILED)
+        self._raise_event(work, events.TAP_OFF_FAILED)
 
     def _put_dated(self, work: Work, name: str, dated: tuple[datetime, bytes] | None) -> None:
         if dated is None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import ClassVar, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from smetslab.clock import Clock
 from smetslab.crypto import SharedSecrets
@@ -199,6 +199,9 @@ class Hcalcs(Type1Device[HcalcsCore]):
         return switch
 
 
-TYPE_1: Final = {DeviceType.PPMID: Ppmid, DeviceType.HCALCS: Hcalcs}
+TYPE_1: Final[Mapping[DeviceType, type[Type1Device[Any]]]] = {
+    DeviceType.PPMID: Ppmid,
+    DeviceType.HCALCS: Hcalcs,
+}
 
 __all__ = ["TYPE_1", "Hcalcs", "Ppmid", "Type1Device", "known_state"]

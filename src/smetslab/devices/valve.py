@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum, StrEnum
 from typing import Final
 
-from smetslab.devices import events, gas_codes
+from smetslab.devices import events
 from smetslab.devices.work import Work
 from smetslab.store import Nvm
 
@@ -80,14 +80,14 @@ TABLE: Final[dict[tuple[ValveState, ValveEvent], Row]] = {
     (_A, ValveEvent.CREDIT_BACK): Row(remove=(Cause.CREDIT,)),
     (_E, ValveEvent.CREDIT_BACK): Row(remove=(Cause.CREDIT,)),
     (_D, ValveEvent.TAMPER): Row(add=(Cause.TAMPER,)),
-    (_A, ValveEvent.TAMPER): Row(_D, (gas_codes.LOCKED_BY_TAMPER,), add=(Cause.TAMPER,)),
-    (_E, ValveEvent.TAMPER): Row(_D, (gas_codes.LOCKED_BY_TAMPER,), add=(Cause.TAMPER,)),
+    (_A, ValveEvent.TAMPER): Row(_D, (events.LOCKED_BY_TAMPER,), add=(Cause.TAMPER,)),
+    (_E, ValveEvent.TAMPER): Row(_D, (events.LOCKED_BY_TAMPER,), add=(Cause.TAMPER,)),
     **{(state, ValveEvent.DEPLETION): Row(_D, add=(Cause.DEPLETION,)) for state in ValveState},
     (_D, ValveEvent.LOCAL_OPEN): Row(codes=(events.USER_COMMAND_FAILED,)),
     (_A, ValveEvent.LOCAL_OPEN): Row(),
     (_E, ValveEvent.LOCAL_OPEN): Row(),
     (_A, ValveEvent.FLOW_IS_FINE): Row(_E, (events.USER_COMMAND_DONE,)),
-    (_A, ValveEvent.UNCONTROLLED_FLOW): Row(codes=(gas_codes.ARMED_BY_GAS_FLOW, events.USER_COMMAND_FAILED)),
+    (_A, ValveEvent.UNCONTROLLED_FLOW): Row(codes=(events.ARMED_BY_GAS_FLOW, events.USER_COMMAND_FAILED)),
 }
 """(state, event) -> what follows. A pair that is not listed changes nothing."""
 
@@ -132,7 +132,7 @@ class Valve:
             state, codes = None, ()  # something else still holds the valve closed
         state = self.state if state is None else state
         if self.stuck and state is not self.state:
-            failed = gas_codes.SUPPLY_CONNECT_FAILED if state is _E else gas_codes.SUPPLY_DISCONNECT_FAILED
+            failed = events.SUPPLY_CONNECT_FAILED if state is _E else events.SUPPLY_DISCONNECT_FAILED
             state, codes = self.state, (failed,)
         if (state, causes) != (self.state, self._causes):
             moved = state is not self.state

@@ -18,17 +18,24 @@ from smetslab.dcc import DCC_IDENTITY, DccRules, MockDcc
 from smetslab.dcc.service_user import ServiceUser
 from smetslab.devices.chf import CommunicationsHub
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
-from smetslab.devices.esme import Esme, known_state
-from smetslab.devices.esme_settings import read_settings
-from smetslab.devices.profile import DeviceProfile
+from smetslab.devices.esme import Esme
+from smetslab.devices.profile import DeviceProfile, check_names
 from smetslab.devices.quirks import known_quirks
 from smetslab.errors import CertificateError, UsageError
 from smetslab.gbcs.codes import CellUsage, DeviceType, KeyUsage, RemotePartyRole
-from smetslab.han import Han
+from smetslab.han import ApsService, Han
 from smetslab.han.stack.home import RadioHome
 from smetslab.ids import Eui64
 from smetslab.lab.air import make_han
 from smetslab.lab.config import DeviceConfig, HubConfig, LabConfig, PartyConfig, PremisesConfig
+from smetslab.lab.devices import (
+    CONSTRUCTORS,
+    KNOWN_STATE,
+    CarriesImages,
+    HomeDevice,
+    Parts,
+    check_virtual,
+)
 from smetslab.pki import Authority, Certificate, KeyRing, Party, load_keystore
 from smetslab.pki.certificate import DSP_XML_SIGN_ROLE, XML_SIGN_ROLE
 from smetslab.registry import (
@@ -139,7 +146,10 @@ def _xml_role(role: RemotePartyRole) -> int | None:
 
 def lab_profile(config: LabConfig, device: HubConfig | DeviceConfig) -> DeviceProfile:
     """The profile of a device with the lab file's changes; UsageError when it names what nobody knows."""
-    return config.profile_of(device, known_quirks=known_quirks(), known_state=known_state())
+    profile = config.profile_of(device, known_quirks=known_quirks())
+    known = KNOWN_STATE.get(profile.device_type)
+    check_names(profile, config.source_name, "state setting", profile.state, known)
+    return profile
 
 
 def lab_files(config: LabConfig) -> dict[str, bytes]:
@@ -169,19 +179,9 @@ def check_lab(config: LabConfig, keystore: KeyRing) -> None:
                 ) from error
     for premises in config.premises:
         for device in premises.devices:
-            profile = lab_profile(config, device)
-            _must_be_virtual(device, profile)
-            read_settings(profile)
+            check_virtual(device.name, lab_profile(config, device))
     with Store(config.store.url):
         pass
-
-
-def _must_be_virtual(device: DeviceConfig, profile: DeviceProfile) -> None:
-    if profile.device_type is not DeviceType.ESME:
-        raise UsageError(
-            f"device {device.name}: no virtual {profile.device_type.name} yet",
-            hint="a premises can have a hub and ESMEs",
-        )
 
 
 def _members(premises: PremisesConfig) -> tuple[Eui64, ...]:
@@ -271,7 +271,7 @@ class Lab:
         self.keystore = lab_keystore(config) if keystore is None else keystore
         self.secrets = SharedSecrets()
         self.hubs: dict[Eui64, CommunicationsHub] = {}
-        self.devices: dict[Eui64, Esme] = {}
+        self.devices: dict[Eui64, HomeDevice] = {}
         self.hans: dict[str, Han] = {}
         self.users: dict[str, ServiceUser] = {}
         self._memory = f"{memory}/" if memory else ""
@@ -368,6 +368,13 @@ class Lab:
             lanes.update({str(d.eui64): f"{premises.name} {d.name}" for d in premises.devices})
         return lanes
 
+    def esme(self, eui64: Eui64) -> Esme:
+        """An electricity meter. Raises UsageError when there is none of that identifier."""
+        device = self.devices.get(eui64)
+        if not isinstance(device, Esme):
+            raise UsageError(f"no electricity meter {eui64} in this lab")
+        return device
+
     def secret(self, party: Eui64, device: Eui64) -> bytes:
         """The shared secret of a remote party and a device. Raises CertificateError when a key is missing."""
         private = self.keystore.private_key(party, KeyUsage.KEY_AGREEMENT)
@@ -415,26 +422,39 @@ class Lab:
             rng=seed.child("hub"),
         )
         self.hubs[hub_id] = await stack.enter_async_context(hub)
-        for device in premises.devices:
-            profile = lab_profile(config, device)
-            _must_be_virtual(device, profile)
-            anchors = self._anchors(DeviceType.ESME, device)
-            self.devices[device.eui64] = await stack.enter_async_context(
-                Esme(
-                    profile=profile,
-                    eui64=device.eui64,
-                    keys=DeviceKeys.from_keystore(self.keystore, device.eui64),
-                    trust_anchors=anchors,
-                    nvm=self._nvm(str(device.eui64)),
-                    han=medium.link(device.eui64, nvm=self._nvm(f"{device.eui64}/radio")),
-                    hub=hub_id,
-                    clock=self.clock,
-                    trace=self.trace,
-                    rng=self._device_seed(seed, device),
-                    hub_time=hub.hub_time,
-                )
+        profiles = {device.eui64: lab_profile(config, device) for device in premises.devices}
+        kinds = list(CONSTRUCTORS)
+        ordered = sorted(premises.devices, key=lambda one: kinds.index(profiles[one.eui64].device_type))
+        proxies = [eui64 for eui64, one in profiles.items() if one.device_type is DeviceType.GPF]
+        for device in ordered:
+            profile = profiles[device.eui64]
+            anchors = self._anchors(profile.device_type, device)
+            parts = Parts(
+                profile=profile,
+                eui64=device.eui64,
+                keys=DeviceKeys.from_keystore(self.keystore, device.eui64),
+                trust_anchors=anchors,
+                nvm=self._nvm(str(device.eui64)),
+                han=self._link(medium, device.eui64, profile.device_type, hub_id),
+                hub=hub,
+                proxy=proxies[0] if proxies else None,
+                clock=self.clock,
+                trace=self.trace,
+                rng=self._device_seed(seed, device),
             )
-            hub.device_log.add(device.eui64, DeviceType.ESME)
+            made = CONSTRUCTORS[profile.device_type](parts)
+            self.devices[device.eui64] = await stack.enter_async_context(made)
+            if isinstance(made, CarriesImages):
+                hub.image_carriers[device.eui64] = made.receive_firmware
+            if profile.device_type is not DeviceType.GPF:
+                hub.device_log.add(device.eui64, profile.device_type)
+
+    def _link(self, medium: Han, eui64: Eui64, device_type: DeviceType, hub: Eui64) -> ApsService:
+        """The radio of a device: the gas proxy has that of its hub, and a gas meter's is off most times."""
+        nvm = self._nvm(f"{eui64}/radio")
+        if device_type is DeviceType.GPF:
+            return medium.link(eui64, on=hub, nvm=nvm)
+        return medium.link(eui64, sleepy=device_type is DeviceType.GSME, nvm=nvm)
 
     def _anchors(self, device_type: DeviceType, device: DeviceConfig | None) -> TrustAnchorStore:
         """The trust anchor cells of a new device; with a key store from elsewhere nobody has its root."""

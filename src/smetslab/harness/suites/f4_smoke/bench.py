@@ -84,7 +84,7 @@ class SmokeBench:
         premises = lab.config.premises[0]
         self.hub = premises.hub.eui64
         self.esme = premises.devices[0].eui64
-        self.meter = lab.devices[self.esme]
+        self.meter = lab.esme(self.esme)
         cast = Cast.of(lab.config)
         self.supplier = lab.users[cast.supplier]
         self.second_supplier = lab.users[cast.second_supplier]

@@ -1,0 +1,158 @@
+"""The virtual gas proxy function: a logical device inside its hub, with identity and credentials of its own.
+
+Messages reach it through the hub, and reports of its gas meter over the HAN.
+
+Spec: GBCS 10.3.4 (tap-off), 10.4 (mirror)
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
+from datetime import datetime
+from typing import Final, Protocol
+
+from smetslab.clock import Clock
+from smetslab.crypto import SharedSecrets
+from smetslab.devices.application import Station
+from smetslab.devices.base import Carry, Device
+from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
+from smetslab.devices.gas_settings import read_gpf_settings
+from smetslab.devices.gpf_core import GpfCore, GpfPlant
+from smetslab.devices.profile import DeviceProfile
+from smetslab.devices.quirks import Quirks
+from smetslab.devices.security.installed import settings_of
+from smetslab.devices.work import Workplace
+from smetslab.errors import ZclDecodeError
+from smetslab.gbcs.codes import DeviceType, RemotePartyRole
+from smetslab.gbcs.gbt import BlockRules
+from smetslab.gbcs.values import Value
+from smetslab.han import SMART_ENERGY_PROFILE, ApsFrame, ApsService, ClusterRole
+from smetslab.ids import Eui64
+from smetslab.rng import RootSeed
+from smetslab.store import Nvm
+from smetslab.trace import Trace
+from smetslab.zigbee.zcl import decode_frame
+from smetslab.zigbee.zcl.clusters.metering import Metering
+from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
+from smetslab.zigbee.zcl.clusters.price import Price
+
+MIRROR_ENDPOINT = 11
+MIRRORED_CLUSTERS: Final = (Metering.id, Prepayment.id, Price.id)
+
+
+class ProxyHome(Protocol):
+    """The hub that a proxy lives in."""
+
+    def house(
+        self, entity: Eui64, receive: Callable[[bytes], None], watch: Callable[[Eui64, bytes, bool], None]
+    ) -> Callable[[], None]:
+        """Bring messages for `entity` to `receive`, and show every message of other devices to `watch`: of
+        which device, its octets, and whether it goes down. The result ends it."""
+
+    def send_up(self, payload: bytes) -> None:
+        """Carry a message to the WAN."""
+
+    def hub_time(self) -> datetime | None:
+        """What the hub's clock shows; None when it has no time."""
+
+
+class GasProxy(Device[GpfCore]):
+    """One gas proxy function."""
+
+    device_type: Final = DeviceType.GPF
+
+    def __init__(
+        self,
+        *,
+        profile: DeviceProfile,
+        eui64: Eui64,
+        keys: DeviceKeys,
+        trust_anchors: TrustAnchorStore,
+        nvm: Nvm,
+        han: ApsService,
+        hub: ProxyHome,
+        clock: Clock,
+        trace: Trace,
+        rng: RootSeed,
+        secrets: SharedSecrets | None = None,
+        block_rules: BlockRules | None = None,
+    ) -> None:
+        """Raises UsageError when the profile names a quirk or setting that a proxy does not have."""
+        super().__init__(eui64=eui64, nvm=nvm, clock=clock, trace=trace, block_rules=block_rules)
+        settings = read_gpf_settings(profile)
+        self.profile = profile
+        self.meter: Eui64 | None = None
+        """The gas meter that it mirrors: the one that has reported last, or that the hub has been told of."""
+        self._han = han
+        self._hub = hub
+        station = Station(
+            eui64=eui64,
+            device_type=self.device_type,
+            keys=keys,
+            trust_anchors=trust_anchors,
+            secrets=SharedSecrets() if secrets is None else secrets,
+            quirks=Quirks.of(quirk.name for quirk in profile.quirks),
+            supported=lambda use_case: profile.conforms(use_case.name) != "no",
+            answers_to=RemotePartyRole.SUPPLIER,
+            first_alert_counter=settings.first_alert_counter,
+            seed=rng.child(f"keys.{eui64}"),
+        )
+        self._plant = GpfPlant(
+            station=station,
+            settings=settings,
+            hub_time=hub.hub_time,
+            lab_time=clock.now,
+            security=settings_of(profile, eui64),
+        )
+
+    def _build(self, workplace: Workplace, now: datetime, off_since: datetime | None) -> GpfCore:
+        return GpfCore(self._plant, workplace, now, off_since)
+
+    @asynccontextmanager
+    async def _transport(self) -> AsyncIterator[Carry]:
+        async with self._han:
+            with ExitStack() as stack:
+                for cluster in MIRRORED_CLUSTERS:
+                    stack.callback(
+                        self._han.register(
+                            MIRROR_ENDPOINT,
+                            SMART_ENERGY_PROFILE,
+                            cluster,
+                            ClusterRole.CLIENT,
+                            self._reported,
+                        )
+                    )
+                stack.callback(self._hub.house(self.eui64, self.receive, self._watch))
+                yield self._carry_up
+
+    async def _carry_up(self, octets: bytes) -> None:
+        self._hub.send_up(octets)
+
+    def _reported(self, frame: ApsFrame) -> None:
+        """The meter reports."""
+        if self._power is None:
+            return
+        try:
+            zcl = decode_frame(frame.payload)
+        except ZclDecodeError as error:
+            self.trace.record("device", "ReportRefused", source=str(self.eui64), why=str(error))
+            return
+        if self._power.core.reported(frame.cluster, zcl, self.clock.now()):
+            self.meter = frame.source
+
+    def _watch(self, device: Eui64, payload: bytes, down: bool) -> None:
+        """A message of another device passes through the hub."""
+        if self._power is None or device != self.meter:
+            return
+        core, now = self._power.core, self.clock.now()
+        if down:
+            core.passed_down(device, payload, now)
+        else:
+            core.passed_up(device, payload, now)
+        self.carry_out()
+        self._power.inbox.put_nowait(None)  # what was tapped off may be dated
+
+    def inspect(self) -> dict[str, Value]:
+        """The state of the proxy, for diagnosis: JSON-able."""
+        return {**super().inspect(), "meter": None if self.meter is None else str(self.meter)}

@@ -1,0 +1,254 @@
+"""The virtual gas meter: a core with a battery, that wakes to report, to fetch and to tell.
+
+Between two wakings it can be reached by nobody but who stands before it. What it has to say it says at once;
+commands wait at the hub until it fetches them.
+
+Spec: GBCS 10.3 (store and fetch), 10.4 (mirror); SMETS 4
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Final
+
+from smetslab.clock import Clock, timeout
+from smetslab.crypto import SharedSecrets
+from smetslab.devices.application import Station
+from smetslab.devices.base import Carry, Device
+from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
+from smetslab.devices.fetch import Header, Transfer, decode_transfer
+from smetslab.devices.gas_flow import DailyVolumes, GasProfile
+from smetslab.devices.gas_settings import read_gsme_settings
+from smetslab.devices.gsme_core import GsmeCore, GsmePlant, HubTime
+from smetslab.devices.payload_engine import Fault
+from smetslab.devices.prepay.token import Refusal
+from smetslab.devices.profile import DeviceProfile
+from smetslab.devices.quirks import Quirks
+from smetslab.devices.security.firmware_store import Receipt
+from smetslab.devices.security.installed import settings_of
+from smetslab.devices.work import Workplace
+from smetslab.errors import HanError
+from smetslab.gbcs.codes import DeviceType, RemotePartyRole
+from smetslab.gbcs.gbt import BlockRules
+from smetslab.gbcs.values import seconds_since_2000
+from smetslab.han import SMART_ENERGY_PROFILE, ApsFrame, ApsService, ClusterRole, TunnelClient, TunnelRules
+from smetslab.ids import Eui64
+from smetslab.rng import RootSeed
+from smetslab.store import Nvm
+from smetslab.trace import Trace
+
+TUNNEL_ENDPOINT = 1
+GET_TIMEOUT_S: Final = 30.0
+"""How long a meter stays awake for the answer to a GET. Unverified."""
+FIRST_WAKE: Final = timedelta(seconds=10)
+"""After power on. Unverified."""
+
+
+class Gsme(Device[GsmeCore]):
+    """One gas meter."""
+
+    device_type: Final = DeviceType.GSME
+
+    def __init__(
+        self,
+        *,
+        profile: DeviceProfile,
+        eui64: Eui64,
+        keys: DeviceKeys,
+        trust_anchors: TrustAnchorStore,
+        nvm: Nvm,
+        han: ApsService,
+        hub: Eui64,
+        proxy: Eui64 | None,
+        clock: Clock,
+        trace: Trace,
+        rng: RootSeed,
+        hub_time: HubTime,
+        secrets: SharedSecrets | None = None,
+        volumes: DailyVolumes | None = None,
+        block_rules: BlockRules | None = None,
+        tunnel_rules: TunnelRules | None = None,
+    ) -> None:
+        """`hub` and `proxy`: HAN addresses; without a proxy nobody mirrors the meter. `volumes`: what the
+        home burns, by default what the meter's chance decides.
+
+        Raises UsageError when the profile names a quirk or setting that a gas meter does not have.
+        """
+        super().__init__(eui64=eui64, nvm=nvm, clock=clock, trace=trace, block_rules=block_rules)
+        settings = read_gsme_settings(profile)
+        self.profile = profile
+        self.wakings = 0
+        """How often it has woken."""
+        self._han = han
+        self._hub = hub
+        self._proxy = proxy
+        self._tunnel_rules = tunnel_rules
+        self._interval = settings.wake_interval
+        self._answer: asyncio.Future[Transfer] | None = None
+        self._woken = asyncio.Event()
+        station = Station(
+            eui64=eui64,
+            device_type=self.device_type,
+            keys=keys,
+            trust_anchors=trust_anchors,
+            secrets=SharedSecrets() if secrets is None else secrets,
+            quirks=Quirks.of(quirk.name for quirk in profile.quirks),
+            supported=lambda use_case: profile.conforms(use_case.name) != "no",
+            answers_to=RemotePartyRole.SUPPLIER,
+            first_alert_counter=settings.first_alert_counter,
+            seed=rng.child(f"keys.{eui64}"),
+        )
+        burnt = GasProfile(rng.octets(f"gas.{eui64}", 16), settings.size_permille)
+        self._plant = GsmePlant(
+            station=station,
+            settings=settings,
+            volumes=burnt if volumes is None else volumes,
+            hub_time=hub_time,
+            security=settings_of(profile, eui64),
+        )
+
+    def _build(self, workplace: Workplace, now: datetime, off_since: datetime | None) -> GsmeCore:
+        return GsmeCore(self._plant, workplace, now, off_since)
+
+    @asynccontextmanager
+    async def _transport(self) -> AsyncIterator[Carry]:
+        tunnel = TunnelClient(
+            self._han,
+            self.clock,
+            self.trace,
+            endpoint=TUNNEL_ENDPOINT,
+            on_data=lambda _peer, data: self._from_hub(data),
+            rules=self._tunnel_rules,
+            nvm=self._nvm,
+        )
+        async with self._han, tunnel, asyncio.TaskGroup() as group:
+            tunnel.add(self._hub)
+            wakings = group.create_task(self._wake_again_and_again(tunnel), name=f"gas meter {self.eui64}")
+            try:
+                yield lambda octets: tunnel.send(self._hub, Transfer(Header.PUT, octets).encode())
+            finally:
+                wakings.cancel()
+
+    def _from_hub(self, data: bytes) -> None:
+        transfer = decode_transfer(data)
+        if transfer is None or transfer.header is not Header.GET_RESPONSE:
+            self.trace.record(
+                "device", "MessageDropped", source=str(self.eui64), data=data, reason="transfer"
+            )
+        elif self._answer is not None and not self._answer.done():
+            self._answer.set_result(transfer)
+
+    # ---------------------------------------------------------------------------- waking
+
+    async def _wake_again_and_again(self, tunnel: TunnelClient) -> None:
+        """Wake at every interval, or when somebody presses a button."""
+        wait_s = FIRST_WAKE.total_seconds()
+        while True:
+            self._woken.clear()
+            try:
+                async with timeout(self.clock, wait_s):
+                    await self._woken.wait()
+            except TimeoutError:
+                pass
+            wait_s = self._interval.total_seconds()
+            self.wakings += 1
+            self.trace.record("device", "Woken", source=str(self.eui64))
+            await self._report()
+            await self._fetch(tunnel)
+
+    async def _report(self) -> None:
+        """Tell the proxy what it does not know; what does not arrive is told at the next waking."""
+        if self._proxy is None or self._power is None:
+            return
+        now = self.clock.now()
+        core = self._core
+        core.settle(now)
+        frames = core.reporter.frames(now, seconds_since_2000(core.clock.time(now)))
+        try:
+            for cluster, frame in frames:
+                endpoint = await self._han.find_endpoint(
+                    self._proxy, SMART_ENERGY_PROFILE, cluster, ClusterRole.CLIENT
+                )
+                await self._han.send(
+                    ApsFrame(
+                        source=self.eui64,
+                        source_endpoint=TUNNEL_ENDPOINT,
+                        destination=self._proxy,
+                        destination_endpoint=endpoint,
+                        profile=SMART_ENERGY_PROFILE,
+                        cluster=cluster,
+                        payload=frame.encode(),
+                    )
+                )
+        except HanError as error:
+            self.trace.record("device", "ReportNotDelivered", source=str(self.eui64), detail=str(error))
+        else:
+            core.reporter.delivered()
+
+    async def _fetch(self, tunnel: TunnelClient) -> None:
+        """Get every message that waits at the hub."""
+        while self._power is not None:
+            self._answer = asyncio.get_running_loop().create_future()
+            try:
+                async with timeout(self.clock, GET_TIMEOUT_S):
+                    await tunnel.send(self._hub, Transfer(Header.GET).encode())
+                    transfer = await self._answer
+            except (HanError, TimeoutError) as error:
+                self.trace.record("device", "FetchFailed", source=str(self.eui64), detail=str(error))
+                return
+            finally:
+                self._answer = None
+            if transfer.message:
+                self.receive(transfer.message)
+            if not transfer.left:
+                return
+
+    # ---------------------------------------------------------------------------- the world around it
+
+    def press_button(self) -> None:
+        """Somebody presses a button: the meter wakes."""
+        self._woken.set()
+
+    def open_valve(self) -> bool:
+        """Somebody asks for gas and confirms it; True when the flow is being checked, or gas flows."""
+        if self._power is None:
+            return False
+        opened = self._core.open_by_hand(self.clock.now())
+        self.carry_out()
+        self._power.inbox.put_nowait(None)  # the check of the flow has a deadline
+        return opened
+
+    def enter_code(self, digits: str) -> Refusal | int | None:
+        """Somebody enters a top-up code: its value, or why it is refused; None without power."""
+        if self._power is None:
+            return None
+        verdict = self._core.enter_code(digits, self.clock.now())
+        self.carry_out()
+        return verdict
+
+    def receive_firmware(self, image: bytes) -> Receipt:
+        """A whole OTA file has come; what became of it. Raises LocalProtocolError without power."""
+        receipt = self._core.receive_firmware(image, self.clock.now())
+        self.carry_out()
+        return receipt
+
+    def tamper(self, code: int) -> None:
+        """Somebody interferes with the meter."""
+        self._core.tamper(code, self.clock.now())
+        self.carry_out()
+
+    def leave_appliance_on(self, millilitres_per_hour: int) -> None:
+        """From now on gas flows whenever the valve is open, whatever the household does."""
+        self._core.settle(self.clock.now())
+        self._core.life.leak_ml_per_hour = millilitres_per_hour
+
+    def inject_hardware_fault(self, item: int) -> None:
+        """Item `item` (from 0) of the next command fails with a hardware fault, once."""
+        self._core.application.command_fault = Fault(item)
+
+    def inject_activation_fault(self, item: int = 0) -> None:
+        """Activation `item` (from 0) of the next future-dated execution fails, once."""
+        self._core.application.activation_fault = Fault(item)

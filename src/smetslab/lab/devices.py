@@ -1,0 +1,168 @@
+"""The virtual devices of a home, by type: how each is made from the same parts.
+
+A new kind of device is a row of `CONSTRUCTORS` and one of `KNOWN_STATE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
+
+from smetslab.clock import Clock
+from smetslab.devices import chf_core, esme_settings, gas_settings, type1_core
+from smetslab.devices.base import Device
+from smetslab.devices.chf import CommunicationsHub
+from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
+from smetslab.devices.esme import Esme
+from smetslab.devices.gpf import GasProxy
+from smetslab.devices.gsme import Gsme
+from smetslab.devices.profile import DeviceProfile
+from smetslab.devices.security.firmware_store import Receipt
+from smetslab.devices.type1 import TYPE_1, Type1Device
+from smetslab.errors import UsageError
+from smetslab.gbcs.codes import DeviceType
+from smetslab.han import ApsService
+from smetslab.ids import Eui64
+from smetslab.rng import RootSeed
+from smetslab.store import Nvm
+from smetslab.trace import Trace
+
+HomeDevice: TypeAlias = "Device[Any]"
+"""Any device of a home."""
+
+
+@runtime_checkable
+class CarriesImages(Protocol):
+    """A device that takes firmware images from the hub."""
+
+    def receive_firmware(self, image: bytes) -> Receipt: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What every device of a home is made of. `proxy`: the gas proxy function of the home, if it has one."""
+
+    profile: DeviceProfile
+    eui64: Eui64
+    keys: DeviceKeys
+    trust_anchors: TrustAnchorStore
+    nvm: Nvm
+    han: ApsService
+    hub: CommunicationsHub
+    proxy: Eui64 | None
+    clock: Clock
+    trace: Trace
+    rng: RootSeed
+
+
+def _esme(parts: Parts) -> HomeDevice:
+    return Esme(
+        profile=parts.profile,
+        eui64=parts.eui64,
+        keys=parts.keys,
+        trust_anchors=parts.trust_anchors,
+        nvm=parts.nvm,
+        han=parts.han,
+        hub=parts.hub.eui64,
+        clock=parts.clock,
+        trace=parts.trace,
+        rng=parts.rng,
+        hub_time=parts.hub.hub_time,
+    )
+
+
+def _gsme(parts: Parts) -> HomeDevice:
+    return Gsme(
+        profile=parts.profile,
+        eui64=parts.eui64,
+        keys=parts.keys,
+        trust_anchors=parts.trust_anchors,
+        nvm=parts.nvm,
+        han=parts.han,
+        hub=parts.hub.eui64,
+        proxy=parts.proxy,
+        clock=parts.clock,
+        trace=parts.trace,
+        rng=parts.rng,
+        hub_time=parts.hub.hub_time,
+    )
+
+
+def _gpf(parts: Parts) -> HomeDevice:
+    return GasProxy(
+        profile=parts.profile,
+        eui64=parts.eui64,
+        keys=parts.keys,
+        trust_anchors=parts.trust_anchors,
+        nvm=parts.nvm,
+        han=parts.han,
+        hub=parts.hub,
+        clock=parts.clock,
+        trace=parts.trace,
+        rng=parts.rng,
+    )
+
+
+def _type_1(kind: type[Type1Device[Any]]) -> Callable[[Parts], HomeDevice]:
+    def make(parts: Parts) -> HomeDevice:
+        return kind(
+            profile=parts.profile,
+            eui64=parts.eui64,
+            keys=parts.keys,
+            trust_anchors=parts.trust_anchors,
+            nvm=parts.nvm,
+            han=parts.han,
+            hub=parts.hub.eui64,
+            clock=parts.clock,
+            trace=parts.trace,
+            rng=parts.rng,
+            hub_time=parts.hub.hub_time,
+        )
+
+    return make
+
+
+CONSTRUCTORS: Final[Mapping[DeviceType, Callable[[Parts], HomeDevice]]] = MappingProxyType(
+    {
+        DeviceType.GPF: _gpf,
+        DeviceType.ESME: _esme,
+        DeviceType.GSME: _gsme,
+        **{kind: _type_1(made) for kind, made in TYPE_1.items()},
+    }
+)
+"""By device type, in the order in which the devices of a home are brought up."""
+
+KNOWN_STATE: Final[Mapping[DeviceType, tuple[str, ...]]] = MappingProxyType(
+    {
+        DeviceType.CHF: tuple(chf_core.known_state()),
+        DeviceType.ESME: tuple(esme_settings.known_state()),
+        DeviceType.GSME: gas_settings.known_state(),
+        DeviceType.GPF: gas_settings.known_gpf_state(),
+        DeviceType.PPMID: tuple(type1_core.known_state()),
+        DeviceType.HCALCS: tuple(type1_core.known_state()),
+    }
+)
+"""The settings that a profile of a type may have."""
+
+
+def check_virtual(name: str, profile: DeviceProfile) -> None:
+    """Raises UsageError when a device cannot be made from its profile."""
+    if profile.device_type not in CONSTRUCTORS:
+        raise UsageError(
+            f"device {name}: no virtual {profile.device_type.name} yet",
+            hint=f"a premises can have a hub and {', '.join(kind.name for kind in CONSTRUCTORS)}",
+        )
+    READERS[profile.device_type](profile)
+
+
+READERS: Final[Mapping[DeviceType, Callable[[DeviceProfile], object]]] = {
+    DeviceType.CHF: chf_core.read_settings,
+    DeviceType.ESME: esme_settings.read_settings,
+    DeviceType.GSME: gas_settings.read_gsme_settings,
+    DeviceType.GPF: gas_settings.read_gpf_settings,
+    DeviceType.PPMID: type1_core.read_settings,
+    DeviceType.HCALCS: type1_core.read_settings,
+}
+"""What reads the settings of a profile, by device type."""
