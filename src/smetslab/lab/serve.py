@@ -37,6 +37,9 @@ from smetslab.pki import Certificate, Entry, KeyRing
 KEPT_OBSERVATIONS: Final = 20_000
 """How much of its trace a served lab remembers: it may run for months."""
 
+_KEPT_CONNECTIONS: Final = 64
+"""How many idle connections for call-backs are kept."""
+
 NO_SCHEMA: Final = (
     "no schema folder: documents are checked against smetslab's own models of the service requests alone"
 )
@@ -95,7 +98,7 @@ class LabServer:
             )
             lab = await stack.enter_async_context(self.lab)
             self.postman = await stack.enter_async_context(
-                Postman(lab.dcc, _callbacks(serve), sign=self.signer.sign, client=self._client)
+                Postman(lab.dcc, _callbacks(serve), sign=self.signer.sign, transport=self._transport)
             )
             stack.push_async_callback(self._drain)
             services = self._services(lab)
@@ -168,14 +171,9 @@ class LabServer:
         entry = self.keystore.by_serial(serial)
         return None if entry is None else entry.certificate
 
-    def _client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
-            timeout=httpx.Timeout(_callbacks(self.config.serve).attempt_timeout_s),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
-            follow_redirects=False,
-            trust_env=False,
-            verify=self._callback_tls,
-        )
+    def _transport(self) -> httpx.AsyncHTTPTransport:
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=_KEPT_CONNECTIONS)
+        return httpx.AsyncHTTPTransport(verify=self._callback_tls, limits=limits, trust_env=False)
 
 
 def in_real_time(config: LabConfig, now: datetime) -> LabConfig:

@@ -7,7 +7,20 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Engine, bindparam, create_engine, delete, event, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Delete,
+    Engine,
+    Insert,
+    Update,
+    bindparam,
+    create_engine,
+    delete,
+    event,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
@@ -26,6 +39,33 @@ _NEXT_GENERATION = (
 )
 _DELETE_ITEM = delete(NVM).where(NVM.c.owner == bindparam("of"), NVM.c.key == bindparam("at"))
 _INSERT_ITEM = insert(NVM)
+_COMMIT: dict[str, Insert | Update | Delete] = {
+    "first": _FIRST_GENERATION,
+    "next": _NEXT_GENERATION,
+    "delete": _DELETE_ITEM,
+    "insert": _INSERT_ITEM,
+}
+
+
+class _Statement:
+    """One statement of a commit, compiled once for a database: compiling at each commit would cost more than
+    the commit itself.
+    """
+
+    __slots__ = ("_names", "_sql")
+
+    def __init__(self, statement: Insert | Update | Delete, engine: Engine) -> None:
+        compiled = statement.compile(engine)
+        self._sql = str(compiled)
+        self._names = compiled.positiontup if compiled.positional else None
+
+    def run(self, connection: Connection, rows: list[dict[str, Any]]) -> int:
+        """Run it for each row of values; how many rows of the table it met."""
+        given: Any = rows
+        if self._names is not None:
+            given = [tuple(row[name] for name in self._names) for row in rows]
+        done = connection.exec_driver_sql(self._sql, given[0] if len(given) == 1 else given)
+        return done.rowcount
 
 
 class PowerCut(SmetsLabError):
@@ -51,6 +91,7 @@ class Store:
         self._url = _parse(url)
         self._on_step = _no_step if on_step is None else on_step
         self._engine: Engine | None = None
+        self._statements: dict[str, _Statement] = {}
         self._nvms: dict[str, Nvm] = {}
 
     def __enter__(self) -> Store:
@@ -64,6 +105,7 @@ class Store:
             engine.dispose()
             raise
         self._engine = engine
+        self._statements = {name: _Statement(statement, engine) for name, statement in _COMMIT.items()}
         return self
 
     def __exit__(
@@ -115,8 +157,9 @@ class Store:
         """Write all changes of one transaction, or none; `generation` is the one the writer has read."""
         step = self._on_step
         following = generation + 1
+        statements = self._statements
         keys = sorted(changes)
-        written = [
+        written: list[dict[str, Any]] = [
             {"owner": owner, "key": key, "value": value, "generation": following}
             for key in keys
             if (value := changes[key]) is not None
@@ -124,18 +167,16 @@ class Store:
         with self._plain_errors(), self._open().begin() as connection:
             step("begin")
             if generation == 0:
-                connection.execute(_FIRST_GENERATION, {"owner": owner, "generation": following})
+                statements["first"].run(connection, [{"owner": owner, "generation": following}])
             else:
-                counted = connection.execute(
-                    _NEXT_GENERATION, {"of": owner, "expected": generation, "next": following}
-                )
-                if counted.rowcount != 1:
+                row = {"of": owner, "expected": generation, "next": following}
+                if statements["next"].run(connection, [row]) != 1:
                     raise StoreError(f"the memory of {owner} was written by another process in the meantime")
             step("counted")
-            connection.execute(_DELETE_ITEM, [{"of": owner, "at": key} for key in keys])
+            statements["delete"].run(connection, [{"of": owner, "at": key} for key in keys])
             step("deleted")
             if written:
-                connection.execute(_INSERT_ITEM, written)
+                statements["insert"].run(connection, written)
             step("written")
         step("committed")
 

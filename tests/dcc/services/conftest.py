@@ -128,14 +128,14 @@ async def _open_house(
         entry = keystore.by_serial(serial)
         return None if entry is None else entry.certificate
 
-    def client() -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=httpx.ASGITransport(listener.app()))
+    def transport() -> httpx.AsyncBaseTransport:
+        return httpx.ASGITransport(listener.app())
 
     async with Lab(load_lab(), keystore=keystore) as lab:
         listener.clock = lab.clock.time
         signer = DocumentSigner(keystore.xml_signer(BROKER))
         wanted = CallbackSettings(default=CALLBACK) if callbacks is None else callbacks
-        async with Postman(lab.dcc, wanted, sign=signer.sign, client=client) as postman:
+        async with Postman(lab.dcc, wanted, sign=signer.sign, transport=transport) as postman:
             services = DuisServices(
                 lab.dcc,
                 Doorkeeper(certificate, settings, schema),
@@ -145,6 +145,6 @@ async def _open_house(
                 acknowledgements=postman,
                 health=lambda: {"status": "ok"},
             )
-            transport = httpx.ASGITransport(services.app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://dcc.test") as http:
+            services_only = httpx.ASGITransport(services.app)
+            async with httpx.AsyncClient(transport=services_only, base_url="http://dcc.test") as http:
                 yield House(lab, http, postman, listener, signer)

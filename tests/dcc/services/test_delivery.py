@@ -74,8 +74,8 @@ class Net:
             answer = 204
         return httpx.Response(answer)
 
-    def client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=httpx.MockTransport(self.handle))
+    def transport(self) -> httpx.AsyncBaseTransport:
+        return httpx.MockTransport(self.handle)
 
     def numbers(self, host: str) -> list[int]:
         return [number for _, name, number in self.seen if name == host]
@@ -83,7 +83,7 @@ class Net:
 
 def _postman(box: Box, net: Net, **changes: object) -> Postman:
     settings = CallbackSettings(default=None, by_originator=URLS, **changes)  # type: ignore[arg-type]
-    return Postman(box, settings, sign=lambda document: document, client=net.client)
+    return Postman(box, settings, sign=lambda document: document, transport=net.transport)
 
 
 def test_everything_is_delivered_in_order_per_device_and_forgotten() -> None:

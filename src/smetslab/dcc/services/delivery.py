@@ -51,7 +51,7 @@ class Outbox(Protocol):
 class _Destination:
     """One address: how many deliveries may be under way, and when it may be tried again after a failure."""
 
-    url: str
+    url: httpx.URL
     free: asyncio.Semaphore
     failures: int = 0
     retry_at: float = 0.0
@@ -85,12 +85,13 @@ class Postman:
         settings: CallbackSettings,
         *,
         sign: Callable[[bytes], bytes],
-        client: Callable[[], httpx.AsyncClient],
+        transport: Callable[[], httpx.AsyncBaseTransport],
     ) -> None:
         self._outbox = outbox
         self._settings = settings
         self._sign = sign
-        self._make_client = client
+        self._make_transport = transport
+        self._timeouts = httpx.Timeout(settings.attempt_timeout_s).as_dict()
         self._lanes: dict[tuple[Eui64, Eui64], _Lane] = {}
         self._destinations: dict[str, _Destination] = {}
         self._holds: dict[str, _Hold] = {}
@@ -101,8 +102,8 @@ class Postman:
         self._group: asyncio.TaskGroup | None = None
 
     async def __aenter__(self) -> Postman:
-        self._client = self._make_client()
-        await self._client.__aenter__()
+        self._transport = self._make_transport()
+        await self._transport.__aenter__()
         self._group = asyncio.TaskGroup()
         await self._group.__aenter__()
         self._idle.set()
@@ -126,7 +127,7 @@ class Postman:
                     task.cancel()
                 await group.__aexit__(None, None, None)
         finally:
-            await self._client.__aexit__(None, None, None)
+            await self._transport.__aexit__(None, None, None)
 
     # The acknowledgement comes first ------------------------------------------------------------------------
 
@@ -221,11 +222,21 @@ class Postman:
 
     async def _post(self, destination: _Destination, delivery: Delivery) -> tuple[int, str] | None:
         """None when the user has taken the document, else HTTP status (0 without an answer) and reason."""
+        # Straight to the transport: redirects, cookies and credentials have no place in a call-back.
+        request = httpx.Request(
+            "POST",
+            destination.url,
+            content=self._sign(delivery.document),
+            headers=_HEADERS,
+            extensions={"timeout": self._timeouts},
+        )
         try:
-            response = await self._client.post(
-                destination.url, content=self._sign(delivery.document), headers=_HEADERS
-            )
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            response = await self._transport.handle_async_request(request)
+            try:
+                await response.aread()
+            finally:
+                await response.aclose()
+        except httpx.HTTPError as error:
             return 0, f"{type(error).__name__}: {error}"
         if response.is_success:
             log_event(
@@ -242,7 +253,7 @@ class Postman:
     def _destination(self, url: str) -> _Destination:
         found = self._destinations.get(url)
         if found is None:
-            found = _Destination(url, asyncio.Semaphore(self._settings.at_once))
+            found = _Destination(httpx.URL(url), asyncio.Semaphore(self._settings.at_once))
             self._destinations[url] = found
         return found
 
@@ -261,7 +272,7 @@ class Postman:
             "call-back failed",
             number=delivery.number,
             user=str(delivery.user),
-            url=destination.url,
+            url=str(destination.url),
             reason=reason,
             retry_in_s=wait,
         )
