@@ -167,10 +167,32 @@ def _device_log(effects: Effects, success: Success) -> None:
 
 def _restored_log(effects: Effects, success: Success) -> None:
     """8.12.1: everything behind the old hub is behind this one now."""
-    old = Eui64.parse(str(success.elements["OldCHFID"]))
+    old, new = Eui64.parse(str(success.elements["OldCHFID"])), success.device.device_id
+    proxies = [_gas_proxy(effects, hub) for hub in (old, new)]
     for device in effects.inventory.premises(old):
         if device.device_id != old and device.device_type is not DeviceType.GPF:
-            effects.inventory.update(replace(device, hub=success.device.device_id))
+            effects.inventory.update(replace(device, hub=new))
+    old_proxy, new_proxy = proxies
+    if old_proxy is None or new_proxy is None:
+        return
+    logs: dict[str, Value] = {
+        "OldCHFDeviceID": str(old),
+        "NewCHFDeviceID": str(new),
+        "OldGPFDeviceID": str(old_proxy),
+        "NewGPFDeviceID": str(new_proxy),
+    }
+    effects.notices.tell(
+        effects.notices.concerned(success.device),
+        "DeviceLogRestored",
+        {"RestoredDate": success.now.date().isoformat(), "CHFDeviceLog": logs},
+        new,
+    )
+
+
+def _gas_proxy(effects: Effects, hub: Eui64) -> Eui64 | None:
+    """The gas proxy of a hub."""
+    found = (one for one in effects.inventory.premises(hub) if one.device_type is DeviceType.GPF)
+    return next((one.device_id for one in found), None)
 
 
 def _firmware_version(effects: Effects, success: Success) -> None:

@@ -30,15 +30,16 @@ from smetslab.gbcs.codes import Cra
 from smetslab.gbcs.message import Message, decode_message
 from smetslab.gbcs.usecases.engine import FAILURES, decode_content
 from smetslab.gbcs.usecases.registry import USE_CASES, find
-from smetslab.gbcs.values import NEVER, Parameters
+from smetslab.gbcs.values import NEVER, Parameters, Value
 from smetslab.ids import Eui64
-from smetslab.registry import Inventory
+from smetslab.registry import DeviceLogBackup, DeviceLogBackups, Inventory
 from smetslab.store.nvm import Transaction
 from smetslab.trace import Detail, Trace
 from smetslab.wan import WanMessage
 
-DEVICE_LOG_CHANGED: Final = "8F12"
-"""The device log of a hub has changed. Spec: GBCS 16.2 (CS14)."""
+HUB_LOG: Final = "CS14"
+GAS_PROXY_LOG: Final = "GCS62"
+"""The use cases whose alerts bring a device log: a hub's has changed (8F12), a gas proxy's (8071)."""
 
 CARRIED_OUT: Final = "8F66"
 """An item of a future-dated command was carried out. Spec: GBCS 9.2.2."""
@@ -55,6 +56,7 @@ class Inbound:
         carrier: Carrier,
         inventory: Inventory,
         effects: Effects,
+        backups: DeviceLogBackups,
         notices: Notices,
         throttle: SlidingCount,
         responder: Responder,
@@ -69,6 +71,7 @@ class Inbound:
         self._carrier = carrier
         self._inventory = inventory
         self._effects = effects
+        self._backups = backups
         self._notices = notices
         self._throttle = throttle
         self._responder = responder
@@ -182,10 +185,30 @@ class Inbound:
             recipient=" ".join(str(one) for one in recipients),
             counter=counter,
         )
-        if code == DEVICE_LOG_CHANGED:
-            self._effects.joined(device, _joined_devices(message))
+        self._note_device_log(message)
         if not self._explain_outcome(message, arrived, code):
             self._pass_on(message, arrived, code, recipients)
+
+    def _note_device_log(self, message: Message) -> None:
+        """Keep a device log that an alert brings, and see who has joined: whoever has a link key with the
+        hub.
+        """
+        use_case = find(message)
+        if use_case is None or use_case.name not in {HUB_LOG, GAS_PROXY_LOG}:
+            return
+        owner, content = message.business_originator_id, decode_content(use_case, message)
+        if use_case.name == GAS_PROXY_LOG:
+            entries = content.get("device_log_entries")
+            if isinstance(entries, list):
+                self._backups.keep(owner, DeviceLogBackup(devices=entries))
+            return
+        log = content.get("device_log")
+        devices = log.get("devices") if isinstance(log, dict) else None
+        if isinstance(log, dict) and isinstance(devices, list):
+            self._backups.keep(
+                owner, DeviceLogBackup(devices=devices, network=str(log.get("han_identifier", "")))
+            )
+            self._effects.joined(owner, _joined(devices))
 
     def _recipients(self, message: Message) -> tuple[Eui64, ...]:
         """Whom an alert is for. What is for the broker alone goes to whoever is responsible for the device,
@@ -268,14 +291,10 @@ def _result(entry: Pending, message: Message) -> Parameters | None:
     return None if FAILURES in result else result
 
 
-def _joined_devices(message: Message) -> tuple[Eui64, ...]:
-    """Those on the device log of a hub that have a link key with it. Raises GbcsDecodeError."""
-    use_case = find(message)
-    content = {} if use_case is None else decode_content(use_case, message)
-    log = content.get("device_log")
-    entries = log.get("devices") if isinstance(log, dict) else None
+def _joined(devices: list[Value]) -> tuple[Eui64, ...]:
+    """Those on the device log of a hub that have a link key with it."""
     return tuple(
         Eui64.parse(str(one["device_identifier"]))
-        for one in (entries if isinstance(entries, list) else [])
+        for one in devices
         if isinstance(one, dict) and one.get("security_details")
     )

@@ -16,7 +16,7 @@ from smetslab.dcc.pending import Pending, Question, State
 from smetslab.dcc.respond import instructions_in
 from smetslab.dcc.rules import DccRules
 from smetslab.dcc.schedules import Schedule, run_elements
-from smetslab.dcc.transform import Surroundings, mapping_for, transform
+from smetslab.dcc.transform import HubLog, Surroundings, mapping_for, transform
 from smetslab.duis.codes import CommandVariant, FutureDating, ResponseCode, UserRole, WebService
 from smetslab.duis.document import (
     SIGNED_PRE_COMMAND,
@@ -52,9 +52,9 @@ from smetslab.gbcs.message import Message, OtherInformation, decode_message, enc
 from smetslab.gbcs.usecases.engine import activation_of, decode_content
 from smetslab.gbcs.usecases.model import UseCase
 from smetslab.gbcs.usecases.registry import by_code
-from smetslab.gbcs.values import IMMEDIATE, Parameters, parse_utc
+from smetslab.gbcs.values import IMMEDIATE, Parameters, Value, parse_utc
 from smetslab.ids import Eui64
-from smetslab.registry import Inventory, InventoryDevice, UserDirectory
+from smetslab.registry import DeviceLogBackups, Inventory, InventoryDevice, UserDirectory
 from smetslab.rng import RootSeed
 
 _MILLISECONDS: Final = 1000
@@ -180,12 +180,14 @@ class Intake:
         *,
         services: Services,
         sentry: Sentry,
+        backups: DeviceLogBackups,
         seed: RootSeed,
     ) -> None:
         """`seed` is where customer identification numbers come from."""
         self._seed = seed
         self._services = services
         self._sentry = sentry
+        self._backups = backups
         self._broker = broker
         self._inventory = inventory
         self._users = users
@@ -332,6 +334,14 @@ class Intake:
         other = self._inventory.find(device_id)
         return None if other is None else other.device_type
 
+    def _hub_log(self, hub: Eui64) -> HubLog | None:
+        backup = self._backups.find(hub)
+        return None if backup is None else HubLog(network=backup.network, devices=backup.devices)
+
+    def _gas_proxy_log(self, gas_proxy: Eui64) -> list[Value] | None:
+        backup = self._backups.find(gas_proxy)
+        return None if backup is None else backup.devices
+
     def _around(self, request_id: RequestId, now: datetime) -> Surroundings:
         """What a command needs besides the request. Counters are milliseconds since 1970, as in the one
         published sample: even without its memory the DCC does not count backwards.
@@ -351,6 +361,8 @@ class Intake:
             broker=self._broker.identity,
             device_type=self._device_type,
             key_agreement_certificate=self._broker.key_agreement_certificate,
+            hub_log=self._hub_log,
+            gas_proxy_log=self._gas_proxy_log,
             customer_identification_number=digits,
         )
 

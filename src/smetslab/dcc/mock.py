@@ -39,7 +39,7 @@ from smetslab.gbcs.message import Message
 from smetslab.gbcs.values import utc_text
 from smetslab.ids import Eui64
 from smetslab.pki import KeyStore
-from smetslab.registry import Inventory, UserDirectory
+from smetslab.registry import DeviceLogBackups, Inventory, UserDirectory
 from smetslab.rng import RootSeed
 from smetslab.store import Nvm
 from smetslab.trace import Trace
@@ -105,6 +105,7 @@ class MockDcc:
             rules=self.rules,
             failed=self._image_failed,
         )
+        backups = DeviceLogBackups(nvm)
         self._schedules = ScheduleBook(nvm, self._ledger)
         self._runner = ScheduleRunner(self._schedules, clock, self._run_schedule)
         office = Office(
@@ -125,6 +126,7 @@ class MockDcc:
             self.rules,
             services=ServiceDesk(office, clock),
             sentry=AnomalyDetection(nvm, self.rules.anomaly_limits),
+            backups=backups,
             seed=RootSeed(0) if seed is None else seed,
         )
         self._carrier = Carrier(
@@ -144,6 +146,7 @@ class MockDcc:
             carrier=self._carrier,
             inventory=inventory,
             effects=Effects(inventory, self._notices, trace),
+            backups=backups,
             notices=self._notices,
             throttle=SlidingCount(nvm, "throttle"),
             responder=self._responder,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from smetslab.clock import Clock, timeout
 from smetslab.duis.document import Response
@@ -13,13 +15,18 @@ from smetslab.errors import GbcsDecodeError
 from smetslab.gbcs.message import Message, decode_message
 from smetslab.ids import Eui64
 
+UNTAKEN_LIMIT: Final = 10_000
+"""How many alerts are remembered for who asks later; of more the oldest are forgotten here. A choice: where
+documents are delivered nobody asks.
+"""
+
 
 class AlertBox:
     """Alerts that nobody has taken, and those who wait for one."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._untaken: list[Response] = []
+        self._untaken: deque[Response] = deque(maxlen=UNTAKEN_LIMIT)
         self._waiting: list[tuple[Callable[[Response], bool], asyncio.Future[Response]]] = []
 
     def offer(self, alert: Response) -> None:
@@ -34,7 +41,8 @@ class AlertBox:
         """The first alert that satisfies `predicate` and that nobody was given. Raises TimeoutError."""
         for place, alert in enumerate(self._untaken):
             if predicate(alert):
-                return self._untaken.pop(place)
+                del self._untaken[place]
+                return alert
         found: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         waiting = (predicate, found)
         self._waiting.append(waiting)

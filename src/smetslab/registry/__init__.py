@@ -4,12 +4,15 @@ Facts and rules about them only; it knows no documents, no messages and no wires
 """
 
 from smetslab.duis.codes import UserRole
+from smetslab.registry.backups import DeviceLogBackup, DeviceLogBackups
 from smetslab.registry.device import InventoryDevice, KnownParty, PropertyFilter, Responsibility
 from smetslab.registry.inventory import Inventory, StatusChange
 from smetslab.registry.life_cycle import DeviceStatus, LifeEvent
 from smetslab.registry.users import User, UserDirectory
 
 __all__ = [
+    "DeviceLogBackup",
+    "DeviceLogBackups",
     "DeviceStatus",
     "Inventory",
     "InventoryDevice",
