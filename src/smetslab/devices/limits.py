@@ -119,3 +119,12 @@ MAX_REGISTER = 10**9
 
 METERING_TICK_US = 10_000_000
 """How often a meter compares its credit with its thresholds. Unverified."""
+
+TARIFF_SEASONS, TARIFF_WEEKS, TARIFF_DAYS, TARIFF_SWITCHES = 4, 4, 16, 48
+TARIFF_SPECIAL_DAYS = 50
+BLOCK_THRESHOLDS = 3
+"""Sizes of a tariff of an ESME. Spec: SMETS 5.7.4.47 to 50."""
+
+NON_DISABLEMENT_ENTRIES, NON_DISABLEMENT_SPECIAL_DAYS = 22, 20
+AUXILIARY_CALENDAR_ENTRIES, AUXILIARY_SPECIAL_DAYS = 120, 20
+"""Entries of the other calendars of an ESME. Spec: SMETS 5.7.4, 5.22."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from smetslab.devices.cosem.checks import is_on_the_calendar
 from smetslab.errors import GbcsDecodeError
 from smetslab.gbcs.dlms import axdr
 from smetslab.gbcs.dlms.apdu import (
@@ -23,7 +24,7 @@ from smetslab.gbcs.dlms.apdu import (
     decode_apdu,
     long_invoke_id,
 )
-from smetslab.gbcs.dlms.axdr import Data, Null, Number, Octets, Sequence, Tag
+from smetslab.gbcs.dlms.axdr import Data, Null, Number, Octets, Sequence
 from smetslab.gbcs.dlms.shapes import Bytes, ListOf, Num, Shape, Struct, Text
 from smetslab.gbcs.message import Message
 from smetslab.gbcs.usecases.dlms import RANGE_DESCRIPTOR, AccessItem, DlmsAccess
@@ -193,13 +194,18 @@ def in_range(shape: Shape, data: Data) -> bool:
     match shape, data:
         case Num(), Number():
             return shape.in_range(data)
-        case Text(maximum=int(limit)), Octets(value=octets):
-            return len(octets) <= limit
-        case Bytes(minimum=low, maximum=high), Octets(tag=Tag.OCTET_STRING, value=octets):
-            return (low is None or len(octets) >= low) and (high is None or len(octets) <= high)
+        case ((Text() | Bytes()), Octets(value=octets)):
+            return _octets_in_range(shape, octets)
         case Struct(members=members), Sequence(items=items):
             return all(in_range(member, item) for (_, member), item in zip(members, items, strict=False))
         case ListOf(element=element), Sequence(items=items):
             return all(in_range(element, item) for item in items)
         case _:
             return True
+
+
+def _octets_in_range(shape: Text | Bytes, octets: bytes) -> bool:
+    if isinstance(shape, Bytes) and shape.form != "hex":
+        return is_on_the_calendar(octets, shape.form)
+    low = shape.minimum if isinstance(shape, Bytes) else None
+    return (low is None or len(octets) >= low) and (shape.maximum is None or len(octets) <= shape.maximum)

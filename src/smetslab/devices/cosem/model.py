@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from smetslab.devices.cosem.checks import Check
 from smetslab.gbcs.codes import DeviceType
 from smetslab.gbcs.dlms.apdu import Choice, Obis
 from smetslab.gbcs.dlms.shapes import Shape
@@ -46,6 +47,8 @@ class Attribute:
     shape: Shape | None = None
     capacity: int = 0
     """Of a buffer: how many recorded entries it keeps, the oldest go first."""
+    checks: tuple[Check, ...] = ()
+    """What a value that is written has to keep besides its shape."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +95,10 @@ def fixed(index: int, name: str, value: Value, shape: Shape | None = None) -> At
     return Attribute(index=index, name=name, storage=Storage.FIXED, initial=value, shape=shape)
 
 
-def stored(index: int, name: str, value: Value, shape: Shape | None = None) -> Attribute:
-    return Attribute(index=index, name=name, storage=Storage.NVM, initial=value, shape=shape)
+def stored(
+    index: int, name: str, value: Value, shape: Shape | None = None, *, checks: tuple[Check, ...] = ()
+) -> Attribute:
+    return Attribute(index=index, name=name, storage=Storage.NVM, initial=value, shape=shape, checks=checks)
 
 
 def computed(index: int, name: str, shape: Shape | None = None) -> Attribute:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from smetslab.devices.cosem.checks import Check
 from smetslab.devices.cosem.classes import CLASSES, CosemClass, Effect
 from smetslab.devices.cosem.model import Attribute, CosemObject, Method, ShapeIndex, Storage
 from smetslab.errors import RegistryError
@@ -30,6 +31,7 @@ class CompiledAttribute:
     initial: Data | None
     trigger: bool
     capacity: int = 0
+    checks: tuple[Check, ...] = ()
 
     @property
     def memory_key(self) -> str:
@@ -170,6 +172,7 @@ class ObjectModel:
             initial=shape.encode(attribute.initial, attribute.name) if settled else None,
             trigger=trigger,
             capacity=attribute.capacity,
+            checks=attribute.checks,
         )
 
 

@@ -135,6 +135,10 @@ class CosemServer:
         }
         if given:
             raise RegistryError(f"no attribute is called {', '.join(given)}")
+        for name, value in (state or {}).items():
+            wrong = self._wrong(model.by_name[name], value)
+            if wrong is not None:
+                raise RegistryError(f"attribute {name}: {wrong}")
         for key, method in model.methods.items():
             known = method.effect is not None or method.name in bindings.methods
             if (key[0], key[2]) != _DATA_PROTECTION and not known:
@@ -406,11 +410,14 @@ class CosemServer:
         if attribute.storage is not Storage.NVM:
             raise ItemError(DataAccessResult.READ_WRITE_DENIED, f"{attribute.name} cannot be set")
         try:
-            attribute.shape.decode(data, attribute.name)
+            value = attribute.shape.decode(data, attribute.name)
         except GbcsDecodeError as error:
             raise ItemError(DataAccessResult.TYPE_UNMATCHED, str(error)) from error
         if not in_range(attribute.shape, data):
             raise ItemError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, f"{attribute.name} is out of range")
+        wrong = self._wrong(attribute, value)
+        if wrong is not None:
+            raise ItemError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, f"{attribute.name}: {wrong}")
         if attribute.trigger and isinstance(data, Octets):
             at_once = self._schedule.set_activation(call, Trigger(attribute.key, place), data.value)
             if at_once:
@@ -419,6 +426,11 @@ class CosemServer:
         if attribute.key in self._model.twins:
             # What is written to the active value itself is what an activation finds.
             self._store(call.work, self._model.attributes[self._model.twins[attribute.key]], data)
+
+    def _wrong(self, attribute: CompiledAttribute, value: Value) -> str | None:
+        """What the checks of an attribute have against a value."""
+        found = (check(value, self.value) for check in attribute.checks)
+        return next((reason for reason in found if reason is not None), None)
 
     def _get_protected(self, data: Data, call: Call) -> Data:
         """Class 30: read attributes and encrypt them to the remote party. Spec: GBCS 8.4."""

@@ -5,15 +5,23 @@ Spec: SMETS 5.22, 5.26, 5.29; GBCS use cases ECS46a to ECS47e, ECS61a to ECS62.
 
 from __future__ import annotations
 
+from smetslab.devices.cosem.checks import at_most
 from smetslab.devices.cosem.model import CosemObject, buffer, cosem_object, fixed, method, stored
 from smetslab.devices.esme_objects.common import dated_object
-from smetslab.devices.limits import AUXILIARY_LOG_ENTRIES, BOOST_LOG_ENTRIES
+from smetslab.devices.limits import (
+    AUXILIARY_CALENDAR_ENTRIES,
+    AUXILIARY_LOG_ENTRIES,
+    AUXILIARY_SPECIAL_DAYS,
+    BOOST_LOG_ENTRIES,
+)
 from smetslab.gbcs.dlms.axdr import Tag
 from smetslab.gbcs.dlms.forms import Either
 from smetslab.gbcs.dlms.shapes import DATE_TIME, Num
 from smetslab.gbcs.values import NEVER
 
 SLOTS = range(1, 6)
+
+_ENTRIES, _DAYS = (at_most(AUXILIARY_CALENDAR_ENTRIES),), (at_most(AUXILIARY_SPECIAL_DAYS),)
 
 SETTING = Either(Num(Tag.LONG_UNSIGNED, unit="min"), DATE_TIME)
 """How long a command holds (ECS47), or from when to when (ECS47a)."""
@@ -45,13 +53,13 @@ def _level(slot: int) -> tuple[CosemObject, ...]:
 
 SWITCHES: tuple[CosemObject, ...] = (
     *(one for slot in SLOTS for one in _slot(slot)),
-    cosem_object(11, "0-0:11.0.3.255", stored(2, "auxiliary_special_days", [])),
-    cosem_object(11, "0-1:11.0.3.255", stored(2, "auxiliary_special_days_passive", [])),
+    cosem_object(11, "0-0:11.0.3.255", stored(2, "auxiliary_special_days", [], checks=_DAYS)),
+    cosem_object(11, "0-1:11.0.3.255", stored(2, "auxiliary_special_days_passive", [], checks=_DAYS)),
     dated_object(
         "0-0:94.44.128.35", "auxiliary_special_days", (11, "0-1:11.0.3.255", 2), (11, "0-0:11.0.3.255", 2)
     ),
-    cosem_object(10, "0-0:12.0.2.255", stored(2, "auxiliary_calendar", [])),
-    cosem_object(10, "0-1:12.0.2.255", stored(2, "auxiliary_calendar_passive", [])),
+    cosem_object(10, "0-0:12.0.2.255", stored(2, "auxiliary_calendar", [], checks=_ENTRIES)),
+    cosem_object(10, "0-1:12.0.2.255", stored(2, "auxiliary_calendar_passive", [], checks=_ENTRIES)),
     dated_object(
         "0-0:94.44.128.26", "auxiliary_calendar", (10, "0-1:12.0.2.255", 2), (10, "0-0:12.0.2.255", 2)
     ),

@@ -5,6 +5,7 @@ Spec: SMETS 5.7.4, 5.7.5; GBCS use cases CS01a, ECS02 to ECS04b, ECS07 to ECS09,
 
 from __future__ import annotations
 
+from smetslab.devices.cosem.checks import at_most, same_indices
 from smetslab.devices.cosem.model import (
     CosemObject,
     computed,
@@ -23,6 +24,7 @@ from smetslab.devices.esme_objects.common import (
     special_day,
 )
 from smetslab.devices.esme_objects.tariff import unit_charge
+from smetslab.devices.limits import NON_DISABLEMENT_ENTRIES, NON_DISABLEMENT_SPECIAL_DAYS
 from smetslab.gbcs.dlms.axdr import Tag
 from smetslab.gbcs.dlms.shapes import Num
 from smetslab.gbcs.usecases.prepayment import ACCOUNT_MODE_AND_STATUS
@@ -37,6 +39,8 @@ def account_mode(*, prepayment: bool) -> Value:
     """The value of an active account in one of the two payment modes."""
     return {"payment_mode": PREPAYMENT if prepayment else CREDIT, "account_status": 2}
 
+
+_ENTRIES, _DAYS = (at_most(NON_DISABLEMENT_ENTRIES),), (at_most(NON_DISABLEMENT_SPECIAL_DAYS),)
 
 _BEGIN, _END = 32, 33
 """Scripts that begin and end a non-disablement period."""
@@ -103,7 +107,7 @@ def _time_debt(number: int, rate: int, debt: int) -> CosemObject:
         113,
         f"0-0:19.20.{number}.255",
         stored(5, name, unit_charge(rate)),
-        stored(6, f"{name}_passive", unit_charge(rate)),
+        stored(6, f"{name}_passive", unit_charge(rate), checks=(same_indices(name),)),
         stored(7, f"{name}_activation", NEVER),
         stored(8, f"{name}_period", 86_400),
         stored(12, f"time_debt_{number}", debt, MONEY),
@@ -189,14 +193,22 @@ OBJECTS: tuple[CosemObject, ...] = (
     dated_value("0-0:94.44.128.2", "emergency_credit_limit", 2_500_000, (112, "0-0:19.10.1.255", 9)),
     dated_value("0-0:94.44.128.3", "emergency_credit_threshold", 100_000, (112, "0-0:19.10.1.255", 10)),
     dated_value("0-0:94.44.128.9", "low_credit_threshold", 500_000, (111, _ACCOUNT, 16)),
-    cosem_object(10, "0-0:12.0.1.255", stored(2, "non_disablement_calendar", _NON_DISABLEMENT)),
-    cosem_object(10, "0-1:12.0.1.255", stored(2, "non_disablement_calendar_passive", _NON_DISABLEMENT)),
+    cosem_object(
+        10, "0-0:12.0.1.255", stored(2, "non_disablement_calendar", _NON_DISABLEMENT, checks=_ENTRIES)
+    ),
+    cosem_object(
+        10, "0-1:12.0.1.255", stored(2, "non_disablement_calendar_passive", _NON_DISABLEMENT, checks=_ENTRIES)
+    ),
     dated_object(
         "0-0:94.44.128.28", "non_disablement_calendar", (10, "0-1:12.0.1.255", 2), (10, "0-0:12.0.1.255", 2)
     ),
-    cosem_object(11, "0-0:11.0.2.255", stored(2, "non_disablement_special_days", _NON_DISABLEMENT_DAYS)),
     cosem_object(
-        11, "0-1:11.0.2.255", stored(2, "non_disablement_special_days_passive", _NON_DISABLEMENT_DAYS)
+        11, "0-0:11.0.2.255", stored(2, "non_disablement_special_days", _NON_DISABLEMENT_DAYS, checks=_DAYS)
+    ),
+    cosem_object(
+        11,
+        "0-1:11.0.2.255",
+        stored(2, "non_disablement_special_days_passive", _NON_DISABLEMENT_DAYS, checks=_DAYS),
     ),
     dated_object(
         "0-0:94.44.128.31",

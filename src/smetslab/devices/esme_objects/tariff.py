@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from smetslab.devices.cosem.checks import at_most, at_most_each, hangs_together, same_indices, unique
 from smetslab.devices.cosem.model import (
     CosemObject,
     computed,
@@ -18,9 +19,22 @@ from smetslab.devices.cosem.model import (
     stored,
 )
 from smetslab.devices.esme_objects.common import OTHER, PRICE_SCALE, TARIFF_SCRIPTS, dated_object, special_day
+from smetslab.devices.limits import (
+    BLOCK_THRESHOLDS,
+    TARIFF_DAYS,
+    TARIFF_SEASONS,
+    TARIFF_SPECIAL_DAYS,
+    TARIFF_SWITCHES,
+    TARIFF_WEEKS,
+)
 from smetslab.gbcs.values import NEVER, Value
 
 _NO_THRESHOLD = 0xFFFFFFFF
+_SEASONS = (at_most(TARIFF_SEASONS), unique("season_profile_name"))
+_WEEKS = (at_most(TARIFF_WEEKS), unique("week_profile_name"))
+_DAYS = (at_most(TARIFF_DAYS), at_most_each("day_schedule", TARIFF_SWITCHES), unique("day_identifier"))
+_THRESHOLDS = (at_most(BLOCK_THRESHOLDS),)
+_SPECIAL_DAYS = (at_most(TARIFF_SPECIAL_DAYS),)
 _PRIMARY, _SECONDARY = "0100010800FF", "0114010800FF"
 """The registers whose consumption is priced."""
 
@@ -61,7 +75,7 @@ def charge(obis: str, name: str, value: Value) -> CosemObject:
         113,
         obis,
         stored(5, name, value),
-        stored(6, f"{name}_passive", value),
+        stored(6, f"{name}_passive", value, checks=(same_indices(name),)),
         stored(7, f"{name}_activation", NEVER),
     )
 
@@ -87,16 +101,17 @@ def _calendar(
     obis: str, name: str, seasons: list[Value], weeks: list[Value], days: list[Value]
 ) -> CosemObject:
     """A class 20 object, its passive tables those of the active ones."""
+    together = hangs_together(f"{name}_seasons_passive", f"{name}_weeks_passive", f"{name}_days_passive")
     return cosem_object(
         20,
         obis,
-        stored(3, f"{name}_seasons", seasons),
-        stored(4, f"{name}_weeks", weeks),
-        stored(5, f"{name}_days", days),
-        stored(7, f"{name}_seasons_passive", seasons),
-        stored(8, f"{name}_weeks_passive", weeks),
-        stored(9, f"{name}_days_passive", days),
-        stored(10, f"{name}_calendar_activation", NEVER),
+        stored(3, f"{name}_seasons", seasons, checks=_SEASONS),
+        stored(4, f"{name}_weeks", weeks, checks=_WEEKS),
+        stored(5, f"{name}_days", days, checks=_DAYS),
+        stored(7, f"{name}_seasons_passive", seasons, checks=_SEASONS),
+        stored(8, f"{name}_weeks_passive", weeks, checks=_WEEKS),
+        stored(9, f"{name}_days_passive", days, checks=_DAYS),
+        stored(10, f"{name}_calendar_activation", NEVER, checks=(together,)),
     )
 
 
@@ -104,8 +119,8 @@ def _special_days(name: str, table: int, activation: str, days: list[Value]) -> 
     """The active and the passive table of special days, and when the passive one becomes active."""
     active, passive = f"0-0:11.0.{table}.255", f"0-1:11.0.{table}.255"
     return (
-        cosem_object(11, active, stored(2, f"{name}_special_days", days)),
-        cosem_object(11, passive, stored(2, f"{name}_special_days_passive", days)),
+        cosem_object(11, active, stored(2, f"{name}_special_days", days, checks=_SPECIAL_DAYS)),
+        cosem_object(11, passive, stored(2, f"{name}_special_days_passive", days, checks=_SPECIAL_DAYS)),
         dated_object(activation, f"{name}_special_days", (11, passive, 2), (11, active, 2)),
     )
 
@@ -117,8 +132,10 @@ def _threshold_matrix() -> Sequence[CosemObject]:
         limits: Value = [10_000 if column <= 2 else _NO_THRESHOLD, _NO_THRESHOLD, _NO_THRESHOLD]
         name = f"tariff_threshold_matrix_tou_{column}"
         objects += [
-            cosem_object(21, f"0-0:16.0.1{column}.255", stored(2, name, limits)),
-            cosem_object(21, f"0-0:16.1.1{column}.255", stored(2, f"{name}_passive", limits)),
+            cosem_object(21, f"0-0:16.0.1{column}.255", stored(2, name, limits, checks=_THRESHOLDS)),
+            cosem_object(
+                21, f"0-0:16.1.1{column}.255", stored(2, f"{name}_passive", limits, checks=_THRESHOLDS)
+            ),
         ]
     return objects
 
