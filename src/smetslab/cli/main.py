@@ -14,7 +14,21 @@ from typing import Annotated
 import typer
 
 import smetslab
-from smetslab.cli import duis, evidence, firmware, gbcs, han, output, pki, premises, rtds, run, serve, suites
+from smetslab.cli import (
+    devices,
+    duis,
+    evidence,
+    firmware,
+    gbcs,
+    han,
+    output,
+    pki,
+    premises,
+    rtds,
+    run,
+    serve,
+    suites,
+)
 from smetslab.errors import LocalProtocolError, SmetsLabError, UsageError
 
 app = typer.Typer(
@@ -34,6 +48,7 @@ app.add_typer(duis.app, name="duis")
 app.add_typer(pki.app, name="pki")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(firmware.app, name="firmware")
+app.add_typer(devices.app, name="devices")
 app.add_typer(han.app, name="han")
 app.command("run")(run.run)
 app.command("premises")(premises.premises)

@@ -24,6 +24,7 @@ from smetslab.errors import UsageError
 from smetslab.ids import Eui64
 from smetslab.lab.build import USER_ROLES
 from smetslab.lab.config import KeyConfig, LabConfig, StoreConfig, load_lab
+from smetslab.lab.control import control_routes
 from smetslab.lab.serve import LabServer
 from smetslab.pki import user_data_folder
 from smetslab.wan.topics import parse_address
@@ -139,7 +140,7 @@ def serve(
     url = _store(store, config)
     config = config.model_copy(update={"store": StoreConfig(url=url)})
     now = datetime.now(UTC)  # noqa: TID251 - a served lab begins at the present moment
-    server = LabServer(config, now=now)
+    server = LabServer(config, routes=control_routes, now=now)
     with _logging(log):
         left = run_real(_run(server), epoch=now)
     if left:

@@ -21,6 +21,7 @@ from smetslab.devices.faults import FaultHandler, FaultValue
 from smetslab.devices.limits import RESPONSE_ATTEMPTS, RETRY_FIRST_S, RETRY_LONGEST_S
 from smetslab.devices.work import Outgoing, Workplace
 from smetslab.errors import GbcsDecodeError, LocalProtocolError, TransportError
+from smetslab.gbcs.codes import DeviceType
 from smetslab.gbcs.gbt import BlockRules, BlockTransfer
 from smetslab.gbcs.values import Value
 from smetslab.ids import Eui64
@@ -83,6 +84,11 @@ class Device(ABC, Generic[C]):
         self._restoring: asyncio.Task[None] | None = None
 
     # ---------------------------------------------------------------------------- what a kind of device adds
+
+    @property
+    @abstractmethod
+    def device_type(self) -> DeviceType:
+        """What it is."""
 
     @abstractmethod
     def _build(self, workplace: Workplace, now: datetime, off_since: datetime | None) -> C:

@@ -36,6 +36,7 @@ from smetslab.lab.devices import (
     Parts,
     check_virtual,
 )
+from smetslab.lab.faults import PlannedFault, planned_faults
 from smetslab.pki import Authority, Certificate, KeyRing, Party, load_keystore
 from smetslab.pki.certificate import DSP_XML_SIGN_ROLE, XML_SIGN_ROLE
 from smetslab.registry import (
@@ -304,8 +305,25 @@ class Lab:
                         self.users[party.name] = ServiceUser(
                             party.eui64, keystore=self.keystore, dcc=self.dcc
                         )
+            await stack.enter_async_context(planned_faults(self.clock, self._planned_faults()))
             self._stack = stack.pop_all()
         return self
+
+    def _planned_faults(self) -> list[PlannedFault]:
+        """The faults of the lab file that happen to devices which run here."""
+        planned: list[PlannedFault] = []
+        for premises in self.config.premises:
+            named = {device.name: device.eui64 for device in premises.devices}
+            for fault in premises.faults:
+                eui64 = named.get(fault.device, premises.hub.eui64)
+                device = self.hubs.get(eui64) or self.devices.get(eui64)
+                if device is not None:
+                    planned.append(
+                        PlannedFault(
+                            at_s=fault.at_s, device=device, fault=fault.fault, parameters=fault.parameters
+                        )
+                    )
+        return planned
 
     def _wan(self) -> InProcessWan | MqttWan:
         """The WAN that the configuration names, not yet open."""

@@ -18,6 +18,7 @@ from smetslab.dcc.services.settings import (
     callback_url,
 )
 from smetslab.devices.declaration import Declaration, Eui64Text, named, parse, read_octets
+from smetslab.devices.faults import read_fault
 from smetslab.devices.profile import DeviceProfile, Quirk, StateValue, check_names, load_profile
 from smetslab.errors import UsageError
 from smetslab.gbcs.codes import RemotePartyRole
@@ -216,12 +217,38 @@ class DeviceConfig(Declaration):
     quirks: tuple[Quirk, ...] = ()
 
 
+class FaultConfig(Declaration):
+    """A fault that happens to a device of the premises, `at_s` laboratory seconds after the beginning."""
+
+    at_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    device: _Name = "hub"
+    fault: Annotated[str, Field(min_length=1)]
+    parameters: dict[str, int | str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _can_happen(self) -> FaultConfig:
+        try:
+            read_fault(self.fault, self.parameters)
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+
 class PremisesConfig(Declaration):
     """One home: a hub and the devices around it."""
 
     name: _Name
     hub: HubConfig
     devices: tuple[DeviceConfig, ...] = ()
+    faults: tuple[FaultConfig, ...] = ()
+
+    @model_validator(mode="after")
+    def _faults_of_own_devices(self) -> PremisesConfig:
+        names = ["hub", *(device.name for device in self.devices)]
+        for fault in self.faults:
+            if fault.device not in names:
+                raise ValueError(f"faults: device {fault.device!r} is not one of {', '.join(names)}")
+        return self
 
 
 class LabConfig(Declaration):

@@ -1,0 +1,137 @@
+"""`smetslab devices`: look into the devices of a running laboratory, and disturb them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import httpx
+import typer
+
+from smetslab.cli import output
+from smetslab.devices.faults import FAULTS, read_fault
+from smetslab.errors import UsageError
+
+DEFAULT_URL: Final = "http://127.0.0.1:8079"
+_TIMEOUT_S: Final = 30.0
+
+app = typer.Typer(help="The devices of a running laboratory.", no_args_is_help=True)
+
+Url = Annotated[
+    str, typer.Option(envvar="SMETSLAB_URL", metavar="URL", help="Where `smetslab serve` listens for DUIS.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback()
+def _noun() -> None:
+    pass
+
+
+@app.command()
+def show(
+    device: Annotated[
+        str | None, typer.Argument(metavar="[EUI64]", help="One device; without it a list of all.")
+    ] = None,
+    *,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Show the devices of a running laboratory, or everything about one."""
+    answer = _ask("GET", url, "/lab/devices" if device is None else f"/lab/devices/{device}")
+    if as_json:
+        output.print_json(answer)
+    elif device is None:
+        output.line(f"time {answer['time']}")
+        for row in answer["devices"]:
+            power = "" if row["powered"] else "  without power"
+            output.line(f"{row['eui64']}  {row['type']:7} {row['name']}{power}")
+    else:
+        for line in lines(answer):
+            output.line(line)
+
+
+@app.command()
+def inject(
+    device: Annotated[str, typer.Argument(metavar="EUI64", help="The device it happens to.")],
+    fault: Annotated[str, typer.Argument(metavar="FAULT", help="Its name; see `devices faults`.")],
+    parameters: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Its parameters.")
+    ] = None,
+    *,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Make a fault happen to a device of a running laboratory, now."""
+    given: dict[str, str] = {}
+    for text in parameters or []:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"{text!r} is not KEY=VALUE")
+        given[key] = value
+    read_fault(fault, given)
+    answer = _ask("POST", url, f"/lab/devices/{device}/faults", {"fault": fault, "parameters": given})
+    if as_json:
+        output.print_json(answer)
+    else:
+        output.line(f"{answer['device']}: {answer['injected']}")
+
+
+@app.command()
+def faults(*, as_json: AsJson = False) -> None:
+    """List the faults that can be injected, with their parameters."""
+    if as_json:
+        output.print_json(
+            {
+                "faults": [
+                    {
+                        "name": fault.name,
+                        "description": fault.description,
+                        "devices": [kind.name for kind in fault.devices],
+                        "parameters": {name: p.default for name, p in fault.parameters.items()},
+                    }
+                    for fault in FAULTS.values()
+                ]
+            }
+        )
+        return
+    for fault in FAULTS.values():
+        output.line(f"{fault.name:18} {fault.description}")
+        for name, parameter in fault.parameters.items():
+            words = f": {', '.join(parameter.words)}" if parameter.words else ""
+            output.line(f"{'':18}   {name}={parameter.default}{words}")
+
+
+def lines(value: Any, indent: int = 0) -> list[str]:
+    """A nested value as text: one line for each leaf, lists of records one line for each."""
+    margin = "  " * indent
+    found: list[str] = []
+    for key, item in value.items():
+        if isinstance(item, dict):
+            found += [f"{margin}{key}", *lines(item, indent + 1)]
+        elif isinstance(item, list) and any(isinstance(row, dict) for row in item):
+            found.append(f"{margin}{key}")
+            found += [f"{margin}  {_row(row)}" for row in item]
+        else:
+            shown = " ".join(str(part) for part in item) if isinstance(item, list) else item
+            found.append(f"{margin}{key:28} {shown}")
+    return found
+
+
+def _row(row: Any) -> str:
+    return "  ".join(f"{key} {value}" for key, value in row.items()) if isinstance(row, dict) else str(row)
+
+
+def _ask(method: str, url: str, path: str, body: Any = None) -> Any:
+    """The JSON answer of the control interface. Raises UsageError."""
+    try:
+        answer = httpx.request(method, f"{url.rstrip('/')}{path}", json=body, timeout=_TIMEOUT_S)
+        content = answer.json()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        raise UsageError(
+            f"no laboratory answers at {url}: {error}", hint="start one with `smetslab serve`, or give --url"
+        ) from error
+    if answer.status_code != httpx.codes.OK:
+        message = content.get("error") if isinstance(content, dict) else None
+        hint = content.get("hint", "") if isinstance(content, dict) else ""
+        raise UsageError(str(message or f"status {answer.status_code} from {url}"), hint=str(hint))
+    return content

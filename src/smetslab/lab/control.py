@@ -1,0 +1,135 @@
+"""The control interface of a running laboratory: look into its devices, and disturb them.
+
+Routes of an ASGI application for this machine alone; whoever is elsewhere is refused.
+
+    GET  /lab/devices                 every device with its name
+    GET  /lab/devices/EUI             everything that is known about one
+    GET  /lab/faults                  the faults there are
+    POST /lab/devices/EUI/faults      {"fault": "power-cut", "parameters": {"seconds": 60}}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Route
+
+from smetslab.devices.base import Device
+from smetslab.devices.faults import FAULTS, inject
+from smetslab.errors import LocalProtocolError, UsageError
+from smetslab.ids import Eui64
+from smetslab.lab.build import Lab
+
+LOOPBACK: Final = ("127.0.0.1", "::1", "localhost", "testclient")
+MAX_BODY: Final = 10_000
+
+Answer = Callable[[Request], Awaitable[JSONResponse]]
+
+
+def control_routes(lab: Lab) -> Sequence[BaseRoute]:
+    """The routes for one lab."""
+
+    def members() -> dict[Eui64, Device]:  # type: ignore[type-arg]
+        return {**lab.hubs, **lab.devices}
+
+    def find(request: Request) -> Device:  # type: ignore[type-arg]
+        text = request.path_params["eui64"]
+        try:
+            eui64 = Eui64.parse(text)
+        except ValueError:
+            raise UsageError(f"{text!r} is no EUI-64") from None
+        device = members().get(eui64)
+        if device is None:
+            raise UsageError(f"no device {eui64} in this laboratory")
+        return device
+
+    async def devices(request: Request) -> JSONResponse:
+        del request
+        names = lab.parties
+        return JSONResponse(
+            {
+                "time": lab.clock.now().isoformat(),
+                "devices": [
+                    {
+                        "eui64": str(eui64),
+                        "name": names.get(str(eui64), ""),
+                        "type": device.device_type.name,
+                        "powered": device.powered,
+                    }
+                    for eui64, device in members().items()
+                ],
+            }
+        )
+
+    async def device(request: Request) -> JSONResponse:
+        found = find(request)
+        return JSONResponse({"type": found.device_type.name, **found.inspect()})
+
+    async def faults(request: Request) -> JSONResponse:
+        del request
+        return JSONResponse(
+            {
+                "faults": [
+                    {
+                        "name": fault.name,
+                        "description": fault.description,
+                        "devices": [kind.name for kind in fault.devices],
+                        "parameters": {
+                            name: {
+                                "default": parameter.default,
+                                **({"words": list(parameter.words)} if parameter.words else {}),
+                            }
+                            for name, parameter in fault.parameters.items()
+                        },
+                    }
+                    for fault in FAULTS.values()
+                ]
+            }
+        )
+
+    async def disturb(request: Request) -> JSONResponse:
+        found = find(request)
+        body = await request.body()
+        if len(body) > MAX_BODY:
+            raise UsageError(f"a fault is described in at most {MAX_BODY} octets")
+        try:
+            wanted = json.loads(body)
+        except ValueError:
+            raise UsageError("the body is no JSON") from None
+        match wanted:
+            case {"fault": str(name), "parameters": dict(parameters)}:
+                await inject(found, name, **parameters)
+            case {"fault": str(name)}:
+                await inject(found, name)
+            case _:
+                raise UsageError('the body is {"fault": NAME, "parameters": {...}}')
+        return JSONResponse({"injected": name, "device": str(found.eui64)})
+
+    return [
+        Route("/lab/devices", _guarded(devices), methods=["GET"]),
+        Route("/lab/faults", _guarded(faults), methods=["GET"]),
+        Route("/lab/devices/{eui64}", _guarded(device), methods=["GET"]),
+        Route("/lab/devices/{eui64}/faults", _guarded(disturb), methods=["POST"]),
+    ]
+
+
+def _guarded(answer: Answer) -> Answer:
+    """For this machine alone; what was asked wrongly is answered with one line."""
+
+    async def guarded(request: Request) -> JSONResponse:
+        if request.client is not None and request.client.host not in LOOPBACK:
+            return JSONResponse(
+                {"error": "the control interface answers this machine alone"}, status_code=403
+            )
+        try:
+            return await answer(request)
+        except UsageError as error:
+            return JSONResponse({"error": str(error), "hint": error.hint}, status_code=400)
+        except LocalProtocolError as error:
+            return JSONResponse({"error": str(error), "hint": ""}, status_code=409)
+
+    return guarded

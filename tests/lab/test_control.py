@@ -1,0 +1,141 @@
+"""Looking into a running laboratory and disturbing it: the control interface, the command, planned faults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from smetslab.cli import devices as command
+from smetslab.clock import LoopClock, run_virtual
+from smetslab.errors import UsageError
+from smetslab.ids import Eui64
+from smetslab.lab.build import Lab
+from smetslab.lab.config import LabConfig, load_lab
+from smetslab.lab.control import control_routes
+
+METER, HUB = "00DB1234567890A0", "00DB1234567890A2"
+
+
+def with_fault(folder: Path, fault: str) -> LabConfig:
+    """The built-in lab with one planned fault."""
+    path = folder / "faulty.lab.toml"
+    path.write_bytes(load_lab().source_text + b"\n[[premises.faults]]\n" + fault.encode())
+    return load_lab(path)
+
+
+def client(lab: Lab, host: str = "127.0.0.1") -> httpx.AsyncClient:
+    app = Starlette(routes=list(control_routes(lab)))
+    transport = httpx.ASGITransport(app=app, client=(host, 5))
+    return httpx.AsyncClient(transport=transport, base_url="http://lab")
+
+
+def in_lab(act: Any, config: LabConfig | None = None) -> Any:
+    async def main(_clock: LoopClock) -> Any:
+        async with Lab(config or load_lab()) as lab:
+            return await act(lab)
+
+    return run_virtual(main)
+
+
+def test_every_device_is_listed_and_can_be_looked_into() -> None:
+    async def act(lab: Lab) -> None:
+        async with client(lab) as http:
+            listed = (await http.get("/lab/devices")).json()["devices"]
+            assert {(row["eui64"], row["type"]) for row in listed} >= {(METER, "ESME"), (HUB, "CHF")}
+            seen = (await http.get(f"/lab/devices/{METER}")).json()
+            assert seen["type"] == "ESME"
+            assert set(seen) >= {
+                "clock",
+                "supply",
+                "registers",
+                "tariff",
+                "account",
+                "pending",
+                "event_log",
+                "security_log",
+                "trust_anchors",
+            }
+            text = command.lines(seen)
+            assert any(line.startswith("supply ") and line.endswith("Enabled") for line in text)
+
+    in_lab(act)
+
+
+def test_a_fault_is_injected_and_its_effect_is_seen() -> None:
+    async def act(lab: Lab) -> None:
+        async with client(lab) as http:
+            answer = await http.post(
+                f"/lab/devices/{METER}/faults", json={"fault": "power-cut", "parameters": {"seconds": "60"}}
+            )
+            assert answer.json() == {"injected": "power-cut", "device": METER}
+            assert (await http.get(f"/lab/devices/{METER}")).json()["powered"] is False
+            await lab.clock.sleep(100)
+            assert (await http.get(f"/lab/devices/{METER}")).json()["powered"] is True
+
+    in_lab(act)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "words"),
+    [
+        ("/lab/devices/nothing", None, 400, "'nothing' is no EUI-64"),
+        ("/lab/devices/0102030405060708", None, 400, "no device 0102030405060708"),
+        (f"/lab/devices/{METER}/faults", b"[]", 400, "the body is"),
+        (f"/lab/devices/{METER}/faults", b"{", 400, "no JSON"),
+        (f"/lab/devices/{METER}/faults", b'{"fault": "flood"}', 400, "unknown fault 'flood'"),
+        (f"/lab/devices/{METER}/faults", b'{"fault": "gas-flow"}', 400, "cannot happen to"),
+        (f"/lab/devices/{METER}/faults", b'"' + b"x" * 20_000 + b'"', 400, "at most 10000 octets"),
+    ],
+)
+def test_what_is_asked_wrongly_is_answered_with_one_line(
+    path: str, body: bytes | None, status: int, words: str
+) -> None:
+    async def act(lab: Lab) -> None:
+        async with client(lab) as http:
+            answer = await (http.get(path) if body is None else http.post(path, content=body))
+            assert answer.status_code == status
+            assert words in answer.json()["error"]
+
+    in_lab(act)
+
+
+def test_another_machine_is_refused() -> None:
+    async def act(lab: Lab) -> None:
+        async with client(lab, "192.0.2.7") as http:
+            assert (await http.get("/lab/devices")).status_code == 403
+
+    in_lab(act)
+
+
+def test_a_lab_file_plans_faults(tmp_path: Path) -> None:
+    name = load_lab().premises[0].devices[0].name
+
+    async def act(lab: Lab) -> None:
+        await lab.clock.sleep(99)
+        assert lab.devices[Eui64.parse(METER)].powered
+        await lab.clock.sleep(2)
+        assert not lab.devices[Eui64.parse(METER)].powered
+
+    in_lab(act, with_fault(tmp_path, f'at_s = 100\ndevice = "{name}"\nfault = "power-cut"\n'))
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ('at_s = 1\ndevice = "cellar"\nfault = "power-cut"\n', "device 'cellar' is not one of hub"),
+        ('at_s = 1\nfault = "flood"\n', "unknown fault 'flood'"),
+        ('at_s = 1\nfault = "power-cut"\nparameters = { seconds = -1 }\n', "seconds = -1"),
+    ],
+)
+def test_a_planned_fault_that_cannot_be_is_refused(tmp_path: Path, fault: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        with_fault(tmp_path, fault)
+
+
+def test_a_laboratory_that_does_not_answer_is_said_so() -> None:
+    with pytest.raises(UsageError, match="no laboratory answers"):
+        command.show(url="http://127.0.0.1:9")
