@@ -11,6 +11,7 @@ from smetslab.duis.codes import FutureDating
 from smetslab.duis.srv import simple
 from smetslab.duis.srv.common import DISTRIBUTOR, EXECUTION, FLOOR, SUPPLIERS, TRANSPORTER
 from smetslab.duis.srv.components import ACTIVATION_TIME
+from smetslab.duis.srv.derived import NotEmpty
 from smetslab.duis.srv.forms import CANCELLATION, words
 from smetslab.duis.srv.holes import At, Choose, Fact, ForEach, Switch, Unless, Unsaid
 from smetslab.duis.srv.model import (
@@ -66,18 +67,21 @@ _CERTIFICATES: Final = {
 
 def _replacements(elements: str, role: str, *names: str) -> Template:
     """A replacement for each certificate that is given."""
-    return [
-        Choose(
-            {
-                f"{elements}.{name}": {
-                    "replacement_certificate": At(f"{elements}.{name}"),
-                    "target_trust_anchor_cell": _cell(role, *_CERTIFICATES[name]),
-                }
-            },
-            otherwise=ABSENT,
-        )
-        for name in names
-    ]
+    return NotEmpty(
+        elements,
+        tuple(
+            Choose(
+                {
+                    f"{elements}.{name}": {
+                        "replacement_certificate": At(f"{elements}.{name}"),
+                        "target_trust_anchor_cell": _cell(role, *_CERTIFICATES[name]),
+                    }
+                },
+                otherwise=ABSENT,
+            )
+            for name in names
+        ),
+    )
 
 
 def _top_up_floor(element: str) -> Template:

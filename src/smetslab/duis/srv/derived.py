@@ -24,6 +24,7 @@ from smetslab.duis.srv.template import (
     build,
     match,
     shown,
+    uses,
 )
 from smetslab.errors import GbcsEncodeError
 from smetslab.gbcs.values import Value, parse_utc, utc_text
@@ -234,3 +235,28 @@ class Grouped:
 
     def uses(self) -> Iterator[str]:
         yield self.path
+
+
+@dataclass(frozen=True, slots=True)
+class NotEmpty:
+    """A list with at least one item; `path` is the element that says none of them otherwise."""
+
+    path: str
+    items: tuple[Template, ...]
+
+    def build(self, scope: Scope) -> Built:
+        result = build(self.items, scope)
+        if not result:
+            _, path = scope.find(self.path)
+            expected = " or ".join(sorted({name.rpartition(".")[2].rstrip("?") for name in self.uses()}))
+            raise scope.fail("element missing", path, expected=expected)
+        return result
+
+    def match(self, value: Value, stand: Stand) -> None:
+        match(self.items, value, stand)
+
+    def missing(self, stand: Stand) -> None:
+        raise NoMatch(self.path)
+
+    def uses(self) -> Iterator[str]:
+        yield from uses(self.items)

@@ -46,7 +46,7 @@ def write_body(row: ServiceRequest, elements: Parameters) -> Element:
     """The body element that says `elements`. Raises DuisError where something is missing, unknown or
     wrong.
     """
-    return row.body.write(row.element, elements, f"Request/Body/{row.element}")
+    return row.body.write(row.element, elements, _root(row))
 
 
 def choose(row: ServiceRequest, target: Target, elements: Parameters) -> UseCaseMapping | None:
@@ -97,7 +97,7 @@ class Transformed:
             place = place[: max(place.rfind("."), place.rfind("["), 0)]
         return DuisError(
             f"a command of {use_case.name} cannot say it",
-            path=f"Request/Body/{row.element}" + (f"/{self.origins[place]}" if place else ""),
+            path=_root(row) + (f"/{self.origins[place]}" if place else ""),
             expected=error.expected,
             found=error.found or str(error),
         )
@@ -110,15 +110,15 @@ def transform_elements(
 
     Raises DuisError naming the element that is missing, cannot be said, or would get lost.
     """
-    made = _build(mapping, elements, facts)
+    made = _build(mapping, elements, facts, _root(row))
     payload = mapping.use_case.payload
     if not made[0] and isinstance(payload, DlmsAccess) and payload.has_optional_items:
-        raise DuisError("the command would do nothing", path=f"Request/Body/{row.element}")
+        raise DuisError("the command would do nothing", path=_root(row))
     left = _unread(row, elements, made[1])
     if left:
         raise DuisError(
             f"{mapping.use_case.name} has no place for it",
-            path=f"Request/Body/{row.element}/{shown(left[0])}",
+            path=f"{_root(row)}/{shown(left[0])}",
         )
     return Transformed(made[0], made[1].origins)
 
@@ -193,14 +193,20 @@ def _shown(value: dict[str, Value], name: str) -> str:
     return repr(value[name])[:_SHOWN] if name in value else "nothing"
 
 
-def _scope(elements: Parameters, facts: Facts) -> Scope:
-    return Scope(elements, elements, (), Reading(facts))
+def _root(row: ServiceRequest) -> str:
+    return f"Request/Body/{row.element}"
 
 
-def _build(mapping: UseCaseMapping, elements: Parameters, facts: Facts) -> tuple[Parameters, Reading]:
-    scope = _scope(elements, facts)
+def _scope(elements: Parameters, facts: Facts, root: str = "Request/Body") -> Scope:
+    return Scope(elements, elements, (), Reading(facts, root))
+
+
+def _build(
+    mapping: UseCaseMapping, elements: Parameters, facts: Facts, root: str = "Request/Body"
+) -> tuple[Parameters, Reading]:
+    scope = _scope(elements, facts, root)
     if not mapping.fits(scope):
-        raise DuisError(f"not a request for {mapping.use_case.name}", path="Request/Body")
+        raise scope.fail(f"not a request for {mapping.use_case.name}", ())
     value = build(mapping.template, scope)
     return (value if isinstance(value, dict) else {}), scope.reading
 

@@ -273,7 +273,7 @@ class Unsaid:
 class Indexed:
     """The one element of a list whose attribute `by` is `index`; the template stands in it.
 
-    `absent`: as in `At`.
+    `absent`: as in `At`; going back the element is always there when the command has a value for it.
     """
 
     elements: str
@@ -292,8 +292,6 @@ class Indexed:
         return build(self.absent, scope)
 
     def match(self, value: Value, stand: Stand) -> None:
-        if self.absent not in (REQUIRED, ABSENT) and value == self.absent:
-            return
         match(self.template, value, self._item(stand))
 
     def _item(self, stand: Stand) -> Stand:
@@ -382,7 +380,9 @@ class Choose:
             if found is not ABSENT:
                 return build(template, scope)
         if self.otherwise is REQUIRED:
-            raise scope.fail("element missing", scope.path, expected=" or ".join(self.cases))
+            _, path = scope.find(next(iter(self.cases)))
+            expected = " or ".join(name.rpartition(".")[2] for name in self.cases)
+            raise scope.fail("element missing", path[:-1], expected=expected)
         return build(self.otherwise, scope)
 
     def match(self, value: Value, stand: Stand) -> None:

@@ -38,6 +38,10 @@ _UPRN = Number(1, 10**12 - 1)
 _ADDRESS = Sequence(Child("PostCode", Text(6, 8)), Child("AddressIdentifier", Text(0, 30)))
 _FIRMWARE_VERSION = Text(1, 8)
 _NAME = Text(0, 30)
+_REQUEST_ID = Matching(
+    re.compile(r"(?:(?:[0-9A-Fa-f]{2}-){7}[0-9A-Fa-f]{2}:){2}(?:0|[1-9][0-9]{0,19})"),
+    "two EUI-64s and a counter joined by ':'",
+)
 
 DEVICE_TYPES: Final = ("ESME", "GSME", "GPF", "CHF", "HCALCS", "PPMID", "IHD", "CAD")
 ESME_VARIANTS: Final = (
@@ -53,6 +57,7 @@ _METER_POINTS = Sequence(
 # Schedules --------------------------------------------------------------------------------------------------
 
 FREQUENCIES: Final = ("Daily", "Weekly", "Monthly", "Quarterly", "Half-Yearly", "Yearly")
+_DAYS_AGO = Number(-400, 0)
 _XS_DATE = Matching(
     re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:Z|[+-][0-9]{2}:[0-9]{2})?"), "a date such as 2030-01-15"
 )
@@ -61,9 +66,9 @@ _XS_TIME = Matching(
     "a time such as 07:00:00Z",
 )
 _OFFSETS = Sequence(
-    Child("StartDateOffset", Number(-10_000, 10_000)),
+    Child("StartDateOffset", _DAYS_AGO),
     Child("StartTime", _XS_TIME),
-    Child("EndDateOffset", Number(-10_000, 10_000)),
+    Child("EndDateOffset", _DAYS_AGO),
     Child("EndTime", _XS_TIME),
 )
 SCHEDULED: Final = {
@@ -261,7 +266,7 @@ SERVICE_REQUESTS = (
         "ReturnLocalCommandResponse",
         SUPPLIERS,
         body(
-            optional("OriginalRequestID", Text(1, 80)),
+            optional("OriginalRequestID", _REQUEST_ID),
             Child("DeviceGBCSResponse", Octets("base64", 1, 65_536)),
         ),
     ),

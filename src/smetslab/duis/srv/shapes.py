@@ -155,19 +155,7 @@ class Sequence:
         result: dict[str, Value] = {}
         for particle in self.particles:
             if isinstance(particle, OneOf):
-                following = parts.peek()
-                child = next(
-                    (
-                        one
-                        for one in particle.children
-                        if following is not None and one.name == following.name
-                    ),
-                    None,
-                )
-                if child is not None:
-                    _read_child(child, parts, path, result)
-                elif particle.minimum:
-                    parts.required(*particle.names())
+                _read_one_of(particle, parts, path, result)
             elif isinstance(particle, OneGroup):
                 _read_group(particle, parts, path, result)
             else:

@@ -159,7 +159,11 @@ _SECONDARY_PRICE_TEMPLATE: Final[dict[str, Template]] = {
         3,
         (3, "0114010800FF", 2),
         [
-            {"index": f"{tou:02X}", "charge_per_unit": Indexed("PriceElements.ElectricityPriceElement", tou)}
+            # As in the table of the primary element, what has no price costs nothing.
+            {
+                "index": f"{tou:02X}",
+                "charge_per_unit": Indexed("PriceElements.ElectricityPriceElement", tou, absent=0),
+            }
             for tou in range(1, 5)
         ],
     )

@@ -45,9 +45,13 @@ class Facts(Protocol):
 
 @dataclass(slots=True)
 class Reading:
-    """One building: what was read of the elements, and which element each parameter came from."""
+    """One building: what was read of the elements, and which element each parameter came from.
+
+    `root` is what errors call the place of the elements.
+    """
 
     facts: Facts
+    root: str = "Request/Body"
     read: set[Path] = field(default_factory=set)
     origins: dict[str, str] = field(default_factory=dict)
 
@@ -87,7 +91,9 @@ class Scope:
         self.reading.read.update(leaf_paths(value, path))
 
     def fail(self, what: str, path: Path, *, expected: str = "", found: str = "") -> DuisError:
-        return DuisError(what, path=shown(path), expected=expected, found=found)
+        place = shown(path)
+        root = self.reading.root
+        return DuisError(what, path=f"{root}/{place}" if place else root, expected=expected, found=found)
 
 
 def leaf_paths(value: Value, path: Path = ()) -> Iterator[Path]:
