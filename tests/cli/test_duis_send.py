@@ -22,7 +22,7 @@ from smetslab.duis.codes import CommandVariant
 from smetslab.duis.xmldsig import parse_tree, read_signature
 from smetslab.ids import Eui64
 from smetslab.lab.build import lab_keystore
-from smetslab.lab.config import load_lab
+from smetslab.lab.config import HOME_NAME, load_lab
 
 ESME = Eui64.parse("00DB1234567890A0")
 SUPPLIER = Eui64.parse("90B3D51F30010000")
@@ -49,7 +49,7 @@ class Running:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("served")
     lab = folder / "lab.toml"
-    text = load_lab().source_text.decode()
+    text = load_lab(default=HOME_NAME).source_text.decode()
     quick = re.sub(r"^(latency_s|jitter_s) = .*$", r"\1 = 0.0", text, flags=re.MULTILINE)
     assert quick != text
     lab.write_text(f"{quick}\n[serve]\nstop_within_s = 0.2\n")
@@ -157,7 +157,7 @@ def test_command_for_local_delivery_is_handed_out(send: Run) -> None:
 
 
 def test_document_is_sent_with_a_counter_of_its_own(send: Run, tmp_path: Path) -> None:
-    user = ServiceUser(SUPPLIER, keystore=lab_keystore(load_lab()), dcc=NoDcc())
+    user = ServiceUser(SUPPLIER, keystore=lab_keystore(load_lab(default=HOME_NAME)), dcc=NoDcc())
     document = tmp_path / "request.xml"
     document.write_bytes(user.document("4.1.1", Eui64.parse("00DB1234567890FE"), {}, CommandVariant.SEND))
     code, out, _ = send(str(document), "--target", "esme", "--json")
@@ -215,7 +215,7 @@ def test_signed_document_is_good(
     tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SMETSLAB_KEYSTORE", raising=False)
-    ring = lab_keystore(load_lab())
+    ring = lab_keystore(load_lab(default=HOME_NAME))
     user = ServiceUser(SUPPLIER, keystore=ring, dcc=NoDcc())
     file = tmp_path / "request.xml"
     file.write_bytes(user.document("4.1.1", ESME, {}, CommandVariant.SEND))

@@ -13,6 +13,8 @@ from smetslab.cli.pki import app
 from smetslab.errors import CertificateError, SmetsLabError, UsageError
 from smetslab.gbcs.codes import KeyUsage
 from smetslab.ids import Eui64
+from smetslab.lab.build import lab_keystore
+from smetslab.lab.config import HOME_NAME, load_lab
 from smetslab.pki import load_keystore
 from smetslab.pki.listing import KeystoreListing
 
@@ -165,3 +167,16 @@ def test_rtds_key_store_is_shown(run: Run, rtds: Path) -> None:
     assert "415 certificates, 15 with private key" in shown
     assert "not loaded: 90b3d51f30000007-ka.pem: certificate: filed under entity 90B3D51F30000007" in shown
     assert "profile: 90b3d51f30010008-ds: authority key identifier: is absent" in shown
+
+
+def test_keys_of_a_lab_are_exported_for_its_clients(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "keystore.json"
+    run("export", "--lab", "home", "--format", "json", "--out", file)
+    ring = load_keystore(file)
+    own = lab_keystore(load_lab(default=HOME_NAME))
+    supplier = Eui64.parse("90B3D51F30010000")
+    assert ring.xml_signer(supplier).certificate == own.xml_signer(supplier).certificate
+    kept = ring.private_key(supplier, KeyUsage.DIGITAL_SIGNATURE)
+    assert kept.public == own.private_key(supplier, KeyUsage.DIGITAL_SIGNATURE).public
+    with pytest.raises(UsageError, match="a key store and --lab"):
+        run("show", file, "--lab", "home")

@@ -13,9 +13,10 @@ from smetslab.devices.esme_settings import known_state
 from smetslab.devices.profile import Quirk
 from smetslab.devices.quirks import known_quirks
 from smetslab.errors import UsageError
-from smetslab.gbcs.codes import RemotePartyRole
+from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.ids import Eui64
-from smetslab.lab.config import LabConfig, lab_schema, load_lab
+from smetslab.lab.build import lab_profile
+from smetslab.lab.config import HOME_NAME, LabConfig, lab_schema, load_lab
 
 DEFAULT = load_lab().source_text.decode()
 
@@ -24,6 +25,38 @@ def load(folder: Path, text: str) -> LabConfig:
     path = folder / "lab.toml"
     path.write_text(text, encoding="utf-8")
     return load_lab(path)
+
+
+def test_the_built_in_home_has_a_device_of_every_type_that_a_lab_can_have() -> None:
+    (home,) = load_lab(default=HOME_NAME).premises
+    found = {lab_profile(load_lab(default=HOME_NAME), device).device_type for device in home.devices}
+    assert found >= {
+        DeviceType.ESME,
+        DeviceType.GPF,
+        DeviceType.GSME,
+        DeviceType.PPMID,
+        DeviceType.HCALCS,
+    }
+    assert [device.eui64 for device in home.devices if device.name == "esme"] == [
+        Eui64.parse("00DB1234567890A0")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("serve", "reason"),
+    [
+        ('callback = "a b"', "HOST:PORT/PATH"),
+        ('[serve.callbacks]\n90B3D51F30010000 = "ftp://a"', "no HTTP address"),
+        ("port = 70000", "port"),
+        ('errors = "both"', "errors"),
+        ('tls = { certificate = "a.pem" }', "key"),
+        ('callback_tls = { certificate = "a.pem" }', "both or none"),
+        ('epoch = "soon"', "epoch"),
+    ],
+)
+def test_what_is_wrong_with_the_services_is_told(tmp_path: Path, serve: str, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        load(tmp_path, f"{DEFAULT}\n[serve]\n{serve}\n")
 
 
 def test_the_built_in_lab_is_one_home_with_a_hub_and_a_meter() -> None:

@@ -31,8 +31,11 @@ from smetslab.gbcs.usecases.engine import FAILURES
 from smetslab.gbcs.values import Parameters, Value
 from smetslab.ids import Eui64
 from smetslab.lab.build import lab_keystore
-from smetslab.lab.config import load_lab
+from smetslab.lab.config import HOME_NAME, load_lab
 from smetslab.pki import KeyRing, load_keystore
+
+_PREFERRED: Final = (DeviceType.ESME, *(kind for kind in DeviceType if kind is not DeviceType.ESME))
+"""Whom a request goes to by default, where several types of devices could answer it."""
 
 _VARIANT: Final = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,2}){1,2}")
 _UTRN_STEP: Final = 1 << 32
@@ -48,7 +51,7 @@ KeystoreOption = Annotated[
 ]
 LabOption = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", envvar="SMETSLAB_LAB", help="The served lab file; by default one home."),
+    typer.Option(metavar="FILE", envvar="SMETSLAB_LAB", help="The served lab file; by default a whole home."),
 ]
 
 
@@ -191,7 +194,7 @@ class _Asker:
 
     def __init__(self, url: str, keystore: Path | None, lab: Path | None, counter: int | None) -> None:
         self._url = url
-        self._lab = load_lab(lab)
+        self._lab = load_lab(lab, default=HOME_NAME)
         self._counter = counter
         self._health: dict[str, object] | None = None
         self.keystore = _keys(keystore, lab)
@@ -247,7 +250,7 @@ class _Asker:
             return self._device(text)
         if row.non_device:
             return DCC_IDENTITY
-        for device_type in DeviceType:
+        for device_type in _PREFERRED:
             if any(mapping.serves(device_type) for mapping in row.mappings):
                 found = self._of_type(device_type.name.lower())
                 if found is not None:
@@ -285,7 +288,7 @@ class _Asker:
 
 
 def _keys(keystore: Path | None, lab: Path | None) -> KeyRing:
-    config = load_lab(lab)
+    config = load_lab(lab, default=HOME_NAME)
     if keystore is not None:
         return load_keystore(keystore)
     return lab_keystore(config)

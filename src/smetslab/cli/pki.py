@@ -13,6 +13,8 @@ from rich.table import Table
 from smetslab.cli import output
 from smetslab.errors import UsageError
 from smetslab.ids import Eui64
+from smetslab.lab.build import lab_keystore
+from smetslab.lab.config import HOME_NAME, load_lab
 from smetslab.pki import CredentialGuard, KeyRing, load_keystore
 from smetslab.pki.authority import TEST_DEVICES
 from smetslab.pki.files import HIERARCHY_FOLDER, export_json, export_pem, initialise, user_data_folder
@@ -21,6 +23,7 @@ from smetslab.pki.loaders import load_certificate
 
 app = typer.Typer(help="Test certificates and keys.", no_args_is_help=True)
 
+BUILT_IN_HOME = "home"
 _NEVER = 9999
 
 
@@ -41,6 +44,13 @@ TestAnchors = Annotated[
     list[Path] | None,
     typer.Option(
         "--test-anchor", help="A certificate that you declare to be the anchor of a test hierarchy."
+    ),
+]
+LabFile = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|home",
+        help="Instead: the keys of a lab file, or of the home that `serve` serves without one.",
     ),
 ]
 AllowProduction = Annotated[
@@ -115,12 +125,13 @@ def init(
 def show(
     path: KeystorePath = None,
     *,
+    lab: LabFile = None,
     test_anchor: TestAnchors = None,
     allow_production: AllowProduction = False,
     as_json: AsJson = False,
 ) -> None:
     """List what a key store holds, what could not be loaded, and where certificates break their profile."""
-    keystore, source = _load(path, test_anchor, allow_production=allow_production)
+    keystore, source = _load(path, test_anchor, lab, allow_production=allow_production)
     listing = list_keystore(keystore, str(source))
     if as_json:
         output.print_json(listing.model_dump(mode="json"))
@@ -136,12 +147,13 @@ def export(
     form: Annotated[
         Format, typer.Option("--format", help="json is the form of the published keystore.json.")
     ] = Format.PEM,
+    lab: LabFile = None,
     test_anchor: TestAnchors = None,
     allow_production: AllowProduction = False,
     force: Force = False,
 ) -> None:
     """Write a key store, private keys included, in a form that other tools read."""
-    keystore, _source = _load(path, test_anchor, allow_production=allow_production)
+    keystore, _source = _load(path, test_anchor, lab, allow_production=allow_production)
     written = len(keystore)
     if form is Format.PEM:
         export_pem(keystore, out, force=force)
@@ -155,8 +167,13 @@ def export(
 
 
 def _load(
-    path: Path | None, test_anchors: list[Path] | None, *, allow_production: bool
+    path: Path | None, test_anchors: list[Path] | None, lab: str | None, *, allow_production: bool
 ) -> tuple[KeyRing, Path]:
+    if lab is not None:
+        if path is not None:
+            raise UsageError("a key store and --lab", hint="give one of them")
+        config = load_lab(None if lab == BUILT_IN_HOME else lab, default=HOME_NAME)
+        return lab_keystore(config), Path(config.source_name)
     place = path or user_data_folder()
     if path is None and not (place / HIERARCHY_FOLDER).exists():
         raise UsageError(f"there is no hierarchy in {place}", hint="make one: smetslab pki init")

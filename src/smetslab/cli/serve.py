@@ -23,7 +23,7 @@ from smetslab.dcc.services.settings import callback_url
 from smetslab.errors import UsageError
 from smetslab.ids import Eui64
 from smetslab.lab.build import USER_ROLES
-from smetslab.lab.config import KeyConfig, LabConfig, StoreConfig, load_lab
+from smetslab.lab.config import HOME_NAME, KeyConfig, LabConfig, StoreConfig, load_lab
 from smetslab.lab.control import control_routes
 from smetslab.lab.serve import LabServer
 from smetslab.pki import user_data_folder
@@ -49,7 +49,7 @@ def serve(
     *,
     lab: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", envvar="SMETSLAB_LAB", help="Lab file; by default one home."),
+        typer.Option(metavar="FILE", envvar="SMETSLAB_LAB", help="Lab file; by default a whole home."),
     ] = None,
     keystore: Annotated[
         Path | None,
@@ -115,7 +115,7 @@ def serve(
     log: Annotated[LogForm, typer.Option(envvar="SMETSLAB_LOG", help="The log on stderr.")] = LogForm.TEXT,
 ) -> None:
     """Run a laboratory in real time with the services of the DCC, until Ctrl-C or SIGTERM."""
-    config = load_lab(lab)
+    config = load_lab(lab, default=HOME_NAME)
     changes: dict[str, Any] = {
         "schema_folder": None if schema is None else str(schema.absolute()),
         "host": host,
@@ -206,7 +206,8 @@ def _keys(config: LabConfig) -> str:
     path = config.keystore_path
     if path is not None:
         return str(path)
-    return "the lab's own test authority; get them with: smetslab pki export --lab --out FOLDER"
+    lab = "home" if config.source_name == HOME_NAME else config.source_name
+    return f"the lab's own test authority; get them with: smetslab pki export --lab {lab} --out FOLDER"
 
 
 def _checks(server: LabServer) -> str:

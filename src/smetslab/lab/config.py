@@ -26,6 +26,8 @@ from smetslab.ids import Eui64
 
 SCHEMA_VERSION: Final = 1
 DEFAULT_NAME: Final = "default.lab.toml"
+HOME_NAME: Final = "home.lab.toml"
+"""The built-in lab that is served: a whole home."""
 
 PARTY_ROLES: Final[Mapping[str, RemotePartyRole]] = {
     role.name.lower(): role
@@ -367,14 +369,14 @@ def _refuse_repeats(what: str, values: Iterator[str]) -> None:
         seen[value] = None
 
 
-def load_lab(path: str | Path | None = None) -> LabConfig:
-    """Read a lab file, or the built-in lab of one hub and one electricity meter.
+def load_lab(path: str | Path | None = None, *, default: str = DEFAULT_NAME) -> LabConfig:
+    """Read a lab file, or the built-in one `default`: one hub and one electricity meter, or a whole home.
 
     UsageError with file, key and reason when it is wrong.
     """
     if path is None:
-        source = files("smetslab.lab") / DEFAULT_NAME
-        name, base = DEFAULT_NAME, None
+        source = files("smetslab.lab") / default
+        name, base = default, None
     else:
         source = Path(path)
         name, base = str(path), Path(path).parent
