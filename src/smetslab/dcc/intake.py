@@ -4,8 +4,10 @@ argument.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final, Protocol, TypeAlias
 
 from smetslab.dcc.acb import AccessControlBroker
@@ -58,6 +60,20 @@ from smetslab.registry import DeviceLogBackups, Inventory, InventoryDevice, User
 from smetslab.rng import RootSeed
 
 _MILLISECONDS: Final = 1000
+
+UNTRANSFORMABLE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "8.7.1": "E080702",
+        "8.7.2": "E080702",
+        "8.8.1": "E080801",
+        "8.8.2": "E080801",
+        "8.12.1": "E081204",
+        "8.12.2": "E081204",
+    }
+)
+"""Refusals of requests that name another device, or its log, of which the DCC knows too little. Which of a
+service's codes means that is not published: unverified.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -468,7 +484,8 @@ class Intake:
         except SecurityError as error:
             raise _RefusedError(error.check, str(error)) from error
         except DuisError as error:
-            raise _RefusedError("transformation", str(error)) from error
+            code = UNTRANSFORMABLE.get(case.row.variant, ResponseCode.UNASSIGNED)
+            raise _RefusedError("transformation", str(error), code) from error
         message = command.message
         by_dcc = message.business_originator_id != request_id.originator
         if case.use_case.critical and by_dcc:
