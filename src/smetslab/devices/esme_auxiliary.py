@@ -5,7 +5,7 @@ Spec: SMETS 5.22, 5.29; GBCS use cases ECS47, ECS47a, ECS47e, ECS35g, ECS101, EC
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -27,6 +27,9 @@ from smetslab.store import Nvm
 _ACTIVATE, _DEACTIVATE, _RESET = 0x11, 0x12, 0x20
 """Actions of ECS47. Spec: GBCS use case ECS47."""
 _FULL: Final = 100
+_EMPTY: Final = "empty"
+_BUILT_IN: Final = frozenset({_EMPTY, "ALCS", "APC"})
+"""What stands in a slot that belongs to no other device."""
 _LIMITS, _LEVELS = "aux/limit/", "aux/level/"
 
 
@@ -65,6 +68,24 @@ class AuxiliaryControllers:
             self._limits[place] = Limit(place, int(level), start, end)
         for key, octets in nvm.items(_LEVELS):
             self._levels[int(key.removeprefix(_LEVELS), 16)] = octets[0]
+
+    def assign(self, work: Work, slots: Iterable[int], switches: Collection[str]) -> None:
+        """Give each of the paired HCALCS the first free slot; one that has parted gives its own back.
+
+        Spec: SMETS 5.22; that pairing does it is unverified.
+        """
+        server = self._server()
+        names = [f"auxiliary_controller_{slot}_type_and_identifier" for slot in slots]
+        held = {name: str(server.value(name)) for name in names}
+        for name, holder in held.items():
+            if holder not in _BUILT_IN and holder not in switches:
+                held[name] = _EMPTY
+                server.put(work, name, _EMPTY)
+        for device in switches:
+            free = [name for name, holder in held.items() if holder == _EMPTY]
+            if free and device not in held.values():
+                held[free[0]] = device
+                server.put(work, free[0], device)
 
     # ---------------------------------------------------------------------------- commands
 

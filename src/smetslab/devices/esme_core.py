@@ -46,6 +46,7 @@ from smetslab.devices.security.installed import Hooks, SecuritySettings, install
 from smetslab.devices.supply import Supply, SupplyEvent
 from smetslab.devices.voltage import Voltage
 from smetslab.devices.work import Work, Workplace
+from smetslab.gbcs.codes import DeviceType
 from smetslab.gbcs.dlms import axdr
 from smetslab.gbcs.dlms.apdu import DataAccessResult
 from smetslab.gbcs.dlms.axdr import Data, Octets, Sequence
@@ -141,7 +142,11 @@ class EsmeCore:
             workplace=workplace,
             clock=self.clock,
             settings=plant.security,
-            hooks=Hooks(set_top_up_floor=self.prepayment.utrns.restart, firmware_changed=self._show_firmware),
+            hooks=Hooks(
+                set_top_up_floor=self.prepayment.utrns.restart,
+                firmware_changed=self._show_firmware,
+                log_changed=self._assign_slots,
+            ),
         )
         self._slots = [
             slot for slot in SLOTS if f"auxiliary_controller_{slot}_type_and_identifier" in model.by_name
@@ -214,6 +219,12 @@ class EsmeCore:
     def number(self, name: str) -> int:
         """A stored number, for a display."""
         return self.server.number(name)
+
+    def _assign_slots(self, work: Work) -> None:
+        """The device log has changed: an HCALCS that was paired gets a slot."""
+        log = self.security.log.entries
+        switches = [str(entry.device) for entry in log if entry.device_type is DeviceType.HCALCS]
+        self.auxiliary.assign(work, self._slots, switches)
 
     def _switches_of(self, device: Eui64) -> tuple[SwitchState, ...]:
         """The slots that an HCALCS stands in, numbered as its switches, and what they have to be."""

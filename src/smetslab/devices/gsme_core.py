@@ -184,6 +184,7 @@ class GsmeCore:
                 set_top_up_floor=self.account.utrns.restart,
                 set_clock=self._set_clock,
                 firmware_changed=self._show_firmware,
+                supplier_changed=self.replaced_supplier,
             ),
         )
         self.firmware_version = self.security.firmware.store.version

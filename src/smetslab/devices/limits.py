@@ -66,8 +66,11 @@ RETRY_LONGEST_S = 60.0
 """Waits between attempts double from the first to the longest. Unverified."""
 
 PPMID_ANSWER_WAIT = timedelta(seconds=30)
+PPMID_GAS_ANSWER_WAIT = timedelta(minutes=35)
 PPMID_RESULT_SHOWN = timedelta(seconds=30)
-"""How long a PPMID waits for a meter, and shows what came of it. Unverified."""
+"""How long a PPMID waits for a meter, for a gas meter until it has woken, and shows what came of it.
+Unverified.
+"""
 
 HCALCS_SWITCHES = 5
 HCALCS_CONTACT_LIMIT = timedelta(hours=24)

@@ -2,7 +2,7 @@
 
     idle -enter or press-> sent -answer-> result -30 s-> idle
                             |
-                            +- 30 s without an answer -> result
+                            +- 30 s (gas: 35 min) without an answer -> result
 
 A GSME is asked by GBCS messages through the hub, MACed with the key that both share; an ESME by ZCL commands.
 
@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from smetslab.devices.han_frames import HanFrame, readings_in
-from smetslab.devices.limits import PPMID_ANSWER_WAIT, PPMID_RESULT_SHOWN
+from smetslab.devices.limits import PPMID_ANSWER_WAIT, PPMID_GAS_ANSWER_WAIT, PPMID_RESULT_SHOWN
 from smetslab.devices.type1_core import Type1Core, Type1Plant
 from smetslab.devices.work import Outgoing, Work, Workplace
 from smetslab.errors import GbcsDecodeError, LocalProtocolError, ZclDecodeError
@@ -133,9 +133,10 @@ class PpmidCore(Type1Core):
         if self.display.phase == "sent":
             return self.display  # one thing after the other
         self.display = Display("sent", request, meter, "sent")
-        self._until = now + PPMID_ANSWER_WAIT
+        gas = self._type_of(meter) is DeviceType.GSME
+        self._until = now + (PPMID_GAS_ANSWER_WAIT if gas else PPMID_ANSWER_WAIT)
         self._place.note("ConsumerRequest", request=request, meter=str(meter))
-        if self._type_of(meter) is DeviceType.GSME:
+        if gas:
             self._ask_gas(now, request, meter, digits)
         else:
             self._ask_electricity(request, meter, digits)

@@ -94,7 +94,8 @@ class Hooks:
     """What the rest of the device does for its security.
 
     `set_clock` is for devices whose clock an ASN.1 command sets; `log_changed` is told of every change of
-    the device log, `firmware_changed` of the version that runs from now on.
+    the device log, `firmware_changed` of the version that runs from now on, `supplier_changed` of another
+    supplier that has taken over.
     """
 
     set_top_up_floor: TopUpFloor = no_top_ups
@@ -102,6 +103,7 @@ class Hooks:
     agree: Agree = agree_at_once
     firmware_changed: Callable[[Work, bytes], None] = lambda _work, _version: None
     log_changed: Changed = lambda _work: None
+    supplier_changed: Changed = lambda _work: None
 
 
 def install_security(
@@ -132,6 +134,7 @@ def install_security(
         clock=clock,
         rules=chosen.certificates,
         set_top_up_floor=extra.set_top_up_floor,
+        supplier_changed=extra.supplier_changed,
     )
     details = CredentialDetails(
         host=application, device_type=device_type, held=held, first_numbers=chosen.sequence_numbers

@@ -15,6 +15,7 @@ from smetslab.devices import events
 from smetslab.devices.credentials import NOBODY, ROOT_CELL, Cell, CellName
 from smetslab.devices.payload_engine import Fault
 from smetslab.devices.security.certificates import CertificateRules, judge_certificate, read_path
+from smetslab.devices.security.device_log import Changed
 from smetslab.devices.security.modes import MODES, Mode
 from smetslab.devices.security.names import cell_identifier, cell_named, role_name, role_named
 from smetslab.devices.security.operation import Dating, DeviceTime, Host, Operation, Outcome, Request
@@ -57,6 +58,7 @@ class CredentialReplacement:
     clock: DeviceTime
     rules: CertificateRules = field(default_factory=CertificateRules)
     set_top_up_floor: TopUpFloor = no_top_ups
+    supplier_changed: Changed = lambda _work: None
 
     def operations(self) -> tuple[Operation, ...]:
         """Every mode that the type of device has a use case for."""
@@ -127,6 +129,7 @@ class CredentialReplacement:
         outcomes: list[Parameters] = []
         changed: list[RemotePartyRole] = []
         failed: int | None = None
+        supplier = self.host.trust_anchors.party(RemotePartyRole.SUPPLIER)
         for place, one in enumerate(_list(parameters["replacements"])):
             name = cell_named(one["target_trust_anchor_cell"])
             verdict = _faulty(request.fault, place) or self._judge(
@@ -147,6 +150,8 @@ class CredentialReplacement:
         if changed:
             request.work.note("CredentialsReplaced", roles=" ".join(role.name.lower() for role in changed))
             self.host.raise_event(request.work, events.CREDENTIALS_UPDATED)
+        if self.host.trust_anchors.party(RemotePartyRole.SUPPLIER) != supplier:
+            self.supplier_changed(request.work)
         answer = _execution_outcome(parameters, [dict(change) for change in changes], outcomes)
         return Outcome({"command_accepted": None, "execution_outcome": answer}, failed)
 
