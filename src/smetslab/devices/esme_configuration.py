@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from smetslab.devices.cosem.server import CosemServer
 from smetslab.devices.esme_life import Configuration
+from smetslab.devices.esme_objects.common import PRICE_SCALE
 from smetslab.devices.prepay.rules import DebtPeriod
 from smetslab.devices.schedule import ExecutionTimes, Schedule
 from smetslab.devices.tariff import TariffCalendar
@@ -84,13 +85,17 @@ def _calendar(server: CosemServer, prefix: str) -> TariffCalendar:
 
 
 def prices(charge: Value) -> dict[str, int]:
-    """The amounts of a unit charge by index."""
+    """The amounts of a unit charge by index, in thousandths of a penny whatever its scale is."""
     table = charge.get("charge_table") if isinstance(charge, dict) else None
+    scaling = charge.get("charge_per_unit_scaling") if isinstance(charge, dict) else None
+    scale = scaling.get("price_scale") if isinstance(scaling, dict) else PRICE_SCALE
+    exponent = (scale if isinstance(scale, int) else PRICE_SCALE) - PRICE_SCALE
     found: dict[str, int] = {}
     for row in table if isinstance(table, list) else []:
         if isinstance(row, dict):
             price = row["charge_per_unit"]
-            found[str(row["index"])] = max(0, price) if isinstance(price, int) else 0
+            amount = max(0, price) if isinstance(price, int) else 0
+            found[str(row["index"])] = amount * 10**exponent if exponent >= 0 else amount // 10**-exponent
     return found
 
 

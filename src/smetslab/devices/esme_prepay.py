@@ -14,6 +14,7 @@ from smetslab.devices.application import Application
 from smetslab.devices.clock import DeviceClock
 from smetslab.devices.cosem.server import CosemServer
 from smetslab.devices.counters import UtrnCache
+from smetslab.devices.esme_configuration import prices as unit_prices
 from smetslab.devices.esme_settings import PrepaymentSettings
 from smetslab.devices.prepay.account import Account
 from smetslab.devices.prepay.lockout import LockOut
@@ -126,10 +127,10 @@ class EsmePrepayment:
 
     def _time_debt(self, number: int) -> TimeDebt:
         period = self._server.number(f"debt_recovery_rate_{number}_period")
-        rate = dig(self._server.value(f"debt_recovery_rate_{number}"), "charge_table", 0, "charge_per_unit")
+        rates = unit_prices(self._server.value(f"debt_recovery_rate_{number}"))
         hourly = period == DebtPeriod.HOURLY.value
         return TimeDebt(
-            rate=rate if isinstance(rate, int) else 0,
+            rate=next(iter(rates.values()), 0),
             period=DebtPeriod.HOURLY if hourly else DebtPeriod.DAILY,
         )
 

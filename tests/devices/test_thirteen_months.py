@@ -1,0 +1,338 @@
+"""Thirteen months in the life of a prepaying home: tariffs, credit, debts, top-ups, power cuts, a change of
+tenancy, of firmware and of supplier; reconciled at every step with a ledger that is worked out here, from the
+load alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+
+from smetslab.devices.load import LoadProfile
+from smetslab.rng import RootSeed
+
+MakeBench = Callable[..., Any]
+
+BEGIN = datetime(2026, 3, 2, 12, tzinfo=UTC)
+SLOT, TICK, DAY = timedelta(minutes=30), timedelta(seconds=10), timedelta(days=1)
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+UNIT = 1 << 32
+
+STATE: dict[str, int | bool | str] = {
+    "charging": True,
+    "payment_mode": "prepayment",
+    "meter_balance_millipence": 1_000_000,
+    "emergency_credit_balance_millipence": 1_000_000,
+    "emergency_credit_limit_millipence": 1_000_000,
+    "emergency_credit_threshold_millipence": 200_000,
+    "accumulated_debt_millipence": 0,
+    "payment_debt_millipence": 3_000_000,
+    "time_debt_1_millipence": 4_000_000,
+    "time_debt_2_millipence": 500_000,
+    "disablement_threshold_millipence": -100_000,
+    "low_credit_threshold_millipence": 300_000,
+    "debt_recovery_rate_1_millipence": 15_000,
+    "debt_recovery_rate_2_millipence": 2_500,
+    "debt_recovery_period_s": 86_400,
+    "debt_recovery_rate_cap_millipence": 60_000,
+    "debt_recovery_per_payment_basis_points": 2_000,
+    "standing_charge_millipence": 31_000,
+    "suspend_debt_emergency": True,
+    "suspend_debt_disabled": True,
+    "maximum_credit_millipence": 5_000_000,
+    "maximum_meter_balance_millipence": 20_000_000,
+    "load_limit_power_threshold_w": 0,
+}
+
+
+@dataclass
+class Ledger:
+    """The account and the registers, by plain arithmetic. Money in thousandths of a penny, energy in
+    thousandths of a watt hour. Rates: 1 from 07:00, 2 from 23:00."""
+
+    load: LoadProfile
+    now: datetime = BEGIN
+    balance: int = 1_000_000
+    emergency: int = 1_000_000
+    taken: bool = False
+    accumulated: int = 0
+    payment_debt: int = 3_000_000
+    debts: list[int] = field(default_factory=lambda: [4_000_000, 500_000])
+    rates: tuple[int, int] = (15_000, 2_500)
+    prices: dict[str, int] = field(default_factory=dict)
+    standing: int = 31_000
+    remainder: int = 0
+    supply: bool = True
+    cause: bool = False
+    power: bool = True
+    registers: dict[int, int] = field(default_factory=lambda: {1: 10_000, 2: 0, 3: 0})
+    week: dict[datetime, int] = field(default_factory=dict)
+    switched: datetime = BEGIN
+    base: int = 10_000
+    calendar: tuple[tuple[int, int], ...] = ((7, 1), (23, 2))
+    threshold = -100_000
+    limit = 1_000_000
+    recovered_debt: int = 0
+    days: dict[int, list[int]] = field(default_factory=dict)
+
+    def drawn(self, moment: datetime) -> int:
+        """What the household would have drawn since 2000-01-01 was a Saturday: the sum of its half hours."""
+        number, within = divmod(moment - EPOCH, DAY)
+        if number not in self.days:
+            sums = [0]
+            for part in self.load.day(number):
+                sums.append(sums[-1] + part.active_import)
+            self.days[number] = sums
+        sums = self.days[number]
+        slot, rest = divmod(within, SLOT)
+        share = (
+            (sums[slot + 1] - sums[slot]) * (rest // timedelta(microseconds=1)) // 1_800_000_000
+            if rest
+            else 0
+        )
+        return sums[slot] + share
+
+    def between(self, first: datetime, last: datetime) -> int:
+        """Energy between two moments, over midnights."""
+        total, day = 0, first
+        while (border := (day - EPOCH) // DAY * DAY + EPOCH + DAY) <= last:
+            self.drawn(day)
+            total += self.days[(day - EPOCH) // DAY][-1] - self.drawn(day)
+            day = border
+        return total + (self.drawn(last) - self.drawn(day))
+
+    @property
+    def flows(self) -> bool:
+        return self.supply and self.power
+
+    @property
+    def credit(self) -> int:
+        return self.balance + (self.emergency if self.taken else 0)
+
+    def rate(self, moment: datetime) -> int:
+        earlier = [register for hour, register in self.calendar if hour <= moment.hour]
+        return earlier[-1] if earlier else self.calendar[-1][1]
+
+    def total(self) -> int:
+        """The import register: energy since the supply last came on is measured from that moment."""
+        return self.base + (self.between(self.switched, self.now) if self.flows else 0)
+
+    def hold(self) -> None:
+        """Whatever changes the flow: what was measured so far is kept."""
+        self.base = self.total()
+        self.switched = self.now
+
+    def step_to(self, moment: datetime) -> None:
+        """Energy up to a moment within one half hour, at one rate."""
+        before, rate = self.total(), self.rate(self.now)
+        self.now = moment
+        energy = self.total() - before
+        self.registers[rate] += energy
+        cost = energy * self.prices[f"{rate:02X}"] + self.remainder
+        self.remainder = cost % 1_000_000
+        self.take(cost // 1_000_000, energy=True)
+
+    def take(self, amount: int, *, energy: bool) -> None:
+        part = min(amount, max(0, self.balance - self.threshold))
+        self.balance, amount = self.balance - part, amount - part
+        if amount and self.taken and energy:
+            part = min(amount, max(0, self.credit - self.threshold))
+            self.emergency, amount = self.emergency - part, amount - part
+        if energy:
+            self.balance -= amount
+        else:
+            self.accumulated += amount
+        self.judge()
+
+    def judge(self) -> None:
+        if self.credit <= self.threshold and not self.cause:
+            self.hold()
+            self.cause, self.supply = True, False
+        elif self.credit > self.threshold:
+            self.cause = False
+
+    def run(self, end: datetime) -> None:
+        """Half hour by half hour; tick by tick where the credit may run out."""
+        while self.now < end:
+            border = min(end, self.now + (SLOT - (self.now - EPOCH) % SLOT))
+            price = self.prices[f"{self.rate(self.now):02X}"]
+            likely = self.between(self.now, border) * price // 1_000_000 + 1 if self.flows else 0
+            if self.flows and self.credit - likely <= self.threshold:
+                while self.now < border:
+                    self.step_to(min(border, self.now + (TICK - (self.now - EPOCH) % TICK)))
+            else:
+                self.step_to(border)
+            if (self.now - EPOCH) % DAY == timedelta():
+                self.midnight()
+
+    def midnight(self) -> None:
+        off = not self.supply
+        self.take(self.standing, energy=False)
+        if off or not self.power:
+            return
+        for number in (0, 1):
+            amount = min(self.rates[number], self.debts[number])
+            self.debts[number] -= amount
+            self.recovered_debt += amount
+            if amount:
+                self.take(amount, energy=False)
+
+    def top_up(self, value: int) -> None:
+        monday = (self.now - timedelta(days=self.now.weekday())).replace(
+            hour=0, minute=0, second=0, microsecond=0
+        )
+        share = min(value * 2_000 // 10_000, self.payment_debt, 60_000 - self.week.get(monday, 0))
+        self.week[monday] = self.week.get(monday, 0) + share
+        self.payment_debt -= share
+        rest = value - share
+        repaid = min(rest, self.accumulated)
+        self.accumulated, rest = self.accumulated - repaid, rest - repaid
+        if self.taken:
+            repaid = min(rest, self.limit - self.emergency)
+            self.emergency, rest = self.emergency + repaid, rest - repaid
+        self.balance += rest
+        if self.taken and self.emergency == self.limit and self.balance > self.threshold:
+            self.taken = False
+        self.judge()
+
+    def activate(self) -> bool:
+        if not self.taken and self.balance >= 200_000:
+            return False
+        if not self.taken:
+            self.taken, self.emergency = True, self.limit
+            self.judge()
+        return True
+
+    def enable(self) -> None:
+        if not self.supply and not self.cause:
+            self.hold()
+            self.supply = True
+
+    def cut(self, seconds: int) -> None:
+        self.hold()
+        self.power = False
+        self.run(self.now + timedelta(seconds=seconds))
+        self.hold()
+        self.power = True
+
+
+def prices(first: int, second: int, third: int = 0) -> dict[str, int]:
+    table = dict.fromkeys([f"{tou:02X}" for tou in range(1, 49)], 0)
+    table |= {f"{block}{column}": 0 for block in "ABCD" for column in range(1, 9)}
+    return {**table, "01": first, "02": second, "03": third}
+
+
+def set_tariff(
+    bench: Any, ledger: Ledger, table: dict[str, int], calendar: tuple[tuple[int, int], ...]
+) -> None:
+    """A supplier's tariff, on both sides at once."""
+    charge = bench.core.server.value("tariff_prices")
+    charge["charge_table"] = [{"index": index, "charge_per_unit": price} for index, price in table.items()]
+    switches = [
+        {
+            "start_time": f"{hour:02}:00:00",
+            "script_logical_name": "00000A0064FF",
+            "script_selector": register,
+        }
+        for hour, register in calendar
+    ]
+    days = [{"day_identifier": number, "day_schedule": switches} for number in (1, 2)]
+
+    def write(work: Any) -> None:
+        bench.core.server.put(work, "tariff_prices", charge)
+        bench.core.server.put(work, "tariff_days", days)
+        bench.core.server.put(work, "tariff_special_days", [])
+        bench.core.life.reconfigured()
+
+    bench.core.happen(bench.now, write)
+    ledger.prices, ledger.calendar = table, calendar
+
+
+def same(bench: Any, ledger: Ledger, place: str) -> None:
+    """Every figure of the meter is that of the ledger."""
+    bench.core.settle(bench.now)
+    account, life = bench.core.prepayment.account, bench.core.life
+    state = account.state
+    found = {
+        "balance": state.meter_balance,
+        "emergency": state.emergency_balance if state.emergency.taken else 1_000_000,
+        "accumulated": state.accumulated_debt,
+        "payment debt": state.payment_debt,
+        "time debts": [state.time_debt_1, state.time_debt_2],
+        "import": bench.core.meter.reading((bench.now - EPOCH) // timedelta(microseconds=1)).active_import,
+        "registers": {number: life.state.rates.tou[number - 1] for number in (1, 2, 3)},
+        "supply": bench.core.supply.closed,
+    }
+    assert found == {
+        "balance": ledger.balance,
+        "emergency": ledger.emergency if ledger.taken else 1_000_000,
+        "accumulated": ledger.accumulated,
+        "payment debt": ledger.payment_debt,
+        "time debts": ledger.debts,
+        "import": ledger.total(),
+        "registers": ledger.registers,
+        "supply": ledger.supply,
+    }, place
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_thirteen_months_reconcile_to_the_thousandth_of_a_penny(make_bench: MakeBench, seed: int) -> None:
+    chance = Random(seed)
+    bench = make_bench(state=STATE, at=BEGIN)
+    ledger = Ledger(LoadProfile(RootSeed(1).octets("load", 16)))
+    set_tariff(bench, ledger, prices(31_500, 15_200), ((7, 1), (23, 2)))
+    counter, told = 0, []
+    value = 0
+    end = BEGIN + timedelta(days=396)
+    while bench.now < end:
+        wait = timedelta(seconds=chance.randrange(3_600, 4 * 86_400))
+        bench.pass_time(wait)
+        ledger.run(ledger.now + wait)
+        same(bench, ledger, f"after {wait} at {bench.now}")
+        act = chance.random()
+        if act < 0.55:
+            counter, pounds = counter + 1, chance.randrange(1, 16)
+            digits = bench.head.top_up(pounds, counter * UNIT)
+            if act < 0.4:
+                assert bench.ask("CS01a", {"utrn": digits}, counter=counter * UNIT) == {}
+            else:
+                assert bench.core.enter_utrn(digits, bench.now) is None
+            ledger.top_up(pounds * 100_000)
+            value += pounds * 100_000
+        elif act < 0.7:
+            assert bench.core.select_emergency_credit(bench.now) == ledger.activate()
+        elif act < 0.8:
+            seconds = chance.randrange(1, 200_000)
+            bench.power_cut(timedelta(seconds=seconds))
+            ledger.cut(seconds)
+        elif act < 0.87:
+            first, second, third = (chance.randrange(10_000, 32_000) for _ in range(3))
+            calendar = chance.choice([((7, 1), (23, 2)), ((0, 3), (6, 1), (16, 2)), ((0, 2),)])
+            set_tariff(bench, ledger, prices(first, second, third), calendar)
+        if chance.random() < 0.8:
+            bench.core.press_enable_button(bench.now)
+            ledger.enable()
+        same(bench, ledger, f"after an act ({act:.2f}) at {bench.now}")
+        told += [message.detail["code"] for message in bench.take() if "code" in message.detail]
+    assert bench.now - BEGIN > timedelta(days=395)
+    owed_at_first = 3_000_000 + 4_500_000
+    assert ledger.recovered_debt + sum(ledger.debts) + (
+        3_000_000 - ledger.payment_debt
+    ) + ledger.payment_debt == (owed_at_first)
+    assert {"8F0F", "8F32", "8119", "81AB", "810D", "810E"} <= set(told)
+    halves = list(bench.core.meter.half_hours(bench.now, None, None))
+    assert len(halves) == 19_056, "397 days"
+    # The sum of whole watt hours between borders is the whole watt hours at the last border.
+    newest = bench.now - (bench.now - EPOCH) % SLOT
+
+    def whole(moment: datetime) -> int:
+        reading = bench.core.meter.reading((moment - EPOCH) // timedelta(microseconds=1))
+        return int(reading.active_import // 1000)
+
+    logged = sum(energies.active_import for _, energies in halves)
+    assert logged == whole(newest) - whole(newest - len(halves) * SLOT)
