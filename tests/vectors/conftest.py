@@ -13,20 +13,29 @@ from smetslab.rtds import MessageKeys
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "vector" not in metafunc.fixturenames:
+    name = next((name for name in ("vector", "command") if name in metafunc.fixturenames), None)
+    if name is None:
         return
     folder = os.environ.get("SMETSLAB_RTDS")
     if not folder:
         skip = pytest.mark.skip(reason="SMETSLAB_RTDS is not set; point it at the Reference Test Data Set")
-        metafunc.parametrize("vector", [pytest.param(None, marks=skip, id="none")])
+        metafunc.parametrize(name, [pytest.param(None, marks=skip, id="none")])
         return
-    files = sorted(Path(folder).rglob("*.HEX"))
-    metafunc.parametrize("vector", files, ids=[file.stem for file in files], indirect=True)
+    files = [
+        file for file in sorted(Path(folder).rglob("*.HEX")) if name == "vector" or "COMMAND" in file.stem
+    ]
+    metafunc.parametrize(name, files, ids=[file.stem for file in files], indirect=True)
 
 
 @pytest.fixture
 def vector(request: pytest.FixtureRequest) -> bytes:
     """The octets of one published message."""
+    return message_octets(request.param.read_bytes())
+
+
+@pytest.fixture
+def command(request: pytest.FixtureRequest) -> bytes:
+    """The octets of one published command or pre-command."""
     return message_octets(request.param.read_bytes())
 
 

@@ -24,23 +24,18 @@ from smetslab.rtds import MessageKeys, check_folder, check_message
 PUBLISHED = {956: (616, 4, 347), 1275: (811, 4, 472)}
 
 
-def test_message_is_written_again_from_its_values(vector: bytes) -> None:
+def test_message_is_written_again_and_its_protection_holds_and_its_tree_covers_it(
+    vector: bytes, keys: MessageKeys
+) -> None:
     message = decode_message(vector)
     assert encode_message(message) == vector
     if is_dlms(message.content):
         assert decode_apdu(message.content).encode() == message.content
-
-
-def test_protection_holds(vector: bytes, keys: MessageKeys) -> None:
     row = check_message("vector", vector, keys)
     assert row.error is None
     assert not row.failed
     assert "failed" not in {row.mac, row.signature}
     assert row.decrypted is not False
-
-
-def test_tree_covers_the_message(vector: bytes, keys: MessageKeys) -> None:
-    message = decode_message(vector)
     root = describe(vector, secret_for=lambda device, party: keys.opening_secret(message))
     assert root.error is None
     assert root.raw == vector

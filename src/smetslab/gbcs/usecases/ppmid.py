@@ -19,6 +19,7 @@ from smetslab.gbcs.usecases.gbz import Exchange, GbzAccess, publish
 from smetslab.gbcs.usecases.model import UseCase
 from smetslab.gbcs.values import Parameters
 from smetslab.zigbee.zcl import Command
+from smetslab.zigbee.zcl.clusters.metering import Metering
 from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
 
 
@@ -91,7 +92,7 @@ USE_CASES = (
         "Activate Emergency Credit on ESME from PPMID",
         Prepayment.select_available_emergency_credit,
     ),
-    _to_esme("PECS03", 0x0118, "Request to Enable ESME Supply from PPMID"),
+    _to_esme("PECS03", 0x0118, "Request to Enable ESME Supply from PPMID", Metering.local_change_supply),
     _to_esme(
         "HECS01",
         0x0119,
