@@ -163,3 +163,46 @@ def test_a_document_may_come_from_stdin(
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(request(SYNCHRONISE))))
     assert cli.main(["duis", "validate", "-"]) == 0
     assert "Synchronise Clock" in capsys.readouterr().out
+
+
+def test_services_are_listed_with_what_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["duis", "services"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(SERVICE_REQUESTS)
+    assert lines[0] == (
+        "1.1.1   Update Import Tariff (Primary Element), critical: ESME: ECS01a; GSME: GCS01a"
+    )
+    assert "5.1     Create Schedule: the DCC answers itself" in lines
+
+
+@pytest.mark.parametrize(
+    ("query", "variants"),
+    [
+        (["6.20"], ["6.20.1", "6.20.2"]),
+        (["ecs52"], ["11.2"]),
+        (["read", "TARIFF"], ["4.11.1", "4.11.2"]),
+        (["UpdatePaymentMode"], ["1.6"]),
+    ],
+)
+def test_services_are_found(
+    query: list[str], variants: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["duis", "services", "--json", *query]) == 0
+    found = json.loads(capsys.readouterr().out)["service_requests"]
+    assert [row["variant"] for row in found] == variants
+
+
+def test_a_service_shows_what_decides_about_its_use_cases(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["duis", "services", "3.3"])
+    assert "ESME: ECS15c (ESMEEventLogType is ALCS)" in capsys.readouterr().out
+    cli.main(["duis", "services", "8.7.1", "--json"])
+    (row,) = json.loads(capsys.readouterr().out)["service_requests"]
+    assert {"critical", "roles", "future_dating", "answered_by", "dcc_elements"} <= row.keys()
+    assert any(one["conditions"] for one in row["use_cases"])
+
+
+def test_services_that_are_not_there_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["duis", "services", "6.99"]) == 2
+    assert "no service request has '6.99'" in capsys.readouterr().err
+    assert cli.main(["duis", "services", "--schema"]) == 0
+    assert "service_requests" in json.loads(capsys.readouterr().out)["properties"]

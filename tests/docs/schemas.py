@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from smetslab.cli.gbcs_document import Verification
 from smetslab.devices.profile import profile_schema
+from smetslab.duis.srv.listing import service_requests_schema
 from smetslab.gbcs.catalogue import catalogue_schema
 from smetslab.gbcs.named import document_schema
 from smetslab.gbcs.report import decode_schema
@@ -24,6 +25,7 @@ from smetslab.harness.evidence.report import Report
 from smetslab.harness.records import Record
 from smetslab.lab.config import lab_schema
 from smetslab.pki.listing import KeystoreListing
+from smetslab.rtds import transform_schema
 from smetslab.rtds.check import report_schema
 from smetslab.trace import OBSERVATION_SCHEMA
 
@@ -42,7 +44,9 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "gbcs-diff": diff_schema,
     "gbcs-usecases": catalogue_schema,
     "gbcs-verify": lambda: Verification.model_json_schema(mode="serialization"),
+    "duis-services": service_requests_schema,
     "rtds-check": report_schema,
+    "rtds-transform": transform_schema,
     "pki-show": lambda: KeystoreListing.model_json_schema(mode="serialization"),
 }
 """Every published schema by the name of its file."""

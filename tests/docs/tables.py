@@ -23,6 +23,7 @@ from smetslab.dcc.rules import DccRules
 from smetslab.devices import limits
 from smetslab.devices.quirks import QUIRKS
 from smetslab.duis.srv import SERVICE_REQUESTS
+from smetslab.duis.srv.listing import MappingRow, listed
 from smetslab.gbcs.gbt import BlockRules
 from smetslab.gbcs.usecases import USE_CASES
 from smetslab.gbcs.usecases.dlms import DlmsAccess
@@ -87,6 +88,28 @@ def quirks() -> str:
     return table(("quirk", "the device", "breaks", "caught by"), rows)
 
 
+def service_requests() -> str:
+    """Every service request and what is done about it."""
+
+    def use_case(row: MappingRow) -> str:
+        text = f"{', '.join(row.devices)}: `{row.use_case}`"
+        return f"{text} ({', '.join(row.conditions)})" if row.conditions else text
+
+    rows = (
+        (
+            f"`{row.variant}`",
+            row.name,
+            "yes" if row.critical else "",
+            row.future_dating,
+            ", ".join(row.roles),
+            "the DCC answers" if row.answered_by == "DCC" else "<br>".join(map(use_case, row.use_cases)),
+        )
+        for row in listed().service_requests
+    )
+    head = ("SRV", "name", "critical", "future-dated by", "asked by", "becomes")
+    return table(head, rows)
+
+
 # What is not confirmed --------------------------------------------------------------------------------------
 
 
@@ -121,6 +144,12 @@ def other_rows() -> str:
         importlib.import_module(f"{clusters.__name__}.{module.name}")
     rows: list[tuple[str, str]] = [
         (f"service request {row.variant}", row.confidence) for row in SERVICE_REQUESTS.values()
+    ]
+    rows += [
+        (f"service request {row.variant} as {one.use_case.name}: `{element}`", "unverified")
+        for row in SERVICE_REQUESTS.values()
+        for one in row.mappings
+        for element in one.unverified
     ]
     rows += [(f"check of the DCC: {check.name}, code {check.code}", check.confidence) for check in CHECKS]
     for cluster in CLUSTERS.values():
@@ -193,6 +222,7 @@ def _texts(source: str) -> Iterator[str]:
 
 PARTS: dict[str, Callable[[], str]] = {
     "quirks": quirks,
+    "service-requests": service_requests,
     "use-cases": use_cases,
     "items": items,
     "other-rows": other_rows,

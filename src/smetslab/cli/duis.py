@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from smetslab.cli import duis_send, output
+from smetslab.cli import duis_send, duis_services, output
 from smetslab.duis.limits import MAX_FIRMWARE_DOCUMENT_BYTES
 from smetslab.duis.report import DocumentReport, report_document
 from smetslab.duis.schema import DuisSchema
@@ -36,6 +36,7 @@ def _noun() -> None:
 
 app.command("send")(duis_send.send)
 app.command("sign")(duis_send.sign)
+app.command("services")(duis_services.services)
 
 
 @app.command("validate")
