@@ -140,6 +140,11 @@ class Ledger:
             if broker_counter is not None:
                 _put_number(transaction, _BROKER_COUNTER, broker_counter)
 
+    def note_broker_counter(self, counter: int) -> None:
+        """Keep a counter of the DCC that no request brought about."""
+        with self._nvm.transaction() as transaction:
+            _put_number(transaction, _BROKER_COUNTER, counter)
+
     def change(
         self, entry: Pending, broker_counter: int | None = None, instructions: tuple[str, ...] = ()
     ) -> None:

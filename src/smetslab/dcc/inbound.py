@@ -15,6 +15,7 @@ from smetslab.dcc.correlate import Ledger
 from smetslab.dcc.effects import Effects
 from smetslab.dcc.notices import Notices
 from smetslab.dcc.pending import FutureDated, Pending
+from smetslab.dcc.recovery import replacement_statuses
 from smetslab.dcc.respond import (
     Responder,
     alert_code_of,
@@ -288,7 +289,8 @@ def _result(entry: Pending, message: Message) -> Parameters | None:
         result = decode_content(USE_CASES[entry.use_case], message)
     except (CodecError, SecurityError):
         return None
-    return None if FAILURES in result else result
+    refused = FAILURES in result or any(one != "success" for one in replacement_statuses(result))
+    return None if refused else result
 
 
 def _joined(devices: list[Value]) -> tuple[Eui64, ...]:

@@ -375,6 +375,7 @@ class Intake:
             now=now,
             next_counter=next_counter,
             broker=self._broker.identity,
+            transitional_cos=self._rules.transitional_cos,
             device_type=self._device_type,
             key_agreement_certificate=self._broker.key_agreement_certificate,
             hub_log=self._hub_log,

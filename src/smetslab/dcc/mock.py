@@ -27,6 +27,7 @@ from smetslab.dcc.intake import Accepted, Answered, Cancelled, Intake, Outcome, 
 from smetslab.dcc.notices import Notices
 from smetslab.dcc.outbox import Delivery
 from smetslab.dcc.pending import Pending, Question
+from smetslab.dcc.recovery import Recovery
 from smetslab.dcc.respond import Responder
 from smetslab.dcc.rules import DCC_IDENTITY, DccRules
 from smetslab.dcc.schedules import REMOVING, Schedule, ScheduleBook, ScheduleRunner
@@ -155,6 +156,14 @@ class MockDcc:
             clock=clock,
             trace=trace,
             rules=self.rules,
+        )
+        self.recovery = Recovery(
+            broker=self.broker,
+            inventory=inventory,
+            notices=self._notices,
+            party=self.rules.recovery,
+            next_counter=self._next_own_counter,
+            exchange=self.exchange_raw,
         )
         self._group: asyncio.TaskGroup | None = None
         self._schedule_task: asyncio.Task[None] | None = None
@@ -458,6 +467,12 @@ class MockDcc:
                 "MeterIDs": ",".join(device.dashed() for device in job.devices),
             },
         )
+
+    def _next_own_counter(self) -> int:
+        """A counter for a command that no request asks for, above all before it."""
+        counter = self._ledger.next_broker_counter(int(self._clock.now().timestamp() * 1000))
+        self._ledger.note_broker_counter(counter)
+        return counter
 
     def _bring_back(self, message: Message, octets: bytes) -> str | None:
         return self._inbound.bring_back(message, octets)

@@ -18,6 +18,9 @@ from smetslab.ids import Eui64
 DCC_IDENTITY: Final = Eui64(bytes.fromhex("90B3D51F30000002"))
 """The access control broker of the published test hierarchy, and the target of requests to the DCC itself."""
 
+RECOVERY: Final = Eui64(bytes.fromhex("90B3D51F30000001"))
+"""The recovery party of the published test hierarchy."""
+
 TRANSITIONAL_COS: Final = Eui64(bytes.fromhex("90B3D51F30000004"))
 """The change of supplier party of the published test hierarchy."""
 
@@ -38,7 +41,8 @@ class DccRules:
     `alert_threshold`: how many alerts of one code a device may raise in a while before the others are
     counted and not passed on. `alert_codes` replaces codes of DCC alerts. `csp_region`, `wan_technology`
     and `wan_post_codes` (beginnings of the post codes that have the WAN, None for all) answer 12.1, in the
-    form of schema 5.1 or 5.4: no form is valid under both.
+    form of schema 5.1 or 5.4: no form is valid under both. `transitional_cos` and `recovery` are the
+    DCC's own parties for changes of supplier and for recovery.
     """
 
     check_roles: bool = True
@@ -65,3 +69,5 @@ class DccRules:
     wan_matrix_form: Literal["5.1", "5.4"] = "5.1"
     schema_version: str = DEFAULT_SCHEMA_VERSION
     document_limit: int = MAX_DOCUMENT_BYTES
+    transitional_cos: Eui64 = TRANSITIONAL_COS
+    recovery: Eui64 = RECOVERY

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType, TracebackType
 from typing import Any, Final, Literal, Self, TypeAlias
 
@@ -402,6 +402,17 @@ class Lab:
     def _nvm(self, owner: str) -> Nvm:
         return self.store.nvm(self._memory + owner)
 
+    def _rules(self) -> DccRules:
+        """The DCC's rules, with its own parties as the lab file names them."""
+        rules = DccRules()
+        transitional_cos = self.config.party(RemotePartyRole.TRANSITIONAL_COS)
+        recovery = self.config.party(RemotePartyRole.RECOVERY)
+        return replace(
+            rules,
+            transitional_cos=rules.transitional_cos if transitional_cos is None else transitional_cos.eui64,
+            recovery=rules.recovery if recovery is None else recovery.eui64,
+        )
+
     def _dcc(self) -> MockDcc:
         broker = self.config.party(RemotePartyRole.ACCESS_CONTROL_BROKER)
         return MockDcc(
@@ -416,7 +427,7 @@ class Lab:
                 for party in self.config.parties
                 if party.role in USER_ROLES
             ),
-            rules=DccRules(),
+            rules=self._rules(),
             identity=DCC_IDENTITY if broker is None else broker.eui64,
             seed=self.seed.child("dcc"),
         )
