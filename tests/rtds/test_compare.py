@@ -127,6 +127,26 @@ def test_a_field_of_the_header_counts(
     assert outcome(worlds, ours, published) == ("different", difference)
 
 
+def test_the_counter_for_an_unknown_party_is_a_value_of_state(worlds: tuple[World, World]) -> None:
+    def other(counter: int | None) -> OtherInformation:
+        return OtherInformation(
+            message_code=USE_CASES["ECS52"].code,
+            supplementary_remote_party_id=SUPPLIER,
+            supplementary_remote_party_counter=1,
+            supplementary_originator_counter=counter,
+        )
+
+    values: Parameters = {"firmware_version": "00000001"}
+    ours = worlds[0].response("ECS52", values, other_information=other(2000))
+    published = worlds[1].response("ECS52", values, other_information=other(2001))
+    assert outcome(worlds, ours, published) == (
+        "same_structure",
+        "supplementary originator counter: ours 2000, published 2001",
+    )
+    absent = worlds[1].response("ECS52", values, other_information=other(None))
+    assert outcome(worlds, ours, absent)[0] == "different"
+
+
 def test_protection_that_does_not_verify_is_different(worlds: tuple[World, World]) -> None:
     values: Parameters = {"firmware_version": "00000001"}
     ours, published = (world.response("ECS52", values) for world in worlds)

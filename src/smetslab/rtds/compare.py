@@ -8,7 +8,7 @@ is such a value; how long any other list is belongs to its shape.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 from smetslab.errors import CodecError, SecurityError
@@ -87,12 +87,22 @@ def _protection_problem(message: Message, keys: KeyLookup) -> str | None:
 
 
 def _header_difference(ours: Message, published: Message) -> _Difference | None:
-    """The first field of the grouping header that differs. The counter of an alert is a value of state."""
+    """The first field of the grouping header that differs. Counters of the device's own, that of an alert and
+    the one that keys the answer to an unknown remote party, are values of state."""
+    shown, expected = ours.other_information, published.other_information
+    own, other = shown.supplementary_originator_counter, expected.supplementary_originator_counter
     fields: tuple[tuple[str, object, object, bool], ...] = (
         ("cra flag", ours.cra.name, published.cra.name, True),
         ("business originator id", ours.business_originator_id, published.business_originator_id, True),
         ("business target id", ours.business_target_id, published.business_target_id, True),
-        ("other information", ours.other_information, published.other_information, True),
+        (
+            "other information",
+            replace(shown, supplementary_originator_counter=None),
+            replace(expected, supplementary_originator_counter=None),
+            True,
+        ),
+        ("supplementary originator counter", own is None, other is None, True),
+        ("supplementary originator counter", own, other, False),
         ("signature", bool(ours.signature), bool(published.signature), True),
         ("MAC", ours.message_mac is not None, published.message_mac is not None, True),
         ("date-time", bool(ours.date_time), bool(published.date_time), True),
