@@ -202,6 +202,15 @@ def test_a_replay_has_a_row_for_each_scenario(rtds: Path, capsys: Said) -> None:
     assert report["summary"]["scenarios"] == 2
 
 
+def test_the_keys_beside_the_messages_are_found(rtds: Path, tmp_path: Path, capsys: Said) -> None:
+    (tmp_path / "keystore").symlink_to(rtds / "keystore")
+    (tmp_path / "gbcs" / "11.2_ECS52").mkdir(parents=True)
+    for file in (rtds / "gbcs" / "11.2_ECS52").glob("*SUCCESS*"):
+        (tmp_path / "gbcs" / "11.2_ECS52" / file.name).write_text(file.read_text())
+    assert cli.main(["rtds", "replay", "--rtds", str(tmp_path / "gbcs")]) == 0
+    assert "1 scenarios: 1 equal" in capsys.readouterr().out
+
+
 def test_a_replay_that_finds_a_difference_is_exit_code_1(rtds: Path, tmp_path: Path, capsys: Said) -> None:
     folder = tmp_path / "11.2_ECS52"
     folder.mkdir()

@@ -51,6 +51,9 @@ RTDS_TIME: Final = datetime(2015, 1, 1, tzinfo=UTC)
 
 NOT_SUPPORTED: Final = f"{COMMAND_NOT_SUPPORTED:04X}"
 
+KEYSTORE_FOLDER: Final = "keystore"
+"""Where the published set has its keys, beside the folder of its messages."""
+
 _DS, _KA = KeyUsage.DIGITAL_SIGNATURE, KeyUsage.KEY_AGREEMENT
 
 
@@ -96,7 +99,8 @@ def replay_schema() -> dict[str, JsonValue]:
 def replay_folder(
     folder: Path | str, *, keystore: Path | str | None = None, worlds: tuple[World, ...] = WORLDS
 ) -> ReplayReport:
-    """Replay every scenario below `folder` with the keys of `keystore`, or of the PEM files below `folder`.
+    """Replay every scenario below `folder` with the keys of `keystore`, or of the PEM files below or beside
+    `folder`.
 
     Raises UsageError when there is no scenario, or a key store cannot be loaded.
     """
@@ -427,9 +431,12 @@ def _mapped(value: Value, change: Callable[[str], str]) -> Value:
 
 
 def _keys(root: Path, keystore: Path | str | None) -> KeyRing:
+    """The key store that was given, the PEM files below `root`, or those of a key store beside it."""
     if keystore is not None:
         return load_keystore(keystore)
-    folders = list(dict.fromkeys(path.parent for path in sorted(root.rglob("*.pem"))))
+    beside = root.resolve().parent / KEYSTORE_FOLDER
+    found = sorted(root.rglob("*.pem")) or sorted(beside.glob("*.pem"))
+    folders = list(dict.fromkeys(path.parent for path in found))
     ring = KeyRing(())
     for folder in folders:
         ring = ring.merged(load_pem_folder(folder))
