@@ -43,10 +43,14 @@ from smetslab.rng import RootSeed
 from smetslab.store import Nvm
 from smetslab.trace import Trace
 from smetslab.zigbee.zcl.clusters.load_control import LoadControl
+from smetslab.zigbee.zcl.clusters.messaging import Messaging
 from smetslab.zigbee.zcl.clusters.metering import Metering
 from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
+from smetslab.zigbee.zcl.clusters.price import Price
 
 TUNNEL_ENDPOINT = 1
+HAN_CLUSTERS = (Prepayment.id, Metering.id, LoadControl.id, Price.id, Messaging.id)
+"""Of which the meter is the server on the HAN."""
 
 
 class Esme(Device[EsmeCore]):
@@ -127,7 +131,7 @@ class Esme(Device[EsmeCore]):
         frames = zcl_endpoint(
             self._han,
             self.trace,
-            dict.fromkeys((Prepayment.id, Metering.id, LoadControl.id), ClusterRole.SERVER),
+            dict.fromkeys(HAN_CLUSTERS, ClusterRole.SERVER),
             self._core.han.outbox,
             taken=self._take_frame,
             failed=self._lose_frame,

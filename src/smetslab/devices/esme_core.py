@@ -24,6 +24,7 @@ from smetslab.devices.esme_configuration import (
     TARIFF_ATTRIBUTES,
     read_configuration,
 )
+from smetslab.devices.esme_displays import EsmeDisplays
 from smetslab.devices.esme_duties import EsmeDuties
 from smetslab.devices.esme_han import EsmeHan, SwitchState
 from smetslab.devices.esme_life import Configuration, EsmeLife, moment
@@ -157,6 +158,7 @@ class EsmeCore:
             workplace=workplace,
             meter=self,
             switches=self._switches_of,
+            displays=EsmeDisplays(self).server(),
         )
         with workplace.work(now) as work:
             self._boot(work, off_since)

@@ -1,4 +1,5 @@
-"""What an ESME does for the Type 1 devices of its home: prepayment for a PPMID, switching for an HCALCS.
+"""What an ESME does for the devices of its home: prepayment for a PPMID, switching for an HCALCS, readings
+for a Type 2 device.
 
 Only devices on its device log may ask; what they ask for is written into the event log under the message
 code of its use case.
@@ -15,6 +16,7 @@ from typing import Final, Protocol
 
 from smetslab.devices import events
 from smetslab.devices.application import Application
+from smetslab.devices.display_server import DisplayServer
 from smetslab.devices.han_frames import HanFrame, HanOutbox, default_response, read_response, reply
 from smetslab.devices.prepay.token import Refusal, TokenSource
 from smetslab.devices.security.device_log import DeviceLog
@@ -93,7 +95,9 @@ class EsmeHan:
         workplace: Workplace,
         meter: Meter,
         switches: Switches,
+        displays: DisplayServer,
     ) -> None:
+        self._displays = displays
         self._application = application
         self._log = log
         self._place = workplace
@@ -108,6 +112,11 @@ class EsmeHan:
     def receive(self, frame: HanFrame, now: datetime) -> None:
         """A frame of a device of the home."""
         entry = self._log.find(frame.peer)
+        if entry is not None and entry.device_type is DeviceType.TYPE_2:
+            answer = self._displays.receive(frame, now)
+            if answer is not None:
+                self.outbox.put(answer)
+            return
         wanted = DeviceType.HCALCS if frame.cluster == LoadControl.id else DeviceType.PPMID
         if entry is None or entry.device_type is not wanted:
             self._place.note("FrameRefused", peer=str(frame.peer), cluster=frame.cluster)

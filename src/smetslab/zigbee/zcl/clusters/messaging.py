@@ -5,7 +5,7 @@ Spec: ZSE 1.4 D.5; GBCS use case GCS07
 
 from __future__ import annotations
 
-from smetslab.zigbee.zcl.cluster import SERVER_TO_CLIENT, Cluster, command
+from smetslab.zigbee.zcl.cluster import CLIENT_TO_SERVER, SERVER_TO_CLIENT, Cluster, command
 from smetslab.zigbee.zcl.clusters import meanings
 from smetslab.zigbee.zcl.fields import fields, optional
 from smetslab.zigbee.zcl.named import Bits, Part, StartTime, Time
@@ -26,6 +26,7 @@ MessageControl = Bits(
 class Messaging(Cluster, id=0x0703, spec="ZSE 1.4 D.5"):
     """Spec: ZSE 1.4 D.5."""
 
+    get_last_message = command(0x00, CLIENT_TO_SERVER)
     display_message = command(
         0x00,
         SERVER_TO_CLIENT,

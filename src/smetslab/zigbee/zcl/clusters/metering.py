@@ -13,6 +13,7 @@ from smetslab.zigbee.zcl.named import Bits, Enumeration, Flags, IssueTime, Part,
 from smetslab.zigbee.zcl.types import (
     Bitmap8,
     Enum8,
+    Int24,
     Octets,
     UInt8,
     UInt16,
@@ -46,6 +47,10 @@ SupplyControl = Flags(Bitmap8, {0: "acknowledge_required"})
 """Spec: ZSE 1.4 D.3.3.3 (Change Supply)."""
 
 
+AmbientConsumption = Enumeration(UInt8, {0: "low", 1: "normal", 2: "high"})
+"""Spec: ZSE 1.4 D.3.2.2.3.8."""
+
+
 class Metering(Cluster, id=0x0702, spec="ZSE 1.4 D.3"):
     """Spec: ZSE 1.4 D.3."""
 
@@ -57,10 +62,12 @@ class Metering(Cluster, id=0x0702, spec="ZSE 1.4 D.3"):
     current_tier_4_summation_delivered = attribute(0x0106, UInt48, units=SUMMATION)
     remaining_battery_life_in_days = attribute(0x0205, UInt16, units="days")
     current_meter_id = attribute(0x0206, Octets)
+    ambient_consumption_indicator = attribute(0x0207, AmbientConsumption)
     unit_of_measure = attribute(0x0300, meanings.UnitOfMeasure, mandatory=True)
     multiplier = attribute(0x0301, UInt24)
     divisor = attribute(0x0302, UInt24)
     site_id = attribute(0x0307, meanings.Text)
+    instantaneous_demand = attribute(0x0400, Int24, units="unit of measure x multiplier / divisor per hour")
     supply_tamper_state = attribute(0x0607, meanings.SupplyState)
     supply_depletion_state = attribute(0x0608, meanings.SupplyState)
     current_no_tier_block_1_summation_delivered = attribute(0x0700, UInt48, units=SUMMATION)

@@ -1,0 +1,76 @@
+"""What was used and what it cost: today, this week, this month, as a display adds it up from a register.
+
+Energy between two readings costs the price that was last told; the standing charge comes with each midnight.
+
+Spec: IHDTS 4 (cumulative consumption and cost)
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, timedelta
+
+
+@dataclass(slots=True)
+class Period:
+    """One day, week or month. `cost` counts 10^-8 GBP: thousandths of a penny times thousandths of a kWh."""
+
+    begun: str = ""
+    energy_wh: int = 0
+    cost: int = 0
+
+    @property
+    def cost_millipence(self) -> int:
+        return self.cost // 1000
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The sums of one meter, of the present periods and of the day before."""
+
+    register_wh: int | None = None
+    day: Period = field(default_factory=Period)
+    week: Period = field(default_factory=Period)
+    month: Period = field(default_factory=Period)
+    yesterday: Period = field(default_factory=Period)
+
+    def add(self, time: datetime, *, energy_wh: int, price: int, standing_charge: int) -> None:
+        """A reading of the register. `price` and `standing_charge` in thousandths of a penny. UTC days."""
+        today = time.date()
+        used = 0 if self.register_wh is None else max(0, energy_wh - self.register_wh)
+        days = _days_since(self.day.begun, today)
+        self._turn(today)
+        for period in (self.day, self.week, self.month):
+            period.energy_wh += used
+            period.cost += used * price
+        # One for each midnight that has passed; in a period that has just begun, those inside it.
+        for period in (self.day, self.week, self.month):
+            inside = min(days, (today - date.fromisoformat(period.begun)).days + 1)
+            period.cost += inside * standing_charge * 1000
+        self.register_wh = energy_wh
+
+    def _turn(self, today: date) -> None:
+        monday = today - timedelta(days=today.weekday())
+        if self.day.begun != today.isoformat():
+            self.yesterday = self.day
+            self.day = Period(today.isoformat())
+        if self.week.begun != monday.isoformat():
+            self.week = Period(monday.isoformat())
+        if self.month.begun != today.replace(day=1).isoformat():
+            self.month = Period(today.replace(day=1).isoformat())
+
+    def encode(self) -> bytes:
+        """For non-volatile memory."""
+        return json.dumps(asdict(self), sort_keys=True).encode()
+
+    @classmethod
+    def decode(cls, octets: bytes) -> Ledger:
+        kept = json.loads(octets)
+        register = kept.pop("register_wh")
+        return cls(register, **{name: Period(**period) for name, period in kept.items()})
+
+
+def _days_since(begun: str, today: date) -> int:
+    """Midnights since the day that was last added to; none on the first day."""
+    return 0 if not begun else max(0, (today - date.fromisoformat(begun)).days)

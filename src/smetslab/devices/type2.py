@@ -1,0 +1,131 @@
+"""The virtual Type 2 devices, IHD and CAD: the core in the shell, on the HAN. They have no tunnel and no
+credentials.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import ClassVar
+
+import smetslab
+from smetslab.clock import Clock
+from smetslab.devices.base import Carry, Device
+from smetslab.devices.cad_topics import (
+    Publication,
+    TopicTemplate,
+    announcements,
+    readings_published,
+    state_published,
+)
+from smetslab.devices.display_core import DisplayCore, Reading, ShownMeter
+from smetslab.devices.han_frames import HanFrame
+from smetslab.devices.ihd_screen import drawing, lines
+from smetslab.devices.profile import DeviceProfile
+from smetslab.devices.work import Workplace
+from smetslab.devices.zcl_endpoint import zcl_endpoint
+from smetslab.errors import HanError, UsageError
+from smetslab.gbcs.codes import DeviceType
+from smetslab.han import ApsService, ClusterRole
+from smetslab.ids import Eui64
+from smetslab.store import Nvm
+from smetslab.trace import Trace
+from smetslab.zigbee.zcl.clusters.messaging import Messaging
+from smetslab.zigbee.zcl.clusters.metering import Metering
+from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
+from smetslab.zigbee.zcl.clusters.price import Price
+
+CLUSTERS = (Metering.id, Price.id, Prepayment.id, Messaging.id)
+
+
+class Type2Device(Device[DisplayCore]):
+    """One Type 2 device: it asks the meters that it was told of."""
+
+    device_type: ClassVar[DeviceType] = DeviceType.TYPE_2
+
+    def __init__(
+        self,
+        *,
+        profile: DeviceProfile,
+        eui64: Eui64,
+        nvm: Nvm,
+        han: ApsService,
+        clock: Clock,
+        trace: Trace,
+        meters: Sequence[ShownMeter],
+    ) -> None:
+        """`meters`: the ESME and the proxy of the gas meter, whichever the home has.
+
+        Raises UsageError when the profile has settings: a Type 2 device has none.
+        """
+        super().__init__(eui64=eui64, nvm=nvm, clock=clock, trace=trace)
+        if profile.state:
+            raise UsageError(f"unknown setting {next(iter(profile.state))!r} of a Type 2 device")
+        self.profile = profile
+        self._han = han
+        self._meters = tuple(meters)
+
+    def _build(self, workplace: Workplace, now: datetime, off_since: datetime | None) -> DisplayCore:
+        del off_since
+        return DisplayCore(workplace, self._meters, now)
+
+    @asynccontextmanager
+    async def _transport(self) -> AsyncIterator[Carry]:
+        frames = zcl_endpoint(
+            self._han,
+            self.trace,
+            dict.fromkeys(CLUSTERS, ClusterRole.CLIENT),
+            self._core.han,
+            taken=self._take_frame,
+            failed=self._lose_frame,
+        )
+        async with self._han, frames:
+            yield _no_tunnel
+
+    def _take_frame(self, frame: HanFrame) -> None:
+        if self.powered:
+            self._core.han_receive(frame, self.clock.now())
+
+    def _lose_frame(self, frame: HanFrame) -> None:
+        if self.powered:
+            self._core.han_failed(frame, self.clock.now())
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """What the meters have told. Raises LocalProtocolError without power."""
+        return tuple(self._core.readings.values())
+
+
+async def _no_tunnel(octets: bytes) -> None:
+    raise HanError(f"a Type 2 device has no tunnel for {len(octets)} octets", transient=False)
+
+
+class Ihd(Type2Device):
+    """One in-home display."""
+
+    @property
+    def screen(self) -> list[str]:
+        """What it shows, as lines of text."""
+        return lines(self.readings, self.clock.now())
+
+    def draw(self) -> str:
+        """What it shows, as an SVG document."""
+        return drawing(self.readings, self.clock.now())
+
+
+class Cad(Type2Device):
+    """One consumer access device. What it publishes is carried by `smetslab.devices.cad_mqtt`, or by whoever
+    asks.
+    """
+
+    def publications(self, template: TopicTemplate) -> list[Publication]:
+        """What is to be published now: the state, and a message for each meter."""
+        state = state_published(
+            self.eui64, software=smetslab.__version__, now=self.clock.now(), template=template
+        )
+        return [state, *readings_published(self.eui64, self.readings, template)]
+
+    def announcements(self, template: TopicTemplate) -> list[Publication]:
+        """What makes Home Assistant find the meters."""
+        return list(announcements(self.eui64, self.readings, template))
