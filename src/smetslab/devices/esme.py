@@ -219,6 +219,10 @@ class Esme(Device[EsmeCore]):
             tx.put(MEMORY_AREAS[str(parameters["area"])], GARBAGE)
         await self.power_restore()
 
+    def pair_display(self, device: Eui64) -> None:
+        """Put a Type 2 device on the device log, as one that joined before the laboratory began."""
+        self._core.pair_display(device, self.clock.now())
+
     def press_enable_button(self) -> bool:
         """The consumer asks the meter for supply; True when there is supply afterwards."""
         if self._power is None:

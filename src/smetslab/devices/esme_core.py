@@ -228,6 +228,12 @@ class EsmeCore:
         switches = [str(entry.device) for entry in log if entry.device_type is DeviceType.HCALCS]
         self.auxiliary.assign(work, self._slots, switches)
 
+    def pair_display(self, device: Eui64, now: datetime) -> None:
+        """Put a Type 2 device on the device log, if it is not there."""
+        if self.security.log.find(device) is None:
+            with self._place.work(now) as work:
+                self.security.log.add(work, device, DeviceType.TYPE_2)
+
     def _switches_of(self, device: Eui64) -> tuple[SwitchState, ...]:
         """The slots that an HCALCS stands in, numbered as its switches, and what they have to be."""
         slots = [

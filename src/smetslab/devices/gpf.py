@@ -19,10 +19,12 @@ from smetslab.devices.base import Carry, Device
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
 from smetslab.devices.gas_settings import read_gpf_settings
 from smetslab.devices.gpf_core import GpfCore, GpfPlant
+from smetslab.devices.han_frames import HanFrame
 from smetslab.devices.profile import DeviceProfile
 from smetslab.devices.quirks import Quirks
 from smetslab.devices.security.installed import settings_of
 from smetslab.devices.work import Workplace
+from smetslab.devices.zcl_endpoint import zcl_endpoint
 from smetslab.errors import ZclDecodeError
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.gbcs.gbt import BlockRules
@@ -33,11 +35,14 @@ from smetslab.rng import RootSeed
 from smetslab.store import Nvm
 from smetslab.trace import Trace
 from smetslab.zigbee.zcl import decode_frame
+from smetslab.zigbee.zcl.clusters.messaging import Messaging
 from smetslab.zigbee.zcl.clusters.metering import Metering
 from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
 from smetslab.zigbee.zcl.clusters.price import Price
 
 MIRROR_ENDPOINT = 11
+DISPLAYED_CLUSTERS: Final = (Metering.id, Prepayment.id, Price.id, Messaging.id)
+"""Of which the proxy is the server for displays."""
 MIRRORED_CLUSTERS: Final = (Metering.id, Prepayment.id, Price.id)
 
 
@@ -111,7 +116,15 @@ class GasProxy(Device[GpfCore]):
 
     @asynccontextmanager
     async def _transport(self) -> AsyncIterator[Carry]:
-        async with self._han:
+        frames = zcl_endpoint(
+            self._han,
+            self.trace,
+            dict.fromkeys(DISPLAYED_CLUSTERS, ClusterRole.SERVER),
+            self._core.han,
+            taken=self._take_frame,
+            failed=self._lose_frame,
+        )
+        async with self._han, frames:
             with ExitStack() as stack:
                 for cluster in MIRRORED_CLUSTERS:
                     stack.callback(
@@ -125,6 +138,19 @@ class GasProxy(Device[GpfCore]):
                     )
                 stack.callback(self._hub.house(self.eui64, self.receive, self._watch))
                 yield self._carry_up
+
+    def _take_frame(self, frame: HanFrame) -> None:
+        if self.powered:
+            self._core.han_receive(frame, self.clock.now())
+
+    def _lose_frame(self, frame: HanFrame) -> None:
+        self.trace.record(
+            "device", "FrameNotDelivered", source=str(self.eui64), peer=str(frame.peer), cluster=frame.cluster
+        )
+
+    def pair_display(self, device: Eui64) -> None:
+        """Put a Type 2 device on the device log, as one that joined before the laboratory began."""
+        self._core.pair_display(device, self.clock.now())
 
     async def _carry_up(self, octets: bytes) -> None:
         self._hub.send_up(octets)

@@ -20,6 +20,8 @@ from smetslab.devices.gas_model import CALENDAR_LIMITS, GPF_MODEL
 from smetslab.devices.gas_records import GasRecords
 from smetslab.devices.gas_settings import GpfSettings
 from smetslab.devices.gas_tariff import GasTariff
+from smetslab.devices.gpf_displays import GpfDisplays
+from smetslab.devices.han_frames import HanFrame, HanOutbox, default_response
 from smetslab.devices.mirror import Mirror
 from smetslab.devices.security.installed import Hooks, SecuritySettings, install_security
 from smetslab.devices.tap_off import TapOff
@@ -28,12 +30,13 @@ from smetslab.devices.zcl.calendar import Calendars
 from smetslab.devices.zcl.engine import ZclEngine
 from smetslab.devices.zcl.memory import ZclMemory
 from smetslab.devices.zcl.model import ZclBindings
-from smetslab.gbcs.codes import CounterFamily, RemotePartyRole
+from smetslab.gbcs.codes import CounterFamily, DeviceType, RemotePartyRole
 from smetslab.gbcs.usecases.model import UseCase
 from smetslab.gbcs.usecases.registry import USE_CASES
 from smetslab.gbcs.values import Value, seconds_to_text, utc_text
 from smetslab.ids import Eui64
 from smetslab.zigbee.zcl import ZclFrame
+from smetslab.zigbee.zcl.foundation import Status
 
 GPF_LOG_CHANGED: Final = 0x8071
 NO_TIME: Final = 0x01
@@ -133,6 +136,8 @@ class GpfCore:
             hooks=Hooks(log_changed=self.back_up_device_log),
         )
         self.mirror = Mirror(self._memory, self.records)
+        self.han = HanOutbox()
+        self._displays = GpfDisplays(self._memory, self.tariff, self.clock.time).server()
         self.tap_off = TapOff(nvm, self.engine, self.application.raise_event)
 
     def _memory(self) -> ZclMemory:
@@ -148,6 +153,23 @@ class GpfCore:
         """The meter reports something; False when the proxy has no use for it."""
         with self._place.work(now) as work:
             return self.mirror.take(work, cluster, frame, self.clock.time(now))
+
+    def han_receive(self, frame: HanFrame, now: datetime) -> None:
+        """A frame of a display: only those on the device log are answered."""
+        entry = self.security.log.find(frame.peer)
+        if entry is None or entry.device_type is not DeviceType.TYPE_2:
+            self._place.note("FrameRefused", peer=str(frame.peer), cluster=frame.cluster)
+            self.han.put(default_response(frame, Status.NOT_AUTHORIZED))
+            return
+        answer = self._displays.receive(frame, now)
+        if answer is not None:
+            self.han.put(answer)
+
+    def pair_display(self, device: Eui64, now: datetime) -> None:
+        """Put a Type 2 device on the device log, if it is not there."""
+        if self.security.log.find(device) is None:
+            with self._place.work(now) as work:
+                self.security.log.add(work, device, DeviceType.TYPE_2)
 
     def passed_down(self, meter: Eui64, data: bytes, now: datetime) -> None:
         """A message to the meter passes through the hub."""

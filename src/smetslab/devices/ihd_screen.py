@@ -89,7 +89,7 @@ def drawing(readings: Sequence[Reading], now: datetime) -> str:
     big = "–" if power is None else f"{power / 1000:.2f} kW"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
-        'font-family="DejaVu Sans, sans-serif">',
+        'font-family="DejaVu Sans Mono, monospace">',
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" rx="14" fill="#10181f"/>',
         f'<circle cx="70" cy="76" r="42" fill="{_COLOURS[level]}"/>',
         f'<text x="70" y="81" font-size="13" text-anchor="middle" fill="#fff">{_AMBIENT[level]}</text>',

@@ -126,10 +126,18 @@ class DeviceProfile(Declaration):
     gbcs_version: Annotated[str, Field(pattern=r"^\d+(\.\d+)*$")]
     smets_version: Annotated[str, Field(pattern=r"^\d+(\.\d+)*$", max_length=20)]
     """Version of SMETS, CHTS, PPMIDTS, HCALCSTS or IHDTS, whichever the device follows."""
+    type_2: Literal["IHD", "CAD"] | None = None
+    """What a Type 2 device is."""
     identity: Identity
     conformance: ConformanceStatement = ConformanceStatement()
     state: dict[str, StateValue] = Field(default_factory=dict)
     quirks: tuple[Quirk, ...] = ()
+
+    @model_validator(mode="after")
+    def _type_2_has_a_kind(self) -> DeviceProfile:
+        if (self.device_type is DeviceType.TYPE_2) != (self.type_2 is not None):
+            raise ValueError("type_2, IHD or CAD, belongs to a device of device_type TYPE_2, and to no other")
+        return self
 
     @model_validator(mode="after")
     def _variant_belongs_to_esme(self) -> DeviceProfile:

@@ -39,6 +39,12 @@ from smetslab.zigbee.zcl.clusters.price import Price
 CLUSTERS = (Metering.id, Price.id, Prepayment.id, Messaging.id)
 
 
+def refuse_settings(profile: DeviceProfile) -> None:
+    """Raises UsageError when a profile has settings: a Type 2 device has none."""
+    if profile.state:
+        raise UsageError(f"unknown setting {next(iter(profile.state))!r} of a Type 2 device")
+
+
 class Type2Device(Device[DisplayCore]):
     """One Type 2 device: it asks the meters that it was told of."""
 
@@ -60,8 +66,7 @@ class Type2Device(Device[DisplayCore]):
         Raises UsageError when the profile has settings: a Type 2 device has none.
         """
         super().__init__(eui64=eui64, nvm=nvm, clock=clock, trace=trace)
-        if profile.state:
-            raise UsageError(f"unknown setting {next(iter(profile.state))!r} of a Type 2 device")
+        refuse_settings(profile)
         self.profile = profile
         self._han = han
         self._meters = tuple(meters)

@@ -10,6 +10,7 @@ from typing import Final
 from smetslab.devices.han_frames import HanFrame, HanOutbox
 from smetslab.errors import HanError, ZclDecodeError
 from smetslab.han import ApsFrame, ApsService, ClusterRole
+from smetslab.ids import Eui64
 from smetslab.trace import Trace
 from smetslab.zigbee.zcl import decode_frame
 
@@ -50,12 +51,16 @@ async def zcl_endpoint(
             return
         taken(HanFrame(frame.source, frame.cluster, content))
 
+    known: dict[tuple[Eui64, int], int] = {}
+
     async def carry() -> None:
         while True:
             for frame in outbox.take():
                 try:
-                    await _send(han, clusters, frame)
+                    await _send(han, clusters, frame, known)
                 except HanError:
+                    # The peer may come back with other endpoints.
+                    known.pop((frame.peer, frame.cluster), None)
                     failed(frame)
             await wake.wait()
             wake.clear()
@@ -78,16 +83,23 @@ async def zcl_endpoint(
             release()
 
 
-async def _send(han: ApsService, clusters: Mapping[int, ClusterRole], frame: HanFrame) -> None:
-    """To the peer's endpoint on the other side of the cluster."""
-    wanted = _OPPOSITE[clusters[frame.cluster]]
-    endpoint = await han.find_endpoint(frame.peer, SMART_ENERGY, frame.cluster, wanted)
+async def _send(
+    han: ApsService,
+    clusters: Mapping[int, ClusterRole],
+    frame: HanFrame,
+    known: dict[tuple[Eui64, int], int],
+) -> None:
+    """To the peer's endpoint on the other side of the cluster, asked for once."""
+    place = (frame.peer, frame.cluster)
+    if place not in known:
+        wanted = _OPPOSITE[clusters[frame.cluster]]
+        known[place] = await han.find_endpoint(frame.peer, SMART_ENERGY, frame.cluster, wanted)
     await han.send(
         ApsFrame(
             source=han.eui64,
             source_endpoint=ENDPOINT,
             destination=frame.peer,
-            destination_endpoint=endpoint,
+            destination_endpoint=known[place],
             profile=SMART_ENERGY,
             cluster=frame.cluster,
             payload=frame.frame.encode(),

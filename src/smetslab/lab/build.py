@@ -470,6 +470,11 @@ class Lab:
                 clock=self.clock,
                 trace=self.trace,
                 rng=self._device_seed(seed, device),
+                neighbours={
+                    one.eui64: self.devices[one.eui64]
+                    for one in premises.devices
+                    if one.eui64 in self.devices
+                },
             )
             made = CONSTRUCTORS[profile.device_type](parts)
             self.devices[device.eui64] = await stack.enter_async_context(made)
@@ -524,6 +529,7 @@ class Lab:
         entry = InventoryDevice(
             device_id=eui64,
             device_type=profile.device_type,
+            kind=profile.type_2 or "",
             hub=hub,
             status=DeviceStatus.COMMISSIONED if known is None else known.status,
             gbcs_version=profile.gbcs_version,

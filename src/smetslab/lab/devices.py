@@ -15,12 +15,14 @@ from smetslab.devices import chf_core, esme_settings, gas_settings, type1_core
 from smetslab.devices.base import Device
 from smetslab.devices.chf import CommunicationsHub
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
+from smetslab.devices.display_core import ShownMeter
 from smetslab.devices.esme import Esme
 from smetslab.devices.gpf import GasProxy
 from smetslab.devices.gsme import Gsme
 from smetslab.devices.profile import DeviceProfile
 from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.type1 import TYPE_1, Type1Device
+from smetslab.devices.type2 import Cad, Ihd, refuse_settings
 from smetslab.errors import UsageError
 from smetslab.gbcs.codes import DeviceType
 from smetslab.han import ApsService
@@ -55,6 +57,8 @@ class Parts:
     clock: Clock
     trace: Trace
     rng: RootSeed
+    neighbours: Mapping[Eui64, HomeDevice]
+    """The devices of the home that are there already."""
 
 
 def _esme(parts: Parts) -> HomeDevice:
@@ -124,12 +128,32 @@ def _type_1(kind: type[Type1Device[Any]]) -> Callable[[Parts], HomeDevice]:
     return make
 
 
+def _type_2(parts: Parts) -> HomeDevice:
+    """A display reads the meters that are there: they have it on their device logs from the beginning."""
+    meters: list[ShownMeter] = []
+    for eui64, device in parts.neighbours.items():
+        if isinstance(device, (Esme, GasProxy)):
+            device.pair_display(parts.eui64)
+            meters.append(ShownMeter(eui64, device.device_type))
+    kind = Cad if parts.profile.type_2 == "CAD" else Ihd
+    return kind(
+        profile=parts.profile,
+        eui64=parts.eui64,
+        nvm=parts.nvm,
+        han=parts.han,
+        clock=parts.clock,
+        trace=parts.trace,
+        meters=meters,
+    )
+
+
 CONSTRUCTORS: Final[Mapping[DeviceType, Callable[[Parts], HomeDevice]]] = MappingProxyType(
     {
         DeviceType.GPF: _gpf,
         DeviceType.ESME: _esme,
         DeviceType.GSME: _gsme,
         **{kind: _type_1(made) for kind, made in TYPE_1.items()},
+        DeviceType.TYPE_2: _type_2,
     }
 )
 """By device type, in the order in which the devices of a home are brought up."""
@@ -142,6 +166,7 @@ KNOWN_STATE: Final[Mapping[DeviceType, tuple[str, ...]]] = MappingProxyType(
         DeviceType.GPF: gas_settings.known_gpf_state(),
         DeviceType.PPMID: tuple(type1_core.known_state()),
         DeviceType.HCALCS: tuple(type1_core.known_state()),
+        DeviceType.TYPE_2: (),
     }
 )
 """The settings that a profile of a type may have."""
@@ -164,5 +189,6 @@ READERS: Final[Mapping[DeviceType, Callable[[DeviceProfile], object]]] = {
     DeviceType.GPF: gas_settings.read_gpf_settings,
     DeviceType.PPMID: type1_core.read_settings,
     DeviceType.HCALCS: type1_core.read_settings,
+    DeviceType.TYPE_2: refuse_settings,
 }
 """What reads the settings of a profile, by device type."""

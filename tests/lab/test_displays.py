@@ -1,0 +1,99 @@
+"""A display and a consumer access device in a home with both fuels, on direct links and on the simulated air."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from smetslab.clock import run_virtual
+from smetslab.devices.cad_topics import TopicTemplate
+from smetslab.devices.type2 import Cad, Ihd
+from smetslab.errors import UsageError
+from smetslab.gbcs.codes import DeviceType
+from smetslab.ids import Eui64
+from smetslab.lab.build import Lab
+from smetslab.lab.config import load_lab
+
+DEVICES = """
+[[premises.devices]]
+name = "gpf"
+profile = "gpf-reference"
+eui64 = "00-DB-12-34-56-78-90-A3"
+supplier = "supplier"
+
+[[premises.devices]]
+name = "gsme"
+profile = "gsme-reference"
+eui64 = "00-DB-12-34-56-78-90-A1"
+supplier = "supplier"
+
+[[premises.devices]]
+name = "ihd"
+profile = "ihd-reference"
+eui64 = "00-DB-12-34-56-78-90-B1"
+
+[[premises.devices]]
+name = "cad"
+profile = "cad-reference"
+eui64 = "00-DB-12-34-56-78-90-B2"
+"""
+IHD, CAD = Eui64.parse("00DB1234567890B1"), Eui64.parse("00DB1234567890B2")
+
+
+@pytest.fixture(params=["direct", "radio"])
+def home(request, tmp_path):
+    """The configuration of a home with everything."""
+    text = (Path(load_lab.__code__.co_filename).parent / "default.lab.toml").read_text()
+    if request.param == "radio":
+        start, end = text.index("[han]"), text.index("[tolerances]")
+        text = text[:start] + '[han]\nkind = "radio"\n\n' + text[end:]
+    path = tmp_path / "home.lab.toml"
+    path.write_text(text + DEVICES)
+    return load_lab(path)
+
+
+def test_a_display_shows_both_fuels_and_a_cad_publishes_them(home) -> None:
+    async def story():
+        async with Lab(home) as lab:
+            await lab.clock.sleep(35 * 60)
+            ihd, cad = lab.devices[IHD], lab.devices[CAD]
+            assert isinstance(ihd, Ihd)
+            assert isinstance(cad, Cad)
+            published = cad.publications(TopicTemplate())
+            return {one.meter.kind: one for one in ihd.readings}, ihd.screen, published
+
+    readings, screen, published = run_virtual(story())
+    assert set(readings) == {DeviceType.ESME, DeviceType.GPF}
+    for reading in readings.values():
+        assert reading.at is not None
+        assert reading.energy_kwh is not None
+        assert reading.energy_kwh > 0
+    text = "\n".join(screen)
+    assert "Electricity" in text
+    assert "Gas" in text
+    bodies = {one.topic.rsplit("/", 1)[1]: json.loads(one.payload) for one in published}
+    gas = bodies["gasmeter"]["gasmeter"]["energy"]["import"]
+    assert gas["cumulativevol"] == readings[DeviceType.GPF].total
+    assert gas["cumulative"] == pytest.approx(readings[DeviceType.GPF].energy_kwh, abs=0.001)
+
+
+def test_a_type_2_profile_has_no_settings_and_says_what_it_is(home, tmp_path) -> None:
+    source = home.source_text.decode()
+    for changed, match in (
+        (source.replace('profile = "ihd-reference"', 'profile = "bad.toml"'), "unknown state setting 'x'"),
+        (source.replace('profile = "ihd-reference"', 'profile = "worse.toml"'), "type_2, IHD or CAD"),
+    ):
+        profile = (Path(__file__).parents[2] / "device_profiles" / "ihd-reference.toml").read_text()
+        (tmp_path / "bad.toml").write_text(profile + "\n[state]\nx = 1\n")
+        (tmp_path / "worse.toml").write_text(profile.replace('type_2 = "IHD"\n', ""))
+        path = tmp_path / "changed.lab.toml"
+        path.write_text(changed)
+        with pytest.raises(UsageError, match=match):
+            run_virtual(_bring_up(load_lab(path)))
+
+
+async def _bring_up(config) -> None:
+    async with Lab(config):
+        pass
