@@ -1,4 +1,4 @@
-"""A display and a consumer access device in a home with both fuels, on direct links and on the simulated air."""
+"""A display and a consumer access device in a home of both fuels, on direct links and on the air."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class ShownMeter:
 
 @dataclass(slots=True)
 class Reading:
-    """What a meter has told. Money counts thousandths of a penny; None: not told yet, or not by this meter."""
+    """What a meter has told; None: not yet, or never. Money counts thousandths of a penny."""
 
     meter: ShownMeter
     values: dict[str, int] = field(default_factory=dict)

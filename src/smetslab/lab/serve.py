@@ -130,7 +130,7 @@ class LabServer:
         devices = inventory.devices()
         first: dict[str, object] = {}
         for device in devices:
-            first.setdefault(device.device_type.name.lower(), device.device_id.dashed())
+            first.setdefault(device.duis_type.lower(), device.device_id.dashed())
         return {
             "status": "ok",
             "version": smetslab.__version__,
@@ -140,7 +140,7 @@ class LabServer:
             "devices": [
                 {
                     "eui64": device.device_id.dashed(),
-                    "type": device.device_type.name,
+                    "type": device.duis_type,
                     "hub": None if device.hub is None else device.hub.dashed(),
                     "status": device.status.value,
                 }
