@@ -16,10 +16,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-import httpx
 from starlette.routing import BaseRoute
 
 import smetslab
+from smetslab.dcc.services.connections import KeptConnections
 from smetslab.dcc.services.delivery import Postman
 from smetslab.dcc.services.doorkeeper import DocumentSigner, Doorkeeper
 from smetslab.dcc.services.duis_app import DuisServices
@@ -36,9 +36,6 @@ from smetslab.pki import Certificate, Entry, KeyRing
 
 KEPT_OBSERVATIONS: Final = 20_000
 """How much of its trace a served lab remembers: it may run for months."""
-
-_KEPT_CONNECTIONS: Final = 64
-"""How many idle connections for call-backs are kept."""
 
 NO_SCHEMA: Final = (
     "no schema folder: documents are checked against smetslab's own models of the service requests alone"
@@ -171,9 +168,8 @@ class LabServer:
         entry = self.keystore.by_serial(serial)
         return None if entry is None else entry.certificate
 
-    def _transport(self) -> httpx.AsyncHTTPTransport:
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=_KEPT_CONNECTIONS)
-        return httpx.AsyncHTTPTransport(verify=self._callback_tls, limits=limits, trust_env=False)
+    def _transport(self) -> KeptConnections:
+        return KeptConnections(self._callback_tls)
 
 
 def in_real_time(config: LabConfig, now: datetime) -> LabConfig:

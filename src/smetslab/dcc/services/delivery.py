@@ -232,10 +232,7 @@ class Postman:
         )
         try:
             response = await self._transport.handle_async_request(request)
-            try:
-                await response.aread()
-            finally:
-                await response.aclose()
+            await response.aclose()
         except httpx.HTTPError as error:
             return 0, f"{type(error).__name__}: {error}"
         if response.is_success:
