@@ -19,15 +19,19 @@ from datetime import timedelta
 from pathlib import Path
 
 from smetslab.dcc.access import CHECKS
+from smetslab.dcc.desk import SERVICES
+from smetslab.dcc.life_cycle import ALLOWED
 from smetslab.dcc.rules import DccRules
 from smetslab.devices import limits
 from smetslab.devices.quirks import QUIRKS
+from smetslab.duis.dcc_alerts import default_codes
 from smetslab.duis.srv import SERVICE_REQUESTS
 from smetslab.duis.srv.listing import MappingRow, listed
 from smetslab.gbcs.gbt import BlockRules
 from smetslab.gbcs.usecases import USE_CASES
 from smetslab.gbcs.usecases.dlms import DlmsAccess
 from smetslab.han import TunnelRules
+from smetslab.registry.life_cycle import TRANSITIONS, LifeEvent
 from smetslab.zigbee.zcl import CLUSTERS, Attribute, Command, clusters
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +66,8 @@ RULES: dict[type, dict[str, str]] = {
         "response_timeout_s": "how long the DCC waits for a response",
         "delivery_timeout_s": "how long the DCC tries to hand a command to the WAN",
         "retry_interval_s": "how long between two tries",
+        "sequence_timeout_s": "how long a request waits for the one before it",
+        "image_timeout_s": "how long the DCC tries to hand a firmware image to the WAN",
     },
 }
 """The members of rules that no published text fixes, and what they are."""
@@ -152,6 +158,14 @@ def other_rows() -> str:
         for element in one.unverified
     ]
     rows += [(f"check of the DCC: {check.name}, code {check.code}", check.confidence) for check in CHECKS]
+    rows += [
+        (f"service {service.variant}: {rule.name}, code {rule.code}", rule.confidence)
+        for service in SERVICES.values()
+        for rule in service.rules
+    ]
+    rows += [
+        (f"code of the DCC alert {kind}: {code}", "unverified") for kind, code in default_codes().items()
+    ]
     for cluster in CLUSTERS.values():
         members: list[Attribute | Command] = [*cluster.attributes.values(), *cluster.commands.values()]
         rows += [(f"cluster {cluster.__name__}: `{member.name}`", member.confidence) for member in members]
@@ -220,7 +234,68 @@ def _texts(source: str) -> Iterator[str]:
             yield token.string.lstrip("# ")
 
 
+# The DCC ----------------------------------------------------------------------------------------------------
+
+
+def life_cycle() -> str:
+    """Where each event leads, from the table that the inventory runs on."""
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for event in LifeEvent:
+            led = [(before, after) for (before, one), after in TRANSITIONS.items() if one is event]
+            moves = ", ".join(f"{before} → {after}" for before, after in led if before is not after)
+            yield event.value, moves or "nothing"
+
+    return table(("what happens", "leads"), rows())
+
+
+def statuses() -> str:
+    """What a device may be asked in each status."""
+    rows = (
+        (status.value, "everything" if allowed is None else ", ".join(allowed) or "nothing")
+        for status, allowed in ALLOWED.items()
+    )
+    return table(("status", "service requests"), rows)
+
+
+def checks() -> str:
+    """Access control in its order."""
+    rows = (
+        (
+            str(number),
+            check.name,
+            check.code,
+            f"`{check.switch}`" if check.switch else "",
+            "no" if check.confidence == "unverified" else "yes",
+        )
+        for number, check in enumerate(CHECKS, 1)
+    )
+    return table(("", "check", "code", "switched off by", "confirmed"), rows)
+
+
+def desk() -> str:
+    """The services of the DCC, and what each refuses."""
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for variant in sorted(SERVICES, key=lambda one: [int(part) for part in one.split(".")]):
+            refusals = (f"{rule.code} {rule.name}" for rule in SERVICES[variant].rules)
+            yield f"`{variant}`", SERVICE_REQUESTS[variant].name, "<br>".join(refusals)
+
+    return table(("SRV", "name", "refusals, in their order"), rows())
+
+
+def dcc_alerts() -> str:
+    """The alerts of the DCC and their codes."""
+    rows = ((f"`{kind}`", code) for kind, code in default_codes().items())
+    return table(("alert", "code"), rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
+    "life-cycle": life_cycle,
+    "statuses": statuses,
+    "checks": checks,
+    "desk": desk,
+    "dcc-alerts": dcc_alerts,
     "quirks": quirks,
     "service-requests": service_requests,
     "use-cases": use_cases,
