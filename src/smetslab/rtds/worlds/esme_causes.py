@@ -33,6 +33,9 @@ NETWORK_OPERATOR: Final = Eui64.parse("90B3D51F30020000")
 ACTIVATION_TIME: Final = "2030-01-15T09:00:00Z"
 """When the future-dated commands of the scenarios take effect."""
 
+FIRMWARE_TIME: Final = "2030-01-01T00:00:00Z"
+"""When the firmware of the scenarios is activated."""
+
 MONTH: Final = ("2015-01-01T00:00:00Z", "2015-02-01T00:00:00Z")
 """How long limits hold."""
 
@@ -154,9 +157,20 @@ def _unsupported_on_behalf(stage: Stage) -> None:
     )
 
 
-def _activation(counter: int) -> Parameters:
+def _activate_later(stage: Stage) -> None:
+    """A dated activation of the image that is held, or of another one."""
+    core = _core(stage)
+    held = core.security.firmware.store.held
+    named = "11" * 32 if held is None or "_8F67_" in stage.scenario else held.image_hash.hex().upper()
+    stage.send(_command(stage, "CS06", {**_activation(1000, named), "execution_date_time": FIRMWARE_TIME}))
+    moment = core.application.next_deadline()
+    if moment is not None:
+        core.application.tick(moment)
+
+
+def _activation(counter: int, named: str = "00" * 32) -> Parameters:
     return {
-        "manufacturer_image_hash": "00" * 32,
+        "manufacturer_image_hash": named,
         "originator_counter": counter,
         "execution_date_time": "immediate",
     }
@@ -217,9 +231,10 @@ CAUSES: Final[Mapping[str, Cause]] = {
     "/ECS101_NA_8F86": _limited,
     "/ECS102_NA_8F87": _limit_taken_back,
     "/ECS200_NA_8F88": _state_changed,
-    "/ECS[0-9a-z]+_[^/]*_8F66_FUTURE_DATED": _activate_own_values,
+    "/CS06_[^/]*_8F6[67]_FUTURE_DATED": _activate_later,
+    "/(?!ECS46d)ECS[0-9a-z]+_[^/]*_8F66_FUTURE_DATED": _activate_own_values,
 }
-"""By the names of scenarios. The last is for alerts whose command is not among the scenarios."""
+"""By the names of scenarios. The last two are for alerts whose command is not among the scenarios."""
 
 LOAD_CONTROL_CAUSES: Final[Mapping[str, Cause]] = {
     "/ECS100_NA_8F85_SUPPLEMENTARY": _unsupported_on_behalf,

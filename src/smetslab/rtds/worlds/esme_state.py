@@ -463,4 +463,5 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(scenarios="/ECS68_NA_.*TWIN", overlays=("billing-entry-twin",)),
     Rule(scenarios="/ECS68_NA_.*SINGLE", alert_counter=2001),
     Rule(scenarios="/FDRA-DLMS_NA", overlays=("firmware-distribution",)),
+    Rule(scenarios="/CS06_.*_8F66_", overlays=("other-image",)),
 )
