@@ -20,7 +20,7 @@ from smetslab.rtds.scenarios import Scenario, find_scenarios
 from smetslab.rtds.worlds import esme
 from smetslab.store import Store
 
-EQUAL, SAME_STRUCTURE = 432, 15
+EQUAL, SAME_STRUCTURE = 432, 16
 """Rows of the published set that are at least reached."""
 
 
@@ -141,6 +141,17 @@ def test_an_alert_whose_command_is_not_there_is_provoked_by_one_of_our_own(
         alone = replayer.run(scenarios[name], {name: scenarios[name]})
     assert alone.outcome == "same_structure"
     assert alone.first_difference == "instruction.originator_counter: ours 1000, published 1004"
+
+
+def test_alerts_alone_are_provoked_too(published: KeyRing, scenarios: dict[str, Scenario]) -> None:
+    """Not one of them has its command among the scenarios; none may be told of another subject or result."""
+    alone = {name: scenario for name, scenario in scenarios.items() if scenario.alert is not None}
+    names = [name for name in alone if "_8F6" in name and ("ECS" in name or "CS02" in name or "CS06" in name)]
+    with Store() as store:
+        replayer = Replayer(published, store, esme.WORLDS)
+        rows = [replayer.run(alone[name], alone) for name in names]
+    assert len(rows) > 20
+    assert {row.outcome for row in rows} <= {"equal", "same_structure"}
 
 
 def test_a_device_that_nobody_has_is_unsupported(published: KeyRing, scenarios: dict[str, Scenario]) -> None:

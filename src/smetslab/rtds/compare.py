@@ -22,11 +22,11 @@ from smetslab.gbcs.values import Value
 
 Outcome: TypeAlias = Literal["equal", "same_structure", "different", "unsupported"]
 
-_RESULT: Final = re.compile(
-    r"failures|results?|.*(_result|_outcome|response_code|_status|error_code)s?$|status|outcome"
-)
+_RESULT: Final = re.compile(r".*(result|status|status_code|response_code|error_code|outcome)")
 """Members that say what came of a command: they are no values of state."""
 
+_FAILURES: Final = "failures"
+"""Below this member everything does."""
 
 _SUBJECT: Final = frozenset(
     f"instruction.{member}"
@@ -155,7 +155,7 @@ def _differences(ours: Value, published: Value, path: str, result: bool = False)
                 ours[name],
                 published[name],
                 _join(path, name),
-                result or _RESULT.fullmatch(name) is not None,
+                result or name == _FAILURES,
             )
         ]
     if isinstance(ours, list) and isinstance(published, list):
@@ -169,7 +169,9 @@ def _differences(ours: Value, published: Value, path: str, result: bool = False)
             text = f"{path}: {len(ours)} items, published {len(published)}"
             found.insert(0, _Difference(text, hard))
         return found
-    hard = result or type(ours) is not type(published) or path in _SUBJECT
+    name = path.rpartition(".")[2]
+    told = result or _RESULT.fullmatch(name) is not None
+    hard = told or type(ours) is not type(published) or path in _SUBJECT
     return [_Difference(f"{path}: ours {_text(ours)}, published {_text(published)}", hard)]
 
 

@@ -125,10 +125,10 @@ class Replayer:
         anchors: tuple[TrustAnchor, ...] = (),
     ) -> None:
         """`published`: the key store of the data set; `anchors`: which issuers devices trust."""
-        self._anchors = anchors
         self._store = store
         self._worlds = {world.entity: world for world in worlds}
-        made = Authority(RootSeed(2015)).keystore(tuple(self._worlds))
+        made = self._spare = Authority(RootSeed(2015)).keystore(tuple(self._worlds))
+        self._anchors = (*anchors, *(TrustAnchor.of(authority) for authority in made.authorities()))
         ours = KeyRing(entry for entry in made.entries if entry.certificate.entity_id in self._worlds)
         self._published = RingLookup(published)
         others = [entry for entry in published.entries if entry.certificate.entity_id not in self._worlds]
@@ -254,6 +254,7 @@ class Replayer:
             alert_counter=told.alert_counter,
             command=command,
             anchors=self._anchors,
+            spare=self._spare,
         )
         return _Run(world.build(site), place, trace, site)
 

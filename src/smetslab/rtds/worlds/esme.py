@@ -22,7 +22,7 @@ from smetslab.devices.security.installed import SecuritySettings, settings_of
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.ids import Eui64
 from smetslab.rng import RootSeed
-from smetslab.rtds.worlds import esme_causes, esme_state, security
+from smetslab.rtds.worlds import credential_causes, esme_causes, esme_state, security
 from smetslab.rtds.worlds.model import Site, World
 
 PROFILE: Final = "esme-rtds"
@@ -92,13 +92,13 @@ WORLDS: Final = (
         entity=Eui64.parse("00DB1234567890A0"),
         build=build,
         rules=RULES,
-        causes=esme_causes.CAUSES,
+        causes={**esme_causes.CAUSES, **credential_causes.CAUSES},
     ),
     World(
         name="load-control-esme",
         entity=Eui64.parse("00DB1234567890A6"),
         build=partial(build, missing=(esme_causes.UNSUPPORTED,)),
         rules=RULES,
-        causes=esme_causes.LOAD_CONTROL_CAUSES,
+        causes={**esme_causes.LOAD_CONTROL_CAUSES, **credential_causes.LOAD_CONTROL_CAUSES},
     ),
 )

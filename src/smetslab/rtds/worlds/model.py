@@ -25,6 +25,7 @@ class Site:
     `overlays` are the named changes of the world's base state, `alert_counter` the number of its first
     alert where the scenario has one of its own. `command` is what the device will get, where the scenario
     has one; `anchors` are issuing authorities that the scenarios bring along: their root is not published.
+    `spare` are other certificates of the parties, by an authority of our own that is among the anchors.
     """
 
     eui64: Eui64
@@ -37,6 +38,7 @@ class Site:
     alert_counter: int | None
     command: Message | None = None
     anchors: tuple[TrustAnchor, ...] = ()
+    spare: KeyRing = field(default_factory=lambda: KeyRing(()))
 
 
 class ReplayDevice(Protocol):
