@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from smetslab.duis.codes import CommandVariant
 from smetslab.duis.document import Request, RequestHeader, RequestId, write_request
-from smetslab.duis.srv import SERVICE_REQUESTS, write_body
-from smetslab.errors import UsageError
+from smetslab.duis.element import Element
+from smetslab.duis.srv import SERVICE_REQUESTS, ServiceRequest, restore, write_body
+from smetslab.errors import DuisError, UsageError
 from smetslab.gbcs.codes import Cra
-from smetslab.gbcs.message import Message, OtherInformation, encode_message
-from smetslab.gbcs.usecases import USE_CASES, encode_content
+from smetslab.gbcs.message import Message, OtherInformation, decode_message, encode_message
+from smetslab.gbcs.usecases import USE_CASES, decode_content, encode_content, find
 from smetslab.gbcs.values import Parameters
 from smetslab.ids import Eui64
 from smetslab.rtds import TransformReport, TransformRow, transform_folder, transform_schema
 
+BROKER = "90B3D51F30000002"
 SUPPLIER, ESME = Eui64.parse("90B3D51F30010000"), Eui64.parse("00DB1234567890A0")
 
 KNOWN_DIFFERENCES = {
     # The published templates are younger than the messages, and these say something else.
     "ECS25a_6.22_SUCCESS": r"mask_and_actions_for_wan_alerting\.mask",
+    "ECS25b_6.22_SUCCESS": r"mask_and_actions_for_wan_alerting\.mask",
     "GCS09_3.2_SUCCESS": r"components\[0\]\.implementation_date_time",
     "GCS15c_4.4.3_SUCCESS": r"components\[0\]\.earliest_start_time",
     "GCS16b_4.14_URP_SUCCESS": r"components\[0\]\.earliest_start_time",
@@ -79,6 +83,75 @@ def test_documents_without_a_message_are_those_of_the_dcc_itself(published: Tran
         variant = SERVICE_REQUESTS[number[1]]
         # Variants that name a use case too ask for the same read in another way.
         assert variant.non_device or variant.variant == "4.1.1", name
+
+
+# What the DCC knows but no message says, where a body has to have it.
+NOT_IN_MESSAGES: Parameters = {
+    "ImportMPxN": "1312345678111",
+    "OldCHFID": "00DB1234567890B2",
+    "OldGPFID": "00DB1234567890B3",
+    "ExecutionDateTime": "2030-01-01T00:00:00Z",
+}
+# This message has the code of the sister of the use case in its name.
+NAMED_LIKE_ANOTHER = "CS04B_8.8.2_ERROR"
+
+
+def document_of(stem: str, message: Message) -> bytes | None:
+    """The request document whose command a published message is, None where none is."""
+    use_case = find(message)
+    if use_case is None:
+        return None
+    parameters = decode_content(use_case, message)
+    for row in sorted(SERVICE_REQUESTS.values(), key=lambda row: f"_{row.variant}_" not in stem):
+        mapping = row.mapping_to(use_case)
+        if mapping is None:
+            continue
+        try:
+            elements, _ = restore(mapping, parameters)
+        except DuisError:
+            continue
+        names = {name.partition(".")[0] for name in row.body.leaves()}
+        for extra in ({}, {name: value for name, value in NOT_IN_MESSAGES.items() if name in names}):
+            with suppress(DuisError):
+                return written(row, message, write_body(row, {**extra, **elements}))
+    return None
+
+
+def written(row: ServiceRequest, message: Message, body: Element) -> bytes:
+    other = message.other_information
+    user, counter = message.business_originator_id, message.originator_counter
+    if str(user) == BROKER:
+        user = other.supplementary_remote_party_id or SUPPLIER
+        counter = other.supplementary_remote_party_counter or 1000
+    header = RequestHeader(
+        request_id=RequestId(user, message.business_target_id, counter),
+        command_variant=CommandVariant.TRANSFORM if row.critical else CommandVariant.SEND,
+        service_reference=row.reference,
+        variant=row.variant,
+    )
+    return write_request(Request(header=header, body=body))
+
+
+def test_messages_without_a_document_are_what_a_document_that_says_the_same_becomes(
+    rtds: Path, tmp_path: Path
+) -> None:
+    with_document = {path.name.partition("_REQUEST")[0] for path in (rtds / "duis").iterdir()}
+    made = 0
+    for path in sorted(rtds.rglob("*COMMAND_GBCS.HEX")):
+        stem = re.sub(r"_(PRE)?COMMAND_GBCS\.HEX", "", path.name)
+        if stem in with_document:
+            continue
+        document = document_of(stem, decode_message(bytes.fromhex(path.read_text(encoding="ascii").strip())))
+        if document is None:
+            assert "_NA_" in stem, stem
+            continue
+        (tmp_path / f"{stem}_REQUEST_DUIS.XML").write_bytes(document)
+        made += 1
+    assert made >= 150
+    for row in transform_folder(rtds, tmp_path).templates:
+        good = row.result in {"identical", "structurally_equal"}
+        assert good or row.template.startswith(NAMED_LIKE_ANOTHER), f"{row.template}: {row.first_difference}"
+        assert set(row.from_vector) <= MAY_BE_TAKEN
 
 
 # A data set of our own -----------------------------------------------------------

@@ -288,7 +288,6 @@ class _Known:
             now=around.now,
             originator_counter=self.counter,
             twin_element=is_twin_element(self.device),
-            poly_phase=is_poly_phase(self.device),
         )
         match name:
             case "peer_type":

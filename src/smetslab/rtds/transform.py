@@ -299,10 +299,8 @@ class _Comparison:
         def certificate(device_id: Eui64) -> bytes | None:
             del device_id
             found = said.get("other_device_certificate")
-            if not isinstance(found, str):
-                return None
             self._taken["certificates"] = None
-            return bytes.fromhex(found)
+            return bytes.fromhex(found) if isinstance(found, str) else b""
 
         def digits() -> str | None:
             self._taken["cin"] = None

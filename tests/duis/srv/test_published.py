@@ -101,9 +101,8 @@ WITHOUT_EFFECT = {
     "ECS03_1.6": r"SuspendDebtEmergency",
     # A cancellation sets no floors.
     "CS02bSupplierByTransCoS_6.23_CANCELLATION": r"Supplier(PrepaymentTopUp)?FloorSeqNumber",
-    # These ask for the published number of samples whatever the window.
+    # Asks for the published number of samples whatever the window.
     "GCS18_4.10": r"ReadLogPeriod",
-    "GCS61_4.17": r"EndDateTime",
     "": r"NumberOfThresholds|OldCHFID|ImportMP|ExportMP|GPFDeviceID",
 }
 
@@ -148,8 +147,8 @@ def is_said(where: str, text: str, effect: set[str]) -> bool:
     """Whether the command got a number or a moment as its own: as it is, as a part of a date or a long text,
     or counted from the start of its own list.
     """
-    if re.search(r"TolerancePeriod|SpecialDayID", where):
-        # The end of an interval, and bits.
+    if re.search(r"TolerancePeriod|SpecialDayID|ConsumptionLog/ReadLogPeriod/EndDateTime", where):
+        # The end of an interval, bits, and a number of days.
         return True
     if re.search(r"Specified|DayOfMonth|Month|MPAN", where):
         return any(text.rjust(2, "0") in one for one in effect)

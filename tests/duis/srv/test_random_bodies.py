@@ -65,7 +65,6 @@ def surroundings(mapping: UseCaseMapping, rng: random.Random) -> Context:
         hub_log_devices=[],
         gas_proxy_log=[],
         twin_element=rng.random() < 0.5,
-        poly_phase=rng.random() < 0.5,
         customer_identification_number="1234",
     )
 

@@ -12,7 +12,7 @@ from smetslab.duis.srv.common import DISTRIBUTOR, SUPPLIERS
 from smetslab.duis.srv.components import NOW
 from smetslab.duis.srv.derived import Grouped
 from smetslab.duis.srv.forms import Form
-from smetslab.duis.srv.holes import At, Known
+from smetslab.duis.srv.holes import At
 from smetslab.duis.srv.model import Has, ServiceRequest, UseCaseMapping, body, mapping
 from smetslab.duis.srv.shapes import Child, OneOf, Sequence, optional
 from smetslab.duis.srv.simple import Refusal, Shape, Word
@@ -72,7 +72,6 @@ _OPERATOR_ALERTS = Sequence(
         minimum=0,
     ),
 )
-_POLY_PHASE: Final = "PolyPhase"
 _GROUPS: Final = {
     "SupplierESMECommon": _SUPPLIER_CODES,
     "SupplierESMEPolyPhase": _SUPPLIER_POLY_PHASE_CODES,
@@ -82,13 +81,12 @@ _GROUPS: Final = {
 }
 
 
-def _settings(value: Value, *, poly_phase: bool = True) -> dict[str, Value]:
+def _settings(value: Value) -> dict[str, Value]:
     """The setting of each code, whatever group it stands in."""
     found: dict[str, Value] = {}
-    for group, codes in value.items() if isinstance(value, dict) else ():
-        if poly_phase or not group.endswith(_POLY_PHASE):
-            for name, setting in codes.items() if isinstance(codes, dict) else ():
-                found[name.removeprefix("x")] = setting
+    for codes in value.values() if isinstance(value, dict) else ():
+        for name, setting in codes.items() if isinstance(codes, dict) else ():
+            found[name.removeprefix("x")] = setting
     return found
 
 
@@ -115,22 +113,12 @@ def _from_mask_and_actions(value: Value) -> Value:
     return result
 
 
-def _from_single_phase(value: Value) -> Value:
-    settings = _from_mask_and_actions(value)
-    if isinstance(settings, dict) and any(group.endswith(_POLY_PHASE) for group in settings):
-        raise Refusal("codes of one phase")
-    return settings
-
-
-_ALL_CODES: Final = Form(lambda value: _mask_and_actions(_settings(value)), _from_mask_and_actions)
-_SINGLE_PHASE: Final = Form(
-    lambda value: _mask_and_actions(_settings(value, poly_phase=False)), _from_single_phase
-)
-"""Codes that stay as they are are not in the mask. A device of one phase gets no codes of three."""
+_MASK_AND_ACTIONS: Final = Form(lambda value: _mask_and_actions(_settings(value)), _from_mask_and_actions)
+"""Codes that stay as they are are not in the mask."""
 
 
 def _electricity(use_case: str, element: str, kind: str) -> UseCaseMapping:
-    mask = Known("poly_phase", {False: At(element, _SINGLE_PHASE), True: At(element, _ALL_CODES)})
+    mask = At(element, _MASK_AND_ACTIONS)
     return mapping(use_case, {f"mask_and_actions_for_{kind}": mask}, when=(Has(element),))
 
 

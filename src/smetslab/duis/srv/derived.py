@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from smetslab.duis.srv.forms import seconds_after
 from smetslab.duis.srv.holes import At, items_of
@@ -28,8 +27,6 @@ from smetslab.duis.srv.template import (
 )
 from smetslab.errors import GbcsEncodeError
 from smetslab.gbcs.values import Value, parse_utc, utc_text
-
-_HALF_HOUR_S: Final = 1800
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,20 +150,21 @@ class DayBits:
 
 
 @dataclass(frozen=True, slots=True)
-class HalfHours:
-    """How many half hours a window has, both ends counted.
+class Samples:
+    """How many samples a window has, one every so many seconds, both ends counted.
 
-    Spec: GBCS use case GCS17 (number of samples); one published message.
+    Spec: GBCS use cases GCS17 and GCS61 (number of samples); published messages.
     """
 
     start: str
     end: str
+    every_s: int
 
     def build(self, scope: Scope) -> Built:
         (start, _), (end, path) = scope.find(self.start), scope.find(self.end)
         if start is ABSENT or end is ABSENT:
             raise scope.fail("element missing", path)
-        count = int((parse_utc(end) - parse_utc(start)).total_seconds()) // _HALF_HOUR_S + 1
+        count = int((parse_utc(end) - parse_utc(start)).total_seconds()) // self.every_s + 1
         if count < 1:
             raise scope.fail("the period ends before it begins", path, found=f"{start} to {end}")
         scope.reading.origins.setdefault(scope.place, shown(path))
@@ -176,7 +174,7 @@ class HalfHours:
         if not isinstance(value, int) or value < 1:
             raise NoMatch(self.end)
         try:
-            moment = seconds_after(stand.get(self.start), (value - 1) * _HALF_HOUR_S)
+            moment = seconds_after(stand.get(self.start), (value - 1) * self.every_s)
         except GbcsEncodeError as error:
             raise NoMatch(self.start) from error
         if moment is None:

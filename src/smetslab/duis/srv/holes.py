@@ -415,18 +415,25 @@ class Choose:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What the DCC knows and no element says; matching takes it from the command."""
+    """What the DCC knows and no element says; matching takes it from the command.
+
+    `optional`: the command does not say it where the DCC knows that there is none, which is the fact "".
+    """
 
     name: str
+    optional: bool = False
 
     def build(self, scope: Scope) -> Built:
-        return scope.reading.facts.fact(self.name)
+        known = scope.reading.facts.fact(self.name)
+        return ABSENT if self.optional and known == "" else known
 
     def match(self, value: Value, stand: Stand) -> None:
         stand.found.fact(self.name, value)
 
     def missing(self, stand: Stand) -> None:
-        raise NoMatch(self.name)
+        if not self.optional:
+            raise NoMatch(self.name)
+        stand.found.fact(self.name, "")
 
     def uses(self) -> Iterator[str]:
         return iter(())
@@ -503,33 +510,3 @@ class IfFact:
 
     def uses(self) -> Iterator[str]:
         return Items(self.items).uses()
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is said depends on a fact about the device."""
-
-    name: str
-    cases: Mapping[bool, Template]
-
-    def build(self, scope: Scope) -> Built:
-        return build(self.cases[scope.reading.facts.fact(self.name) is True], scope)
-
-    def match(self, value: Value, stand: Stand) -> None:
-        for fact, template in self.cases.items():
-            saved = stand.found.save()
-            try:
-                match(template, value, stand)
-                stand.found.fact(self.name, fact)
-            except NoMatch:
-                stand.found.restore(saved)
-            else:
-                return
-        raise NoMatch(self.name)
-
-    def missing(self, stand: Stand) -> None:
-        raise NoMatch(self.name)
-
-    def uses(self) -> Iterator[str]:
-        for template in self.cases.values():
-            yield from uses(template)

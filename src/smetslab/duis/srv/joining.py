@@ -47,7 +47,7 @@ def _join(
         "other_device_type": Fact("peer_type"),
     }
     if certificate:
-        template["other_device_certificate"] = Fact("peer_certificate")
+        template["other_device_certificate"] = Fact("peer_certificate", optional=True)
     return mapping(use_case, template, devices=devices, peers=peers, originator=originator)
 
 

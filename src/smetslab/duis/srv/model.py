@@ -34,7 +34,6 @@ FACTS: Final = {
     "hub_log_han": "the last backup of the old hub's device log",
     "hub_log_devices": "the last backup of the old hub's device log",
     "gas_proxy_log": "the last backup of the old gas proxy's device log",
-    "poly_phase": "whether the device has three phases, from the inventory",
     "twin_element": "whether the device has a second element, from the inventory",
     "customer_identification_number": "the customer identification number that the DCC made",
 }
@@ -45,7 +44,8 @@ FACTS: Final = {
 class Context:
     """What the DCC knows when it transforms a request. None: not known, and refused where it is needed.
 
-    `hub_log_devices` and `gas_proxy_log` are the lists of devices of the last backups.
+    `hub_log_devices` and `gas_proxy_log` are the lists of devices of the last backups. `peer_certificate` is
+    empty where it is known that there is none.
     """
 
     now: datetime | None = None
@@ -56,7 +56,6 @@ class Context:
     hub_log_devices: list[Value] | None = None
     gas_proxy_log: list[Value] | None = None
     twin_element: bool = False
-    poly_phase: bool = False
     customer_identification_number: str | None = None
 
     def fact(self, name: str) -> Value:

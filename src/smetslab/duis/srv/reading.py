@@ -18,7 +18,7 @@ from smetslab.duis.srv.common import (
     read,
 )
 from smetslab.duis.srv.components import NOW
-from smetslab.duis.srv.derived import HalfHours
+from smetslab.duis.srv.derived import Samples
 from smetslab.duis.srv.holes import Position, Repeat, Unsaid
 from smetslab.duis.srv.model import mapping
 from smetslab.duis.srv.template import Template
@@ -26,6 +26,7 @@ from smetslab.gbcs.values import IMMEDIATE
 
 _READERS = (*SUPPLIERS, DISTRIBUTOR, TRANSPORTER)
 
+_BOUNDS: Final = ("ReadLogPeriod.StartDateTime", "ReadLogPeriod.EndDateTime")
 _WINDOW: Final[dict[str, Template]] = {"earliest_start_time": START, "latest_end_time": END}
 _MONTHS, _DAYS = 12, 31
 """How many records a request asks for: one component each. Spec: GBCS use cases GCS15b to GCS16b."""
@@ -201,9 +202,7 @@ SERVICE_REQUESTS = (
                     "sample_id": 0,
                     "earliest_sample_time": START,
                     "sample_type": "consumption_delivered",
-                    "number_of_samples": HalfHours(
-                        "ReadLogPeriod.StartDateTime", "ReadLogPeriod.EndDateTime"
-                    ),
+                    "number_of_samples": Samples(*_BOUNDS, every_s=30 * 60),
                 }
             },
             unverified=("ReadLogPeriod.EndDateTime",),
@@ -327,13 +326,12 @@ SERVICE_REQUESTS = (
         mapping("ECS66", period("read_log_period")),
         mapping(
             "GCS61",
-            {"the log is read to its end": Unsaid("ReadLogPeriod.EndDateTime", _EVER)},
             components_of={
                 "get_sampled_data": {
                     "sample_id": 1,
                     "earliest_sample_time": START,
                     "sample_type": "consumption_delivered",
-                    "number_of_samples": 731,
+                    "number_of_samples": Samples(*_BOUNDS, every_s=24 * 60 * 60),
                 }
             },
         ),
