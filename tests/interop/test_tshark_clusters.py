@@ -32,6 +32,7 @@ ROUNDS = 3
 
 SMART_ENERGY = {
     0x0700: "price",
+    0x0701: "drlc",
     0x0702: "met",
     0x0703: "msg",
     0x0704: "tun",
@@ -44,11 +45,12 @@ SMART_ENERGY = {
 elsewhere."""
 
 SLIPS = {
+    "cancel_load_control_event.effective_time": lambda value: (value & 0xFF) >> 1,
     "change_debt.debt_recovery_balance_percentage": lambda value: value & 0xFF,
     "publish_change_of_tenancy.proposed_tenancy_change_control": lambda value: _turned(value, 4),
     "request_new_password_response.duration_in_minutes": lambda value: _turned(value, 2),
 }
-"""Where Wireshark 4.0 reads one octet of two, or the octets in the wrong order."""
+"""Where Wireshark 4.0 reads a part of the octets, or the octets in the wrong order."""
 
 
 def _turned(value: int, octets: int) -> int:
