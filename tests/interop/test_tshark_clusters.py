@@ -53,6 +53,10 @@ SLIPS = {
 """Where Wireshark 4.0 reads a part of the octets, or the octets in the wrong order."""
 
 
+ENTRIES = 3
+"""As many entries does every list have; fields that tell a number of entries say so."""
+
+
 def _turned(value: int, octets: int) -> int:
     return int.from_bytes(value.to_bytes(octets, "little"), "big")
 
@@ -75,12 +79,14 @@ def _value(kind: DataType, rng: random.Random, *, full: bool, chosen: dict[str, 
             value = {}
             for name, declared in zip(kind.names, kind.kinds, strict=True):
                 item = chosen.get(name)
+                if item is None and "number_of_" in name and isinstance(declared, Integer):
+                    item = ENTRIES
                 if item is None:
                     item = _value(_actual(declared, value), rng, full=full, chosen=chosen)
                 if item is not ABSENT:
                     value[name] = item
         case _List():
-            number = kind.number if isinstance(kind, _Exactly) else 3
+            number = kind.number if isinstance(kind, _Exactly) else ENTRIES
             value = [_value(kind.element, rng, full=full, chosen=chosen) for _ in range(number)]
         case Integer():
             value = rng.randint(kind.low, kind.high)
