@@ -23,6 +23,11 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import ECB, GCM
+from cryptography.hazmat.primitives.keywrap import (
+    InvalidUnwrap,
+    aes_key_unwrap_with_padding,
+    aes_key_wrap_with_padding,
+)
 
 from smetslab.errors import SecurityError
 
@@ -245,6 +250,19 @@ def hmac_mmo(key: bytes, data: bytes) -> bytes:
     """HMAC over `aes_mmo`; `key` has 16 octets. Spec: ZigBee B.1.4; FIPS 198."""
     inner = aes_mmo(bytes(octet ^ 0x36 for octet in key) + data)
     return aes_mmo(bytes(octet ^ 0x5C for octet in key) + inner)
+
+
+def wrap_key(key: bytes, secret: bytes) -> bytes:
+    """`secret` wrapped with an AES key of 16, 24 or 32 octets. Spec: RFC 5649."""
+    return aes_key_wrap_with_padding(key, secret)
+
+
+def unwrap_key(key: bytes, wrapped: bytes) -> bytes:
+    """What `wrap_key` has wrapped. Raises SecurityError with any other key."""
+    try:
+        return aes_key_unwrap_with_padding(key, wrapped)
+    except (InvalidUnwrap, ValueError) as error:
+        raise SecurityError("key", "cannot be unwrapped", spec="RFC 5649") from error
 
 
 def equal(left: bytes, right: bytes) -> bool:

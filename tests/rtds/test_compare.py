@@ -105,6 +105,44 @@ def test_a_result_is_no_value_of_state(worlds: tuple[World, World]) -> None:
     assert outcome(worlds, worlds[0].response("ECS42", {}), done) == ("equal", None)
 
 
+def replaced(status: str, key_id: str) -> dict[str, Any]:
+    """What became of one cell."""
+    told = {
+        "affected_trust_anchor_cell": {
+            "trust_anchor_cell_remote_party_role": "supplier",
+            "trust_anchor_cell_key_usage": "digitalSignature",
+        },
+        "status_code": status,
+        "existing_subject_unique_id": "90B3D51F30010000",
+        "existing_subject_key_identifier": "1111111111111111",
+        "replacing_subject_unique_id": "90B3D51F30010000",
+        "replacing_subject_key_identifier": key_id,
+    }
+    outcome = {
+        "authorising_remote_party_seq_number": 1000,
+        "credentials_replacement_mode": "supplierBySupplier",
+        "remote_party_seq_number_changes": [],
+        "replacement_outcomes": [told],
+    }
+    return {"command_accepted": None, "execution_outcome": outcome}
+
+
+@pytest.mark.parametrize(
+    ("ours", "expected"),
+    [
+        (replaced("success", "2222222222222222"), "equal"),
+        (replaced("success", "3333333333333333"), "same_structure"),
+        (replaced("badCertificate", "2222222222222222"), "different"),
+    ],
+)
+def test_within_an_outcome_keys_are_state_and_status_codes_are_results(
+    worlds: tuple[World, World], ours: dict[str, Any], expected: str
+) -> None:
+    name = "CS02b.supplierBySupplier"
+    published = worlds[1].response(name, replaced("success", "2222222222222222"))
+    assert outcome(worlds, worlds[0].response(name, ours), published)[0] == expected
+
+
 @pytest.mark.parametrize(
     ("header", "difference"),
     [

@@ -135,6 +135,16 @@ def nobody(device: Eui64) -> PublicKey | None:
     return None
 
 
+Contingency = Callable[[Message], PublicKey | None]
+"""The contingency key, for a command that brings what unwraps it; None when it does not."""
+
+
+def no_contingency(message: Message) -> PublicKey | None:
+    """Of a device whose root has brought no contingency key."""
+    del message
+    return None
+
+
 class AgreementKey(Protocol):
     """Who holds the device's own key agreement key, which may change."""
 
@@ -175,6 +185,7 @@ class Acceptance:
         trust_anchors: TrustAnchorStore,
         keys: AgreementKey,
         peers: Peers = nobody,
+        contingency: Contingency = no_contingency,
         secrets: SharedSecrets,
         counters: CounterJudge,
         payloads: PayloadReader,
@@ -187,6 +198,7 @@ class Acceptance:
         self._trust_anchors = trust_anchors
         self._keys = keys
         self._peers = peers
+        self._contingency = contingency
         self._secrets = secrets
         self._counters = counters
         self._payloads = payloads
@@ -203,7 +215,7 @@ class Acceptance:
         if peer is not None:
             return self._judge_peer(message, peer)
         if not roles:
-            return Refused(reason="unknown-originator", message=message)
+            return self._judge_contingency(message)
         declared = by_code(message.message_code)
         use_case = declared if declared is not None and not declared.is_alert else None
         role = self._role(roles, use_case)
@@ -234,6 +246,29 @@ class Acceptance:
             return Refused(
                 reason=reason or "unsupported-message-code", message=message, use_case=use_case, role=role
             )
+        return self._read(message, use_case, role)
+
+    def _judge_contingency(self, message: Message) -> Accepted | Refused:
+        """Steps 2 to 7 for who stands in no cell: only the holder of the contingency key may command then.
+
+        Spec: GBCS 13.3; unverified.
+        """
+        role, declared = RemotePartyRole.ROOT, by_code(message.message_code)
+        use_case = declared if declared is not None and declared.originator_roles == (role,) else None
+        key = None if use_case is None else self._contingency(message)
+        if use_case is None or key is None:
+            return Refused(reason="unknown-originator", message=message)
+        reason: Reason | None = None
+        if not self._is_new(message, use_case):
+            reason = "counter-not-greater"
+        elif message.message_mac is not None or len(message.signature or b"") != SIGNATURE_BYTES:
+            reason = "shape"
+        elif not verify_signature(message, key):
+            reason = "signature"
+        elif self._device_type not in use_case.devices or not self._supported(use_case):
+            reason = "unsupported-message-code"
+        if reason is not None:
+            return Refused(reason=reason, message=message, use_case=use_case, role=role)
         return self._read(message, use_case, role)
 
     def _envelope(self, data: bytes) -> Message | Refused:

@@ -18,7 +18,7 @@ from typing import Protocol, TypeVar
 
 from smetslab.crypto import PublicKey, SharedSecrets
 from smetslab.devices import events
-from smetslab.devices.acceptance import Acceptance, Accepted, Peers, Refused, Step, Supported
+from smetslab.devices.acceptance import Acceptance, Accepted, Contingency, Peers, Refused, Step, Supported
 from smetslab.devices.counters import ExecutionCounters, OwnCounter
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
 from smetslab.devices.event_log import EventLog, LogName
@@ -131,6 +131,7 @@ class Application:
             trust_anchors=self.trust_anchors,
             keys=self.keys,
             peers=self._peer_key,
+            contingency=self._contingency_key,
             secrets=station.secrets,
             counters=self.execution_counters,
             payloads=self,
@@ -139,6 +140,8 @@ class Application:
         )
         self.peers: Peers | None = None
         """Who is paired with the device and has a certificate for it: its device log, once there is one."""
+        self.contingency: Contingency | None = None
+        """The contingency key of the device's root, once there is one."""
         self._refusals: deque[datetime] = deque(maxlen=UNUSUAL_COMMANDS)
         self.command_fault: Fault | None = None
         self.activation_fault: Fault | None = None
@@ -155,6 +158,10 @@ class Application:
     def _peer_key(self, device: Eui64) -> PublicKey | None:
         """The key agreement key of a device that this one is paired with; None for any other."""
         return None if self.peers is None else self.peers(device)
+
+    def _contingency_key(self, message: Message) -> PublicKey | None:
+        """The contingency key, for a command that brings what unwraps it."""
+        return None if self.contingency is None else self.contingency(message)
 
     # ---------------------------------------------------------------------------- engines
 

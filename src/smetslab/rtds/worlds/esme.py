@@ -22,7 +22,7 @@ from smetslab.devices.security.installed import SecuritySettings, settings_of
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.ids import Eui64
 from smetslab.rng import RootSeed
-from smetslab.rtds.worlds import credential_causes, esme_causes, esme_state, security
+from smetslab.rtds.worlds import contingency, credential_causes, esme_causes, esme_state, security
 from smetslab.rtds.worlds.model import Site, World
 
 PROFILE: Final = "esme-rtds"
@@ -56,7 +56,9 @@ def build(site: Site, missing: tuple[str, ...] = ()) -> EsmeCore:
         eui64=site.eui64,
         device_type=DeviceType.ESME,
         keys=security.keys(site),
-        trust_anchors=TrustAnchorStore.for_device(DeviceType.ESME, site.ring, PARTIES),
+        trust_anchors=TrustAnchorStore.for_device(
+            DeviceType.ESME, site.ring, PARTIES, root=security.root(site)
+        ),
         secrets=site.secrets,
         quirks=Quirks(two_octet_lengths=True),
         supported=lambda use_case: use_case.name not in missing,
@@ -92,7 +94,7 @@ WORLDS: Final = (
         entity=Eui64.parse("00DB1234567890A0"),
         build=build,
         rules=RULES,
-        causes={**esme_causes.CAUSES, **credential_causes.CAUSES},
+        causes={**esme_causes.CAUSES, **credential_causes.CAUSES, **contingency.CAUSES},
     ),
     World(
         name="load-control-esme",

@@ -19,7 +19,9 @@ from smetslab.gbcs.message import Message
 from smetslab.gbcs.usecases import decode_content
 from smetslab.gbcs.usecases.registry import by_code
 from smetslab.ids import Eui64
+from smetslab.pki import Certificate
 from smetslab.rtds.rules import Rule
+from smetslab.rtds.worlds import contingency
 from smetslab.rtds.worlds.model import Site
 
 CERTIFICATE_TIME: Final = datetime(2016, 6, 1, tzinfo=UTC)
@@ -68,6 +70,7 @@ RULES: Final = (
     Rule(scenarios=r"_CS02bSupplierByTransCoS/.*8F66", alert_counter=2001),
     Rule(scenarios=r"_CS02bSupplierBySupplier/.*8F67", alert_counter=2002),
     Rule(scenarios=r"_CS02gLoadControllerByLoadController/.*8F66", alert_counter=2001),
+    Rule(scenarios=r"_CS02bAnyByContingency/", overlays=(contingency.OVERLAY,), no_fault=True),
     # Pairing: an id that is on the log as another type, or not at all; no certificate.
     Rule(scenarios=r"_CS03A1/.*_ERROR", overlays=("partner-is-hcalcs",), no_fault=True),
     Rule(scenarios=r"_CS03C.*_ERROR", no_fault=True),
@@ -101,7 +104,13 @@ def settings(site: Site, device_type: DeviceType, version: bytes) -> SecuritySet
         sequence_numbers={} if "first-numbers-zero" in overlays else numbers,
         firmware=FirmwareRules(version=running, held=held),
         device_log=tuple(log),
+        contingency=contingency.key() if contingency.OVERLAY in overlays else None,
     )
+
+
+def root(site: Site) -> Certificate | None:
+    """The root in a device's cell, where a scenario needs one: the published one is not known."""
+    return contingency.root() if contingency.OVERLAY in site.overlays else None
 
 
 def keys(site: Site) -> DeviceKeys:
