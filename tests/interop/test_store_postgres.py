@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from crashing import campaign, check
 
 import smetslab
 from smetslab.clock import LoopClock, run_virtual
@@ -409,3 +410,11 @@ def _top_ups(lab: Lab, esme: Eui64) -> int:
     balance = account["meter_balance"]
     assert isinstance(balance, int)
     return round((balance - 250_000) / 900_000)
+
+
+def test_a_laboratory_that_is_killed_again_and_again_loses_nothing_on_a_server(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    books = campaign(tmp_path, homes=2, requests=12, kills=2, seed=5, limit_s=120, store=postgres_url)
+    assert books.kills == 2
+    check(books, homes=2)

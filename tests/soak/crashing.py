@@ -49,11 +49,14 @@ _PARTIES = (
 )
 
 
-def write_lab(folder: Path, homes: int) -> Path:
-    """A lab file with so many homes, each a hub and an electricity meter in prepayment."""
+def write_lab(folder: Path, homes: int, store: str | None = None) -> Path:
+    """A lab file with so many homes, each a hub and an electricity meter in prepayment, on the empty store of
+    that URL or on a new file.
+    """
     profile = load_lab().premises[0].devices[0].profile
     lines = ["schema_version = 1", "epoch = 2026-01-05T00:00:00Z", "", "[store]"]
-    lines += [f'url = "sqlite:///{folder / "lab.sqlite"}"', "", "[time]", 'mode = "real"', f"scale = {SCALE}"]
+    url = store or f"sqlite:///{folder / 'lab.sqlite'}"
+    lines += [f'url = "{url}"', "", "[time]", 'mode = "real"', f"scale = {SCALE}"]
     for name, role, eui64 in _PARTIES:
         lines += ["", "[[parties]]", f'name = "{name}"', f'role = "{role}"', f'eui64 = "{eui64}"']
     for number in range(homes):
@@ -126,9 +129,18 @@ class Books:
         return Counter(code for numbers in self.finals.values() for code in numbers.values())
 
 
-def campaign(folder: Path, *, homes: int, requests: int, kills: int, seed: int, limit_s: float) -> Books:
+def campaign(
+    folder: Path,
+    *,
+    homes: int,
+    requests: int,
+    kills: int,
+    seed: int,
+    limit_s: float,
+    store: str | None = None,
+) -> Books:
     """Send `requests` to a laboratory of `homes` that is killed `kills` times, and wait for its answers."""
-    path = write_lab(folder, homes)
+    path = write_lab(folder, homes, store)
     config = load_lab(path)
     books = _prepare(config, requests)
     rng = random.Random(seed)
@@ -269,6 +281,25 @@ def _look_inside(path: Path, config: LabConfig, books: Books, elapsed_s: float) 
                 books.credited[meter] = credits_of(lab, meter)
 
     run_virtual(main)
+
+
+def check(books: Books, homes: int) -> None:
+    """What must be true after any number of kills."""
+    assert books.complete, f"{len(books.answers)} answers, {len(books.finals)} finals of {len(books.keys)}"
+    more = {key: numbers for key, numbers in books.finals.items() if len(numbers) != 1}
+    assert more == {}
+    assert set(books.finals) == set(books.keys)
+    assert books.undelivered == 0
+    for place, meter in enumerate(books.credited):
+        amounts = books.credited[meter]
+        twice = {amount: count for amount, count in amounts.items() if count > 1}
+        assert twice == {}, (meter, twice)
+        for turn in range(TOP_UPS):
+            number = place + turn * homes
+            if number < len(books.keys):
+                [code] = books.finals[books.keys[number]].values()
+                # Whoever was told that it was done finds it done.
+                assert code != "I0" or amounts[turn + 1] == 1, (meter, turn)
 
 
 def credits_of(lab: Lab, meter: Eui64) -> Counter[int]:
