@@ -80,10 +80,13 @@ class ApsFrame:
     extended: ExtendedHeader | None = None
     security: AuxiliaryHeader | None = None
 
-    def header(self) -> bytes:
-        """The octets before the auxiliary header. Raises ZigbeeEncodeError for a number that does not fit."""
+    def header(self, *, secured: bool = False) -> bytes:
+        """The octets before the auxiliary header; `secured`: there will be one.
+
+        Raises ZigbeeEncodeError for a number that does not fit.
+        """
         control = self.kind | self.delivery << 2
-        if self.security is not None:
+        if secured or self.security is not None:
             control |= _SECURITY
         if self.ack_request:
             control |= _ACK_REQUEST
@@ -123,14 +126,16 @@ class ApsFrame:
             raise ZigbeeEncodeError("a secured frame is sealed", path="APS frame", spec="ZigBee 4.4.1")
         return self.header() + self.payload
 
-    def seal(self, cipher: CcmStar, source: Eui64) -> bytes:
-        """A frame under a link key, or a key that follows from it. `source`: whose frame counter it has.
+    def seal(self, cipher: CcmStar, source: Eui64, auxiliary: AuxiliaryHeader | None = None) -> bytes:
+        """A frame under a link key, or a key that follows from it, with its own auxiliary header or another.
 
-        Spec: ZigBee 4.4.1.1
+        `source`: whose frame counter it has. Spec: ZigBee 4.4.1.1
         """
-        if self.security is None:
+        if auxiliary is None:
+            auxiliary = self.security
+        if auxiliary is None:
             raise ZigbeeEncodeError("no auxiliary header", path="APS frame", spec="ZigBee 4.4.1.1")
-        return seal(cipher, self.header(), self.security, source, self.payload)
+        return seal(cipher, self.header(secured=True), auxiliary, source, self.payload)
 
 
 def decode_aps(data: bytes) -> ApsFrame:

@@ -239,7 +239,7 @@ class ApsEntity:
         """Under the link key with the peer; whose counter it is the network layer's header says."""
         auxiliary = AuxiliaryHeader(KeyIdentifier.DATA, self.counter.next())
         cipher = self._keys.cipher(self._link_key(peer))
-        return replace(frame, security=auxiliary).seal(cipher, self.network.eui64)
+        return frame.seal(cipher, self.network.eui64, auxiliary)
 
     def _link_key(self, peer: int) -> bytes:
         eui64 = self.network.addresses.eui64(peer)
@@ -281,21 +281,18 @@ class ApsEntity:
         """Data of the network layer has come."""
         try:
             frame = decode_aps(data.payload)
-            key = None if frame.security is None else frame.security.key
-            if frame.security is not None:
-                opened = self._open(frame, data)
-                if opened is None:
-                    return
-                frame = replace(frame, payload=opened)
+            payload = frame.payload if frame.security is None else self._open(frame, data)
+            if payload is None:
+                return
             if frame.kind is ApsFrameType.COMMAND:
-                row, record = decode_aps_command(frame.payload)
-                self._commanded(row, record, data, key)
+                row, record = decode_aps_command(payload)
+                self._commanded(row, record, data, None if frame.security is None else frame.security.key)
             elif not data.secured:
                 self.network.counts.unsecured += 1
             elif frame.kind is ApsFrameType.ACKNOWLEDGEMENT:
                 self._acknowledged(frame, data)
             else:
-                self._take_data(frame, data)
+                self._take_data(frame, payload, data)
         except ZigbeeDecodeError:
             self.counts.malformed += 1
 
@@ -321,23 +318,23 @@ class ApsEntity:
             return None
         return payload
 
-    def _take_data(self, frame: ApsFrame, data: NwkData) -> None:
+    def _take_data(self, frame: ApsFrame, payload: bytes, data: NwkData) -> None:
         if frame.cluster is None:
             self.counts.malformed += 1
             return
         secured = frame.security is not None
-        message: bytes | None = frame.payload
+        message: bytes | None = payload
         acknowledge: ExtendedHeader | None = None
         fragment = frame.extended is not None and frame.extended.kind is not FragmentKind.WHOLE
         if fragment and frame.extended is not None:
             reassembler = self._reassemblers.setdefault(data.source, Reassembler(self._fragments))
             now = self._scheduler.time()
             self.counts.lost_fragments += reassembler.expire(now)
-            received = reassembler.receive(frame.counter, frame.extended, frame.payload, now)
+            received = reassembler.receive(frame.counter, frame.extended, payload, now)
             message, acknowledge = received.message, received.acknowledge
         if frame.ack_request and (not fragment or acknowledge is not None):
             self._acknowledge(frame, data.source, acknowledge, secured=secured)
-        if message is None or (not fragment and self._is_repeat(frame, data.source)):
+        if message is None or (not fragment and self._is_repeat(frame, payload, data.source)):
             return
         self.counts.received += 1
         self._received(
@@ -354,12 +351,12 @@ class ApsEntity:
             frame.counter,
         )
 
-    def _is_repeat(self, frame: ApsFrame, source: int) -> bool:
+    def _is_repeat(self, frame: ApsFrame, payload: bytes, source: int) -> bool:
         """Whether this very frame has come before; counters alone come round too soon."""
         now = self._scheduler.time()
         while self._seen and next(iter(self._seen.values())) <= now:
             self._seen.popitem(last=False)
-        index = (source, frame.counter, frame.cluster or 0, zlib.crc32(frame.payload))
+        index = (source, frame.counter, frame.cluster or 0, zlib.crc32(payload))
         if index in self._seen:
             self.counts.repeats += 1
             return True

@@ -426,12 +426,13 @@ class NwkEntity:
             self.counts.malformed += 1
             return
         eui64 = None
+        payload = frame.payload
         if frame.security is not None:
             opened = self._open(frame)
             if opened is None:
                 return
+            payload = opened
             eui64 = frame.security.source
-            frame = replace(frame, payload=opened)
             if eui64 is not None:
                 self.addresses.learn(sender, eui64)
         if self.kind is not NodeKind.SLEEPY_END_DEVICE and sender not in self.sleepers:
@@ -445,7 +446,7 @@ class NwkEntity:
         data = NwkData(
             frame.source,
             frame.destination,
-            frame.payload,
+            payload,
             frame.security is not None,
             eui64,
             reception.quality.lqi,
@@ -475,19 +476,19 @@ class NwkEntity:
         if frame.destination >= _FIRST_BROADCAST:
             if not data.secured:
                 self.counts.unsecured += 1
-            elif self._is_route_request(frame):
-                self._up(frame, data, sender)
+            elif self._is_route_request(frame, data):
+                self._up(replace(frame, payload=data.payload), data, sender)
             else:
-                self._take_broadcast(frame, sender, data)
+                self._take_broadcast(replace(frame, payload=data.payload), sender, data)
         elif frame.destination == self.short_address:
             self._up(frame, data, sender)
         elif self.kind is not NodeKind.SLEEPY_END_DEVICE and frame.radius > 1 and data.secured:
             self.counts.relayed += 1
-            self._send(replace(frame, radius=frame.radius - 1), None)
+            self._send(replace(frame, radius=frame.radius - 1, payload=data.payload), None)
 
     @staticmethod
-    def _is_route_request(frame: NwkFrame) -> bool:
-        return frame.kind is NwkFrameType.COMMAND and frame.payload[:1] == bytes((nwk.ROUTE_REQUEST.id,))
+    def _is_route_request(frame: NwkFrame, data: NwkData) -> bool:
+        return frame.kind is NwkFrameType.COMMAND and data.payload[:1] == bytes((nwk.ROUTE_REQUEST.id,))
 
     def _up(self, frame: NwkFrame, data: NwkData, sender: int | None = None) -> None:
         self.counts.received += 1
@@ -495,7 +496,7 @@ class NwkEntity:
             self._received(data)
             return
         try:
-            row, record = decode_nwk_command(frame.payload)
+            row, record = decode_nwk_command(data.payload)
         except ZigbeeDecodeError:
             self.counts.malformed += 1
             return

@@ -1,0 +1,127 @@
+"""The home network: frames through the whole stack, key establishment, frames of a capture read again.
+
+    python benchmarks/bench_han.py
+
+Processor time of one core. A message is a ZCL frame of 30 octets from one of six devices to the hub: sealed
+twice, on the air with backoff and acknowledgements, opened and handed to its application.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from smetslab.clock import LoopClock, run_virtual
+from smetslab.han import SMART_ENERGY_PROFILE, ApsFrame, ClusterRole
+from smetslab.han.air.medium import OnAir
+from smetslab.han.stack.home import RadioHome
+from smetslab.ids import Eui64
+from smetslab.rng import RootSeed
+from smetslab.trace import Trace
+from smetslab.zigbee.cbke.certificate import CertificateAuthority
+from smetslab.zigbee.cbke.curve import SECT163K1, SECT283K1, KoblitzCurve
+from smetslab.zigbee.cbke.exchange import Established, KeyExchange, Send
+from smetslab.zigbee.dissect import Dissector
+
+METERING = 0x0702
+MESSAGES = 3000
+HANDSHAKES = 5
+
+
+def devices(count: int) -> list[Eui64]:
+    return [Eui64(bytes(7) + bytes((number,))) for number in range(1, count + 1)]
+
+
+def traffic() -> tuple[float, list[OnAir], RadioHome]:
+    """The time of all messages, every frame, and the home that they were in."""
+    frames: list[OnAir] = []
+    homes: list[RadioHome] = []
+    spent = 0.0
+
+    async def story(clock: LoopClock) -> None:
+        nonlocal spent
+        home = RadioHome(clock, Trace(clock, keep=100), RootSeed(1))
+        homes.append(home)
+        links = [home.link(eui64) for eui64 in devices(7)]
+        for link in links:
+            role = ClusterRole.SERVER | ClusterRole.CLIENT
+            link.register(1, SMART_ENERGY_PROFILE, METERING, role, lambda _frame: None)
+            await link.__aenter__()
+        await clock.sleep(2)
+        home.medium.listen(frames.append)
+        start = time.process_time()
+        for number in range(MESSAGES):
+            link = links[1 + number % 6]
+            await link.send(
+                ApsFrame(
+                    source=link.eui64,
+                    source_endpoint=1,
+                    destination=links[0].eui64,
+                    destination_endpoint=1,
+                    profile=SMART_ENERGY_PROFILE,
+                    cluster=METERING,
+                    payload=bytes(30),
+                )
+            )
+        spent = time.process_time() - start
+        for link in links:
+            await link.__aexit__(None, None, None)
+
+    run_virtual(story)
+    return spent, frames, homes[0]
+
+
+def handshake(curve: KoblitzCurve) -> Callable[[], None]:
+    """A key establishment of two devices, both sides."""
+    authority = CertificateAuthority(name=Eui64(b"TESTSECA"), curve=curve, private=7**90)
+    scalars = {"device_scalar": 11**80, "authority_scalar": 13**80}
+    meter, hub = devices(2)
+    if curve is SECT163K1:
+        keys = [authority.issue_suite_1(one, **scalars) for one in (meter, hub)]
+    else:
+        keys = [
+            authority.issue_suite_2(one, serial=one.raw, valid_from_s=0, **scalars) for one in (meter, hub)
+        ]
+
+    def run() -> None:
+        sides = [
+            KeyExchange(keys[0], hub, initiator=True, ephemeral_scalar=17**70),
+            KeyExchange(keys[1], meter, initiator=False, ephemeral_scalar=19**70),
+        ]
+        waiting = [(1, action) for action in sides[0].start(0.0)]
+        done = 0
+        while waiting:
+            to, action = waiting.pop(0)
+            if isinstance(action, Send):
+                payload = action.command.encode(action.record)
+                replies = sides[to].receive(action.command.id, payload, 0.0)
+                waiting += [(1 - to, reply) for reply in replies]
+            else:
+                done += isinstance(action, Established)
+        assert done == 2
+
+    return run
+
+
+def timed(run: Callable[[], None], times: int) -> float:
+    start = time.process_time()
+    for _ in range(times):
+        run()
+    return (time.process_time() - start) / times
+
+
+def main() -> None:
+    spent, frames, home = traffic()
+    print(f"messages through the whole stack      {MESSAGES / spent:10,.0f} a second")
+    print(f"frames on the air, acknowledgements in {len(frames) / spent:9,.0f} a second")
+    dissector = Dissector(key.key for key in home.capture_keys())
+    start = time.process_time()
+    read = sum(not dissector.dissect(frame.octets, fcs=True).problem for frame in frames)
+    assert read == len(frames)
+    print(f"frames of a capture opened and read   {read / (time.process_time() - start):10,.0f} a second")
+    for name, curve in (("suite 1, sect163k1", SECT163K1), ("suite 2, sect283k1", SECT283K1)):
+        print(f"key establishment, both sides, {name} {1000 * timed(handshake(curve), HANDSHAKES):7.0f} ms")
+
+
+if __name__ == "__main__":
+    main()
