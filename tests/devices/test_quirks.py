@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from meter_bench import ESME
 
 from smetslab.devices.payload_engine import Fault
 from smetslab.devices.quirks import QUIRKS, Quirks, known_quirks
@@ -198,6 +199,66 @@ def form_of_lengths(bench: Any) -> object:
 
 
 # quirk: what is looked at, what a sound meter shows, what a meter with the quirk shows
+def debt_after_top_up(bench: Any) -> object:
+    digits = bench.head.top_up(10, 1 << 32)
+    bench.ask("CS01a", {"utrn": digits}, counter=1 << 32)
+    return bench.core.prepayment.account.state.payment_debt
+
+
+def top_up_of_nothing(bench: Any) -> object:
+    return bench.ask("CS01a", {"utrn": bench.head.top_up(0, 1 << 32)}, counter=1 << 32) == {}
+
+
+def credit_gone(bench: Any) -> object:
+    bench.core.happen(bench.now, lambda work: bench.core.prepayment.adjust(work, -5_000_000))
+    return bench.core.supply.state.name
+
+
+def credit_back(bench: Any) -> object:
+    credit_gone(bench)
+    bench.core.happen(bench.now, lambda work: bench.core.prepayment.adjust(work, 6_000_000))
+    return bench.core.supply.state.name
+
+
+def debt_after_midnight(bench: Any) -> object:
+    core = bench.core
+    before = core.prepayment.account.state.time_debt_1
+
+    def midnight(work: Any) -> None:
+        core.duties.midnight(work, bench.now, missed=False, charging=True)
+
+    core.happen(bench.now, midnight)
+    return before - core.prepayment.account.state.time_debt_1
+
+
+def rate_of_the_night(bench: Any) -> object:
+    bench.pass_time(timedelta(hours=11, minutes=30))
+    return bench.settled().life.active_index
+
+
+def midnights_logged(bench: Any) -> object:
+    bench.pass_time(timedelta(days=2))
+    return len(bench.settled().logs.daily.entries())
+
+
+def security_log_after_clearing(bench: Any) -> object:
+    bench.core.enter_utrn("1" * 20, bench.now)
+    bench.ask("ECS15a")
+    return len(bench.core.application.security_log.entries)
+
+
+def interruptions_told(bench: Any) -> object:
+    bench.power_cut()
+    bench.take()
+    return len(bench.outages)
+
+
+def certificate_shown(bench: Any) -> object:
+    answer = bench.ask("CS02e", {"key_usage": "digitalSignature"})
+    held = bench.head.keystore.find(ESME, KeyUsage.DIGITAL_SIGNATURE).certificate.der
+    return answer["certificate"] == held.hex().upper()
+
+
 ROWS: dict[str, tuple[Callable[[Any], object], object, object]] = {
     "accepts-replay": (replay, False, True),
     "accepts-lower-counter": (lower_counter, False, True),
@@ -220,6 +281,16 @@ ROWS: dict[str, tuple[Callable[[Any], object], object, object]] = {
     "accepts-reused-utrn": (reused_top_up, True, False),
     "wrong-register-scaler": (register_scaler, 0, 3),
     "two-octet-lengths": (form_of_lengths, None, "two-octet"),
+    "recovers-no-debt": (debt_after_top_up, 36_000, 46_000),
+    "refuses-zero-top-up": (top_up_of_nothing, True, False),
+    "enables-on-credit": (credit_back, "ARMED", "ENABLED"),
+    "never-disables": (credit_gone, "DISABLED", "ENABLED"),
+    "skips-time-debts": (debt_after_midnight, 5_000, 0),
+    "stuck-rate": (rate_of_the_night, "A2", "A1"),
+    "daily-log-stops": (midnights_logged, 2, 0),
+    "clears-security-log": (security_log_after_clearing, 2, 1),
+    "outage-not-told": (interruptions_told, 1, 0),
+    "returns-other-certificate": (certificate_shown, True, False),
     "alert-counter-restarts": (alert_counter_after_power_cut, 2002, 2001),
 }
 

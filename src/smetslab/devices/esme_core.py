@@ -104,7 +104,14 @@ class EsmeCore:
         )
         self.alerts = EsmeAlerts(application=self.application, server=lambda: self.server)
         self.duties = EsmeDuties(self)
-        self.life = EsmeLife(nvm, self.meter, self.duties, self._configuration, charging=settings.charging)
+        self.life = EsmeLife(
+            nvm,
+            self.meter,
+            self.duties,
+            self._configuration,
+            charging=settings.charging,
+            switching=not quirks.stuck_rate,
+        )
         model = model_of(settings.variant)
         cosem = CosemEngine(
             model=model,
@@ -408,6 +415,8 @@ class EsmeCore:
         """reset of the Event Log. Spec: SMETS 5.6.3.5; GBCS 16.2 (0x8F52)."""
         del data
         self.application.event_log.clear(call.work)
+        if self.quirks.clears_security_log:
+            self.application.security_log.clear(call.work)
         self.server.clear(call.work, "event_log")
         self.application.raise_event(call.work, events.EVENT_LOG_CLEARED)
         return axdr.null()

@@ -21,6 +21,7 @@ from smetslab.devices.payload_engine import Call
 from smetslab.devices.prepay.rules import DebtPeriod
 from smetslab.devices.prepay.state import CODES, AccountEvent, Events
 from smetslab.devices.prepay.token import TokenSource
+from smetslab.devices.quirks import Quirks
 from smetslab.devices.supply import SCRIPTS, Outcome, Supply, SupplyEvent
 from smetslab.devices.work import Work
 from smetslab.gbcs.dlms import axdr
@@ -42,6 +43,7 @@ class Parts(Protocol):
     life: EsmeLife
     logs: EsmeLogs
     alerts: EsmeAlerts
+    quirks: Quirks
 
 
 class EsmeDuties(Owner):
@@ -62,13 +64,14 @@ class EsmeDuties(Owner):
     def midnight(self, work: Work, at: datetime, *, missed: bool, charging: bool) -> None:
         """Snapshots first, then the standing charge, then debts: those that were missed are not made up."""
         parts = self._parts
-        parts.logs.midnight(work, at)
+        if not parts.quirks.daily_log_stops:
+            parts.logs.midnight(work, at)
         if not charging:
             return
         account, off = parts.prepayment.account, not parts.supply.closed
         standing = parts.life.configuration.standing_charge
         self.tell(work, account.standing_charge(standing, supply_open=off))
-        if not missed:
+        if not missed and not parts.quirks.skips_time_debts:
             self.tell(work, account.debt_tick(DebtPeriod.DAILY, at, supply_open=off))
             self.hour(work, at)
 
@@ -104,11 +107,13 @@ class EsmeDuties(Owner):
         for event in told:
             if event in CODES:
                 raise_event(work, CODES[event])
-            if event is AccountEvent.CREDIT_GONE:
+            if event is AccountEvent.CREDIT_GONE and not self._parts.quirks.never_disables:
                 self.switch(work, SupplyEvent.CREDIT_GONE)
             elif event is AccountEvent.CREDIT_BACK:
                 back = SupplyEvent.EMERGENCY_CREDIT_BACK if emergency else SupplyEvent.CREDIT_BACK
                 self.switch(work, back)
+                if self._parts.quirks.enables_on_credit:
+                    self.switch(work, SupplyEvent.CONSUMER_ENABLE)
 
     def switch(self, work: Work, event: SupplyEvent) -> Outcome:
         """Something happens to the load switch, at the moment that has been worked through."""

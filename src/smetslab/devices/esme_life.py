@@ -157,8 +157,10 @@ class EsmeLife:
         configuration: Callable[[], Configuration],
         *,
         charging: bool = True,
+        switching: bool = True,
     ) -> None:
-        """Without `charging` nothing costs anything, ever."""
+        """Without `charging` nothing costs anything, ever; without `switching` the rate stays what it is."""
+        self._switching = switching
         self._charging = charging
         self._target_day = 0
         self._meter = meter
@@ -209,6 +211,8 @@ class EsmeLife:
         now = moment(self.state.device_us)
         configuration = self.configuration
         offset = configuration.switching_offset
+        if not self._switching and self.state.script:
+            return
         self.state.script = configuration.calendar.script_before(now - offset)
         if configuration.secondary_calendar is not None:
             self.state.secondary_script = configuration.secondary_calendar.script_before(now - offset)
@@ -311,7 +315,7 @@ class EsmeLife:
         state, owner = self.state, self._owner
         time = moment(border.at_us)
         match border.kind:
-            case "rate":
+            case "rate" if self._switching:
                 state.script = border.script
             case "secondary":
                 state.secondary_script = border.script

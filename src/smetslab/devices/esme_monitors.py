@@ -20,6 +20,7 @@ from smetslab.devices.esme_duties import EsmeDuties
 from smetslab.devices.limits import VOLTAGE_LOG_ENTRIES
 from smetslab.devices.load import DAY_US, HALF_HOUR_US
 from smetslab.devices.metering import SECOND_US, EnergyMeter, microseconds
+from smetslab.devices.quirks import Quirks
 from smetslab.devices.supply import SupplyEvent
 from smetslab.devices.voltage import Monitor, Voltage
 from smetslab.devices.work import Work
@@ -58,6 +59,7 @@ class Parts(Protocol):
     meter: EnergyMeter
     alerts: EsmeAlerts
     duties: EsmeDuties
+    quirks: Quirks
 
 
 @dataclass(slots=True)
@@ -321,4 +323,5 @@ class EsmeMonitors:
         log.append(work, events.SUPPLY_INTERRUPTED, interrupted)
         long = restored - interrupted >= LONG_OUTAGE
         log.append(work, events.SUPPLY_RESTORED_AFTER_LONG if long else events.SUPPLY_RESTORED, restored)
-        parts.alerts.supply_restored(work, interrupted, restored)
+        if not parts.quirks.outage_not_told:
+            parts.alerts.supply_restored(work, interrupted, restored)

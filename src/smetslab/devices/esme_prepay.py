@@ -118,7 +118,7 @@ class EsmePrepayment:
             emergency_limit=server.number("emergency_credit_limit"),
             emergency_threshold=server.number("emergency_credit_threshold"),
             low_credit_threshold=server.number("low_credit_threshold"),
-            per_payment=server.number("debt_recovery_per_payment"),
+            per_payment=0 if self._quirks.recovers_no_debt else server.number("debt_recovery_per_payment"),
             rate_cap=server.number("debt_recovery_rate_cap"),
             time_debts=(self._time_debt(1), self._time_debt(2)),
             maximum_credit=server.number("maximum_credit"),
@@ -241,6 +241,8 @@ class EsmePrepayment:
             refuses=lambda value: self.utrns.refuses(value) and not reused,
         )
         verdict = judge_token(text, context, self.account, now)
+        if isinstance(verdict, Genuine) and not verdict.value and self._quirks.refuses_zero_top_up:
+            verdict = Rejected(Refusal.NOT_AUTHENTIC)
         if isinstance(verdict, Rejected):
             return self._refused(work, verdict.refusal, now, local=local)
         self._credit(work, verdict, now, source)

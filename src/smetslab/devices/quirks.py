@@ -78,6 +78,30 @@ class Quirks:
     two_octet_lengths: bool = _quirk(
         "writes lengths of 128 to 255 in ASN.1 content in two octets", "GBCS Annex 3 (DER); X.690 10.1"
     )
+    recovers_no_debt: bool = _quirk(
+        "takes nothing of a top-up for the payment-based debt", "SMETS 5.7.4 (Debt Recovery per Payment)"
+    )
+    refuses_zero_top_up: bool = _quirk("refuses a top-up of nothing", "GBCS 14.6")
+    enables_on_credit: bool = _quirk(
+        "turns the supply on by itself when there is credit again", "SMETS 5.6.3.7 (arm, then enable)"
+    )
+    never_disables: bool = _quirk(
+        "leaves the supply on when the credit is gone", "SMETS 5.5 (Disablement Threshold)"
+    )
+    skips_time_debts: bool = _quirk("does not recover time-based debts", "SMETS 5.7.4 (Debt Recovery Rates)")
+    stuck_rate: bool = _quirk(
+        "stays on the rate that it began with", "SMETS 5.7.4.49 (Tariff Switching Table)"
+    )
+    daily_log_stops: bool = _quirk("writes nothing at midnight", "SMETS 5.7.5 (Daily Read Log)")
+    clears_security_log: bool = _quirk(
+        "clears the Security Log together with the Event Log", "SMETS 5.7.5.31; GBCS use case ECS15a"
+    )
+    outage_not_told: bool = _quirk(
+        "does not tell the network operator of an interruption", "GBCS use case ECS80"
+    )
+    returns_other_certificate: bool = _quirk(
+        "shows the certificate of its other key when it is asked for one", "GBCS use case CS02e"
+    )
     alert_counter_restarts: bool = _quirk(
         "starts its own originator counter anew after a power cut", "GBCS 4.3.1.3"
     )

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import pytest
 
-from smetslab.devices import acceptance, cosem_engine, esme_core, payload
+from smetslab.devices import acceptance, cosem_engine, esme_prepay, payload
 from smetslab.devices.application import Application
 from smetslab.devices.clock import DeviceClock
 from smetslab.devices.cosem import server
@@ -24,8 +24,8 @@ from smetslab.devices.esme import Esme
 from smetslab.devices.future_dated import FutureDated
 from smetslab.devices.hub_relay import UpwardBuffer
 from smetslab.devices.metering import EnergyMeter
-from smetslab.devices.prepay.token import Credited, Rejected
-from smetslab.devices.supply import Supply
+from smetslab.devices.prepay.token import Genuine, Refusal, Rejected
+from smetslab.devices.supply import Outcome, Supply
 from smetslab.devices.work import Outgoing
 from smetslab.errors import CodecError
 from smetslab.gbcs.codes import Cra, RemotePartyRole
@@ -61,7 +61,7 @@ def dies_of_noise(patch: Patch) -> None:
 
 def stuck_switch(patch: Patch) -> None:
     """Acknowledges every command to its load switch and does not move it."""
-    patch.setattr(Supply, "handle", lambda self, work, event: ())
+    patch.setattr(Supply, "handle", lambda self, work, event: Outcome())
 
 
 def forgetful_switch(patch: Patch) -> None:
@@ -85,12 +85,12 @@ def leaky_switch(patch: Patch) -> None:
 
 def credits_everything(patch: Patch) -> None:
     """Credits whatever digits it is given."""
-    patch.setattr(esme_core, "judge_token", lambda text, context, balances, rules: Credited(0, balances))
+    patch.setattr(esme_prepay, "judge_token", lambda text, context, account, now: Genuine(0, 0))
 
 
 def credits_nothing(patch: Patch) -> None:
     """Refuses every token."""
-    patch.setattr(esme_core, "judge_token", lambda *arguments: Rejected(0x8F63))
+    patch.setattr(esme_prepay, "judge_token", lambda *arguments: Rejected(Refusal.NOT_AUTHENTIC))
 
 
 def never_remembers_tokens(patch: Patch) -> None:
@@ -172,7 +172,7 @@ def whole_profile(patch: Patch) -> None:
 
 def empty_log(patch: Patch) -> None:
     """Keeps no daily reads."""
-    patch.setattr("smetslab.devices.tariff.TariffRegisters.daily_reads", lambda self, *window: [])
+    patch.setattr("smetslab.devices.esme_logs.EsmeLogs.midnight", lambda self, work, at: None)
 
 
 def cut_blocks(patch: Patch) -> None:

@@ -45,6 +45,16 @@ CAUGHT_BY = {
     "accepts-reused-utrn": "CS01a-REUSED-TOKEN",
     "wrong-register-scaler": "ECS17b-REGISTER-ADVANCES",
     "alert-counter-restarts": "ALERT-COUNTER-RISES",
+    "recovers-no-debt": "CS01a-REPAYS-DEBT",
+    "refuses-zero-top-up": "CS01a-ZERO-VALUE",
+    "enables-on-credit": "CS01a-ARMS-ONLY",
+    "never-disables": "PREPAYMENT-DISABLES",
+    "skips-time-debts": "MIDNIGHT-DEBTS",
+    "stuck-rate": "ECS24-RATE-SWITCHES",
+    "daily-log-stops": "ECS21a-EVERY-MIDNIGHT",
+    "clears-security-log": "ECS15a-KEEPS-SECURITY-LOG",
+    "outage-not-told": "ECS80-INTERRUPTION",
+    "returns-other-certificate": "CS02e-OWN-CERTIFICATES",
 }
 """Each way in which a meter can be wrong, and the case that finds it out."""
 

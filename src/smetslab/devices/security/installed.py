@@ -142,7 +142,12 @@ def install_security(
     details = CredentialDetails(
         host=application, device_type=device_type, held=held, first_numbers=chosen.sequence_numbers
     )
-    renewal = KeyRenewal(host=application, device=station.eui64, device_type=device_type)
+    renewal = KeyRenewal(
+        host=application,
+        device=station.eui64,
+        device_type=device_type,
+        returns_other_certificate=station.quirks.returns_other_certificate,
+    )
     setting: tuple[Operation, ...] = ()
     if extra.set_clock is not None:
         setting = ClockSetting(extra.set_clock).operations()

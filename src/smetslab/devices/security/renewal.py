@@ -45,6 +45,12 @@ _REPLACED: Final = {
 }
 
 
+_OTHER: Final = {
+    KeyUsage.DIGITAL_SIGNATURE: KeyUsage.KEY_AGREEMENT,
+    KeyUsage.KEY_AGREEMENT: KeyUsage.DIGITAL_SIGNATURE,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRenewal:
     """The renewal of one device's own keys."""
@@ -52,6 +58,8 @@ class KeyRenewal:
     host: Host
     device: Eui64
     device_type: DeviceType
+    returns_other_certificate: bool = False
+    """What the quirk of that name does."""
 
     def operations(self) -> tuple[Operation, ...]:
         rows = (
@@ -110,6 +118,8 @@ class KeyRenewal:
             return Outcome(_coded(_SHOW_CODES, 1), 0)
         if request.fault is not None:
             return Outcome(_coded(_SHOW_CODES, request.fault.result or _SHOW_FAULT), 0)
+        if self.returns_other_certificate:
+            usage = _OTHER[usage]
         held = self.host.keys.certificate(usage)
         if held is None:
             return Outcome(_coded(_SHOW_CODES, 2), 0)

@@ -15,7 +15,7 @@ from smetslab.harness.case import AnyCase, Case
 from smetslab.harness.conditions import Capabilities, has
 from smetslab.harness.equipment import CertificateSummary, Equipment
 from smetslab.harness.suite import BenchSetup, SuiteDefinition
-from smetslab.harness.suites.f4_smoke import commands, future, reads, security
+from smetslab.harness.suites.f4_smoke import commands, future, living, reads, security
 from smetslab.harness.suites.f4_smoke.bench import Cast, SmokeBench, smoke_bench
 from smetslab.lab.build import check_lab, lab_files, lab_keystore, lab_profile
 from smetslab.lab.config import DeviceConfig, HubConfig, LabConfig, load_lab
@@ -35,7 +35,7 @@ def _stated(entry: AnyCase) -> AnyCase:
 
 
 CASES: tuple[AnyCase, ...] = tuple(
-    entry for module in (reads, commands, future, security) for entry in _declared(module)
+    entry for module in (reads, commands, future, security, living) for entry in _declared(module)
 )
 
 
