@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from smetslab.dcc import DccRules
 from smetslab.devices.esme_settings import known_state
 from smetslab.devices.profile import Quirk
 from smetslab.devices.quirks import known_quirks
@@ -248,3 +249,14 @@ def test_the_schema_names_every_key_and_forbids_others() -> None:
     assert re.fullmatch(party["eui64"]["pattern"], "90-B3-D5-1F-30-01-00-00")
     assert re.fullmatch(party["eui64"]["pattern"], "90B3D51F30010000")
     assert all(definition["additionalProperties"] is False for definition in schema["$defs"].values())
+
+
+def test_rules_of_the_dcc_are_those_of_the_lab_file(tmp_path: Path) -> None:
+    """What the lab file says reaches the DCC; where it says nothing the DCC does as always."""
+    named = load(tmp_path, f'{DEFAULT}\n[dcc]\ncheck_roles = false\nwan_matrix_form = "5.4"\n')
+    assert DccRules(**load_lab().dcc.model_dump()) == DccRules()
+    rules = DccRules(**named.dcc.model_dump())
+    assert (rules.check_roles, rules.wan_matrix_form, rules.check_status) == (False, "5.4", True)
+    for wrong in ("check_roles = 1", 'wan_matrix_form = "5.2"', "response_timeout_s = 0", "unknown = true"):
+        with pytest.raises(UsageError, match=r"dcc\."):
+            load(tmp_path, f"{DEFAULT}\n[dcc]\n{wrong}\n")

@@ -403,8 +403,8 @@ class Lab:
         return self.store.nvm(self._memory + owner)
 
     def _rules(self) -> DccRules:
-        """The DCC's rules, with its own parties as the lab file names them."""
-        rules = DccRules()
+        """The DCC's rules as the lab file has them, with its own parties."""
+        rules = DccRules(**self.config.dcc.model_dump())
         transitional_cos = self.config.party(RemotePartyRole.TRANSITIONAL_COS)
         recovery = self.config.party(RemotePartyRole.RECOVERY)
         return replace(

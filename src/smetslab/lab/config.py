@@ -20,6 +20,7 @@ from smetslab.dcc.services.settings import (
 from smetslab.devices.declaration import Declaration, Eui64Text, named, parse, read_octets
 from smetslab.devices.faults import read_fault
 from smetslab.devices.profile import DeviceProfile, Quirk, StateValue, check_names, load_profile
+from smetslab.duis.document import DEFAULT_SCHEMA_VERSION
 from smetslab.errors import UsageError
 from smetslab.gbcs.codes import RemotePartyRole
 from smetslab.ids import Eui64
@@ -42,6 +43,7 @@ begin with a history. Spec: GBCS 7.3 (log time stamps).
 """
 
 _Seconds = Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)]
+_Wait = Annotated[float, Field(gt=0, le=31 * 86400, allow_inf_nan=False)]
 _Probability = Annotated[float, Field(ge=0, lt=1)]
 _Name = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]*$", max_length=40)]
 _HINT = "print the schema of lab files with `smetslab.lab.config.lab_schema()`"
@@ -75,6 +77,38 @@ class WanConfig(Declaration):
     jitter_s: _Seconds = 0.05
     loss_probability: _Probability = 0.0
     duplicate_probability: _Probability = 0.0
+
+
+class DccConfig(Declaration):
+    """How strict the DCC is and how long it waits, in laboratory seconds. The names are those of
+    `smetslab.dcc.DccRules`, which explains them and whose values hold where nothing is said.
+
+    Every check can be switched off, because sources leave open what a real appliance insists on.
+    """
+
+    check_roles: bool = True
+    check_responsibility: bool = True
+    check_status: bool = True
+    check_counters: bool = True
+    check_local_commands: bool = True
+    verify_users: bool = True
+    verify_devices: bool = True
+    response_timeout_s: _Wait = 300.0
+    sleeper_timeout_s: _Wait = 7200.0
+    delivery_timeout_s: _Wait = 300.0
+    retry_interval_s: _Wait = 10.0
+    response_retries: Annotated[int, Field(ge=0, le=100)] = 0
+    sequence_timeout_s: _Wait = 3600.0
+    kept_documents: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+    schema_version: Annotated[str, Field(pattern=r"^[0-9]{1,2}\.[0-9]{1,2}$")] = DEFAULT_SCHEMA_VERSION
+    wan_matrix_form: Literal["5.1", "5.4"] = "5.1"
+    """No answer to 12.1 is valid under both schemas; published clients have 5.1."""
+    csp_region: Annotated[str, Field(min_length=1, max_length=30)] = "Central"
+    wan_technology: Annotated[str, Field(min_length=1, max_length=30)] = "Cellular"
+    wan_post_codes: tuple[str, ...] | None = None
+    """Beginnings of the post codes that have the WAN; all have it where nothing is said."""
+    alert_codes: dict[str, str] = Field(default_factory=dict)
+    """Codes of DCC alerts by the name of their element, in place of the laboratory's own table."""
 
 
 class HanConfig(Declaration):
@@ -266,6 +300,7 @@ class LabConfig(Declaration):
     han: HanConfig = HanConfig()
     tolerances: ToleranceConfig = ToleranceConfig()
     keys: KeyConfig = KeyConfig()
+    dcc: DccConfig = DccConfig()
     serve: ServeConfig = ServeConfig()
     parties: Annotated[tuple[PartyConfig, ...], Field(min_length=1)]
     premises: Annotated[tuple[PremisesConfig, ...], Field(min_length=1)]
