@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Final
 
 from smetslab.devices.application import Station
@@ -16,7 +16,7 @@ from smetslab.devices.esme_core import EsmeCore, EsmePlant
 from smetslab.devices.esme_objects import model_of
 from smetslab.devices.esme_settings import read_settings
 from smetslab.devices.load import LoadProfile
-from smetslab.devices.profile import load_profile
+from smetslab.devices.profile import DeviceProfile, load_profile
 from smetslab.devices.quirks import Quirks
 from smetslab.devices.security.installed import SecuritySettings, settings_of
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
@@ -42,7 +42,7 @@ RULES = (*esme_state.RULES, *security.RULES)
 
 def build(site: Site, missing: tuple[str, ...] = ()) -> EsmeCore:
     """A meter in the world of the published scenarios, without the use cases that are `missing`."""
-    profile = load_profile(PROFILE)
+    profile = _profile()
     settings = read_settings(profile)
     attributes = {**settings.attributes, **esme_state.BASE}
     variant = settings.variant
@@ -73,6 +73,11 @@ def build(site: Site, missing: tuple[str, ...] = ()) -> EsmeCore:
         security=_security(site, profile.identity.firmware_version_octets),
     )
     return EsmeCore(plant, site.workplace, site.now, None)
+
+
+@cache
+def _profile() -> DeviceProfile:
+    return load_profile(PROFILE)
 
 
 def _security(site: Site, version: bytes) -> SecuritySettings:
