@@ -11,6 +11,7 @@ import pytest
 from smetslab.clock import LoopClock, run_virtual
 from smetslab.crypto import SharedSecrets
 from smetslab.dcc.service_user import ServiceResponse
+from smetslab.devices.faults import inject
 from smetslab.devices.gpf import GasProxy
 from smetslab.devices.gsme import Gsme
 from smetslab.gbcs.codes import CellUsage, KeyUsage
@@ -196,5 +197,45 @@ def test_a_code_passes_through_the_dcc(config: LabConfig) -> None:
             assert answer.ok
             assert balance(lab) > before
             assert lab.clock.now() < config.epoch + timedelta(hours=1)
+
+    run_virtual(scenario)
+
+
+def test_a_meter_that_the_hub_was_only_told_of_shows_itself_by_fetching(config: LabConfig) -> None:
+    """A device that was put on the log by its identifier has no type yet: it is served once it asks."""
+
+    async def scenario(clock: LoopClock) -> None:
+        async with Lab(config) as lab:
+            await lab.clock.sleep(60)
+            hub = lab.hubs[HUB]
+            hub.device_log.remove(GSME)
+            await lab.clock.sleep(1)
+            hub.device_log.add(GSME, None)
+            gas_meter(lab).press_button()
+            await lab.clock.sleep(60)
+            assert (await lab.users["supplier"].request("6.2.7", GSME)).ok
+
+    run_virtual(scenario)
+
+
+def test_faults_happen_to_a_gas_meter(config: LabConfig) -> None:
+    async def scenario(clock: LoopClock) -> None:
+        async with Lab(config) as lab:
+            await lab.clock.sleep(60)
+            meter = gas_meter(lab)
+            await inject(meter, "clock-drift", seconds=7200)
+            await inject(meter, "tamper", kind="magnet")
+            for kind in ("air", "reverse", "excess", "uncontrolled", "none"):
+                await inject(meter, "gas-flow", kind=kind)
+            await inject(meter, "switch-failure", fails="disconnect")
+            await inject(meter, "clock-loss")
+            await inject(meter, "hardware-fault", item=0)
+            answer = await lab.users["supplier"].request("6.2.7", GSME)
+            assert not answer.ok
+            await inject(proxy(lab), "hardware-fault", item=0)
+            assert not (await lab.users["supplier"].request("4.18", GPF)).ok
+            codes = {seen.detail["code"] for seen in lab.trace.find(layer="device", event="AlertSent")}
+            assert {"81B4", "81B5", "81B6"} <= codes
+            assert meter.inspect()["clock"]["status"] == "invalid"  # type: ignore[index,call-overload]
 
     run_virtual(scenario)

@@ -28,6 +28,7 @@ from smetslab.duis.srv.forms import CANCELLATION
 from smetslab.duis.srv.model import EXECUTION_DATE_TIME
 from smetslab.errors import DuisError, LocalProtocolError, RemoteProtocolError
 from smetslab.gbcs.codes import CounterFamily, Cra, KeyUsage
+from smetslab.gbcs.gbz.components import COMPONENTS, all_succeeded
 from smetslab.gbcs.message import Message, decode_message, encode_message
 from smetslab.gbcs.security import verify_mac, verify_signature, with_signature
 from smetslab.gbcs.usecases.engine import FAILURES, decode_content
@@ -72,6 +73,7 @@ class ServiceResponse:
             and self.message is not None
             and self.authentic is not False
             and FAILURES not in self.parameters
+            and all_succeeded(self.parameters.get(COMPONENTS, []))
         )
 
 

@@ -238,8 +238,8 @@ class CommunicationsHub(Device[HubCore]):
         if added:
             self._serve(relay, device)
         elif device in relay.desks:
-            del relay.desks[device]
             relay.tasks.pop(device).cancel()
+            relay.group.create_task(self._forget(relay.desks.pop(device)), name=f"hub {self.eui64} forgets")
         else:
             relay.tunnel.remove(device)
             del relay.queues[device]
@@ -248,10 +248,7 @@ class CommunicationsHub(Device[HubCore]):
     def _serve(self, relay: _Relay, device: Eui64) -> None:
         """Keep a tunnel with a device, and a task that hands messages to it."""
         if self.device_log.devices().get(device) is DeviceType.GSME:
-            relay.desks[device] = desk = FetchDesk(FetchQueue(self._nvm, str(device)))
-            relay.tasks[device] = relay.group.create_task(
-                self._throw_away(desk), name=f"hub {self.eui64} for {device}"
-            )
+            self._open_desk(relay, device)
             return
         queue: asyncio.Queue[bytes] = asyncio.Queue()
         relay.queues[device] = queue
@@ -311,11 +308,38 @@ class CommunicationsHub(Device[HubCore]):
         else:
             self._drop(payload, "queue-full", target=str(device))
 
+    def _open_desk(self, relay: _Relay, device: Eui64) -> FetchDesk:
+        """Keep messages for a gas meter from now on."""
+        relay.desks[device] = desk = FetchDesk(FetchQueue(self._nvm, str(device)))
+        relay.tasks[device] = relay.group.create_task(
+            self._throw_away(desk), name=f"hub {self.eui64} for {device}"
+        )
+        return desk
+
+    def _known_to_sleep(self, relay: _Relay, device: Eui64) -> bool:
+        """Whether a device fetches its messages; one that does so for the first time shows what it is."""
+        if device in relay.desks:
+            return True
+        if device not in relay.queues or self.device_log.devices().get(device) is not None:
+            return False
+        relay.tunnel.remove(device)
+        relay.tasks.pop(device).cancel()
+        waiting = relay.queues.pop(device)
+        desk = self._open_desk(relay, device)
+        while not waiting.empty():
+            self._keep_for_gas_meter(desk, device, waiting.get_nowait())
+        return True
+
+    async def _forget(self, desk: FetchDesk) -> None:
+        """The meter has left: nobody will fetch what waits for it."""
+        with self._working() as work:
+            desk.queue.clear(work)
+
     def _from_gas_meter(self, device: Eui64, data: bytes) -> None:
         """A gas meter fetches a message, or brings one of its own."""
         relay = self._relay
         transfer = decode_transfer(data)
-        if relay is None or device not in relay.desks or transfer is None:
+        if relay is None or transfer is None or not self._known_to_sleep(relay, device):
             self._drop(data, "not-a-transfer", device=str(device))
             return
         self.device_log.heard(self.clock.now(), device)

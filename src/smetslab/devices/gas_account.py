@@ -17,7 +17,7 @@ from smetslab.devices import events
 from smetslab.devices.counters import UtrnCache
 from smetslab.devices.gas_records import GasRecords
 from smetslab.devices.prepay.account import Account, Split
-from smetslab.devices.prepay.rules import DebtPeriod, Options, Rules, TimeDebt
+from smetslab.devices.prepay.rules import PERCENTAGE_UNIT, DebtPeriod, Options, Rules, TimeDebt
 from smetslab.devices.prepay.state import AccountState, Events
 from smetslab.devices.prepay.token import Genuine, Refusal, Rejected, TokenContext, judge_token
 from smetslab.devices.work import Work
@@ -87,6 +87,7 @@ class GasAccount:
     ) -> None:
         """`first`: what a new meter holds and owes; memory overrules it. Needs `configure` before use."""
         kept = nvm.get_json(_KEY)
+        self._new = kept is None
         state = first if kept is None else AccountState.from_json(kept)
         self._memory = memory
         self._host = host
@@ -114,9 +115,11 @@ class GasAccount:
         work.tx.put_json(_KEY, self.state.to_json())
 
     def begin(self) -> None:
-        """Take the configuration as it stands in the attributes: nothing that already is raises an event."""
+        """Take the configuration as it stands in the attributes: nothing that a new meter begins with raises
+        an event."""
         self.account.rules = self._rules()
-        self.account.settle()
+        if self._new:
+            self.account.settle()
 
     # ---------------------------------------------------------------------------- configuration
 
@@ -196,9 +199,11 @@ class GasAccount:
         rate = record.integer("debt_recovery_amount")
         if owed < 0 or rate < 0:
             raise ComponentError(Status.INVALID_VALUE, f"debt {owed}, rate {rate}")
+        share = record.integer("debt_recovery_balance_percentage")
+        if number == 2 and share > PERCENTAGE_UNIT:
+            raise ComponentError(Status.INVALID_VALUE, f"{share} hundredths of a percent")
         memory = self._memory()
         if number == 2:
-            share = record.integer("debt_recovery_balance_percentage")
             memory.put(call.work, Prepayment.debt_recovery_top_up_percentage_3, share)
         else:
             rates = (Prepayment.debt_recovery_amount_1, Prepayment.debt_recovery_amount_2)

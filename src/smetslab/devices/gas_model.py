@@ -170,7 +170,9 @@ EFFECTS: Final[Mapping[Command, Effect]] = {
         calls="prepayment_configured",
     ),
     Prepayment.set_overall_debt_cap: Effect(
-        sets={"overall_debt_cap": Prepayment.overall_debt_cap}, calls="prepayment_configured"
+        sets={"overall_debt_cap": Prepayment.overall_debt_cap},
+        limits={"overall_debt_cap": (0, 0x7FFFFFFF)},
+        calls="prepayment_configured",
     ),
     Prepayment.set_low_credit_warning_level: Effect(
         sets={"low_credit_warning_level": Prepayment.low_credit_warning_level}, calls="prepayment_configured"

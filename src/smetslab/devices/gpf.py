@@ -7,7 +7,7 @@ Spec: GBCS 10.3.4 (tap-off), 10.4 (mirror)
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Final, Protocol
@@ -17,9 +17,11 @@ from smetslab.crypto import SharedSecrets
 from smetslab.devices.application import Station
 from smetslab.devices.base import Carry, Device
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
+from smetslab.devices.faults import FaultHandler, FaultValue
 from smetslab.devices.gas_settings import read_gpf_settings
 from smetslab.devices.gpf_core import GpfCore, GpfPlant
 from smetslab.devices.han_frames import HanFrame
+from smetslab.devices.payload_engine import Fault
 from smetslab.devices.profile import DeviceProfile
 from smetslab.devices.quirks import Quirks
 from smetslab.devices.security.installed import settings_of
@@ -178,6 +180,12 @@ class GasProxy(Device[GpfCore]):
             core.passed_up(device, payload, now)
         self.carry_out()
         self._power.inbox.put_nowait(None)  # what was tapped off may be dated
+
+    def fault_handlers(self) -> Mapping[str, FaultHandler]:
+        return {**super().fault_handlers(), "hardware-fault": self._hardware_fault}
+
+    async def _hardware_fault(self, parameters: Mapping[str, FaultValue]) -> None:
+        self._core.application.command_fault = Fault(int(parameters["item"]))
 
     def inspect(self) -> dict[str, Value]:
         """The state of the proxy, for diagnosis: JSON-able."""

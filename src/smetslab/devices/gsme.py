@@ -9,16 +9,18 @@ Spec: GBCS 10.3 (store and fetch), 10.4 (mirror); SMETS 4
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
 from smetslab.clock import Clock, timeout
 from smetslab.crypto import SharedSecrets
+from smetslab.devices import gas_faults
 from smetslab.devices.application import Station
 from smetslab.devices.base import Carry, Device
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
+from smetslab.devices.faults import FaultHandler, FaultValue
 from smetslab.devices.fetch import Header, Transfer, decode_transfer
 from smetslab.devices.gas_flow import DailyVolumes, GasProfile
 from smetslab.devices.gas_settings import read_gsme_settings
@@ -217,8 +219,8 @@ class Gsme(Device[GsmeCore]):
         if self._power is None:
             return False
         opened = self._core.open_by_hand(self.clock.now())
+        self.look()  # the check of the flow has a deadline
         self.carry_out()
-        self._power.inbox.put_nowait(None)  # the check of the flow has a deadline
         return opened
 
     def enter_code(self, digits: str) -> Refusal | int | None:
@@ -244,6 +246,35 @@ class Gsme(Device[GsmeCore]):
         """From now on gas flows whenever the valve is open, whatever the household does."""
         self._core.settle(self.clock.now())
         self._core.life.leak_ml_per_hour = millilitres_per_hour
+
+    def fault_handlers(self) -> Mapping[str, FaultHandler]:
+        return {
+            **super().fault_handlers(),
+            "hardware-fault": self._happening(lambda p: self.inject_hardware_fault(int(p["item"]))),
+            "activation-fault": self._happening(lambda p: self.inject_activation_fault(int(p["item"]))),
+            "clock-drift": self._happening(
+                lambda p: gas_faults.drift_clock(self._core, self.clock.now(), int(p["seconds"]))
+            ),
+            "clock-loss": self._happening(lambda _p: gas_faults.lose_clock(self._core, self.clock.now())),
+            "tamper": self._happening(
+                lambda p: gas_faults.tamper(
+                    self._core, self.clock.now(), str(p["kind"]), begins=p["phase"] == "begins"
+                )
+            ),
+            "switch-failure": self._happening(lambda p: gas_faults.break_valve(self._core, str(p["fails"]))),
+            "gas-flow": self._happening(
+                lambda p: gas_faults.disturb_flow(self._core, self.clock.now(), str(p["kind"]))
+            ),
+        }
+
+    def _happening(self, act: Callable[[Mapping[str, FaultValue]], None]) -> FaultHandler:
+        """A fault that happens to a meter with power, which acts on it at once."""
+
+        async def handle(parameters: Mapping[str, FaultValue]) -> None:
+            act(parameters)
+            self.look()
+
+        return handle
 
     def inject_hardware_fault(self, item: int) -> None:
         """Item `item` (from 0) of the next command fails with a hardware fault, once."""

@@ -9,6 +9,7 @@ Spec: SMETS 4 (GSME); GBCS use cases GCS01a to GCS60a, CS01b, CS10, CS11, PCS01,
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -270,6 +271,10 @@ class GsmeCore:
             self.application.raise_event(work, code)
             if self._memory().number(Metering.supply_tamper_state) == LOCKED:
                 self._move(work, ValveEvent.TAMPER)
+
+    def working(self, now: datetime) -> AbstractContextManager[Work]:
+        """A piece of work of the meter."""
+        return self._place.work(now)
 
     def raise_event(self, code: int, now: datetime) -> None:
         """Let an event happen that changes nothing else: a cover, a fault of the battery or the gas flow."""

@@ -49,7 +49,8 @@ class _Told:
     values: dict[Attribute, ZclValue] = field(default_factory=dict)
     snapshots: dict[int, int] = field(default_factory=dict)
     """By place of the log: seconds of the newest snapshot told."""
-    records: dict[int, int] = field(default_factory=dict)
+    records: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """By place of the list: seconds of the newest entry told, and how many of that second."""
     profile: int = 0
     """Seconds of the newest half hour told."""
 
@@ -118,16 +119,18 @@ class MirrorReporter:
             (self._records.debt_payments, Prepayment.publish_debt_log, "collection_time", debt_entries),
         )
         for place, (log, command, time, entries) in enumerate(lists):
-            told = self._told.records.get(place, -1)
-            new = [entry for entry in log.entries if int(entry[time]) > told]
-            if new:
-                self._telling.records[place] = int(new[-1][time])
+            told, already = self._told.records.get(place, (-1, 0))
+            new = [entry for entry in log.entries if int(entry[time]) >= told]
+            newest = int(new[-1][time]) if new else told
+            if len(new) > already or newest > told:
+                of_newest = sum(int(entry[time]) == newest for entry in new)
+                self._telling.records[place] = (newest, of_newest)
                 name = command.fields.names[-1]
                 record = command.record(command_index=0, number_of_commands=1, **{name: entries(new)})
                 yield command.cluster, command.frame(record, sequence=0)
 
     def _half_hours(self, seconds: int) -> Iterator[tuple[int, ZclFrame]]:
-        first = max(self._told.profile + HALF_HOUR_S, seconds - MOST_SAMPLES * HALF_HOUR_S)
+        first = max(self._told.profile + HALF_HOUR_S, seconds - (MOST_SAMPLES - 1) * HALF_HOUR_S)
         samples = self._records.profile.samples(first, MOST_SAMPLES)
         if not samples.values:
             return
@@ -241,10 +244,11 @@ def _note_snapshot(
 
 
 def _note_entries(work: Work, log: RecordLog, entries: list[Record], time: str) -> None:
-    """Keep entries of a list that are newer than those there."""
+    """Keep entries of a list that are newer than those there, or of the same second and others."""
     newest = max((int(entry[time]) for entry in log.entries), default=-1)
+    known = [dict(entry) for entry in log.entries]
     for entry in entries:
-        if entry.integer(time) <= newest:
+        if entry.integer(time) < newest:
             continue
         kept: dict[str, int | str] = {}
         for name, value in entry.items():
@@ -252,4 +256,5 @@ def _note_entries(work: Work, log: RecordLog, entries: list[Record], time: str) 
                 kept[name] = value
             elif isinstance(value, bytes):
                 kept[name] = value.decode("ascii", "replace")
-        log.append(work, kept)
+        if kept not in known:
+            log.append(work, kept)

@@ -19,6 +19,7 @@ from smetslab.devices.zcl.engine import ZclEngine, read_items
 from smetslab.devices.zcl.model import ComponentError
 from smetslab.errors import GbcsDecodeError, SmetsLabError
 from smetslab.gbcs.codes import Cra
+from smetslab.gbcs.gbz.components import COMPONENTS, all_succeeded
 from smetslab.gbcs.message import Message, decode_message
 from smetslab.gbcs.usecases.engine import activation_of, decode_content
 from smetslab.gbcs.usecases.gbz import GbzAccess
@@ -149,7 +150,4 @@ def _key(message: Message, party: Eui64) -> str:
 def _succeeded(response: Message) -> bool:
     """Whether every component of a response says so."""
     parameters = decode_content(USE_CASES[TAPPED[response.message_code]], response)
-    components = parameters["components"]
-    return isinstance(components, list) and all(
-        isinstance(one, dict) and one.get("status", "success") == "success" for one in components
-    )
+    return all_succeeded(parameters[COMPONENTS])

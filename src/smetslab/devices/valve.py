@@ -13,6 +13,7 @@ from enum import Enum, IntEnum, StrEnum
 from typing import Final
 
 from smetslab.devices import events
+from smetslab.devices.supply import SwitchFault
 from smetslab.devices.work import Work
 from smetslab.store import Nvm
 
@@ -103,8 +104,7 @@ class Valve:
         if kept is not None:
             self.state = ValveState(kept[0])
             self._causes = tuple(Cause(name) for name in kept[1:].decode("ascii").split(",") if name)
-        self.stuck = False
-        """A fault: the valve does not move any more."""
+        self.fault = SwitchFault.NONE
 
     @property
     def open(self) -> bool:
@@ -131,7 +131,8 @@ class Valve:
         if event is ValveEvent.CREDIT_BACK and causes:
             state, codes = None, ()  # something else still holds the valve closed
         state = self.state if state is None else state
-        if self.stuck and state is not self.state:
+        moves = _E in {state, self.state} and state is not self.state
+        if moves and self.fault is (SwitchFault.CONNECT if state is _E else SwitchFault.DISCONNECT):
             failed = events.SUPPLY_CONNECT_FAILED if state is _E else events.SUPPLY_DISCONNECT_FAILED
             state, codes = self.state, (failed,)
         if (state, causes) != (self.state, self._causes):

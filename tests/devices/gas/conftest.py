@@ -303,7 +303,7 @@ def gas_head(gas_keystore: KeyRing) -> GasHead:
 @pytest.fixture
 def make_gpf(gas_keystore: KeyRing, gas_store: Store) -> Callable[..., tuple[GpfCore, Workplace]]:
     """Makes a proxy: `make_gpf(lambda: bench.now)`."""
-    return lambda now: gpf_core(gas_keystore, gas_store.nvm("gpf"), now)
+    return lambda now, owner="gpf": gpf_core(gas_keystore, gas_store.nvm(owner), now)
 
 
 @pytest.fixture

@@ -268,6 +268,8 @@ class Calendars:
         return None
 
     def _take_day(self, call: ZclCall, record: Record) -> Answer:
+        if record.integer("calendar_type") not in self._limits:
+            raise ComponentError(Status.INVALID_VALUE, f"calendar type {record.integer('calendar_type')}")
         entries = record.records("schedule_entries")
         if len(entries) != record.integer("number_of_schedule_entries"):
             raise ComponentError(Status.INVALID_VALUE, "number of schedule entries")

@@ -9,7 +9,7 @@ Spec: GBCS 7.2.9 (GBZ payload), 8.4 (encryption)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, TypeAlias
@@ -517,3 +517,20 @@ def _number(given: _Given, name: str, default: int, limit: int) -> int:
             "out of range", path=f"{given.where}.{HEADER}.{name}", expected=f"0..{limit}", found=repr(value)
         )
     return value
+
+
+def all_succeeded(components: Value) -> bool:
+    """Whether every component of a response says so, and every attribute in it was read."""
+    return isinstance(components, list) and all(
+        isinstance(one, dict) and one.get("status", "success") == "success" and _all_read(one)
+        for one in components
+    )
+
+
+def _all_read(component: Mapping[str, Value]) -> bool:
+    if component.get("command") != "read_attributes_response":
+        return True
+    attributes = component.get("attributes")
+    return not isinstance(attributes, dict) or not any(
+        isinstance(value, dict) and value.keys() == {"status"} for value in attributes.values()
+    )
