@@ -26,7 +26,8 @@ from smetslab.devices.esme_faults import (
 from smetslab.devices.esme_settings import known_state, read_settings
 from smetslab.devices.faults import FaultHandler, FaultValue
 from smetslab.devices.han_frames import HanFrame
-from smetslab.devices.load import Energies, LoadProfile
+from smetslab.devices.load import Energies, Load, LoadProfile
+from smetslab.devices.load_file import read_load
 from smetslab.devices.payload_engine import Fault
 from smetslab.devices.prepay.token import Refusal, TokenSource
 from smetslab.devices.profile import DeviceProfile
@@ -99,12 +100,14 @@ class Esme(Device[EsmeCore]):
             first_alert_counter=settings.first_alert_counter,
             seed=rng.child("keys"),
         )
-        load = LoadProfile(
+        load: Load = LoadProfile(
             rng.octets(f"load.{eui64}", 16),
             generation_peak_w=settings.generation_peak_w,
             scale_percent=settings.load_scale_percent,
             heating_w=settings.secondary_heating_w,
         )
+        if settings.load_file is not None:
+            load = read_load(settings.load_file)
         self._plant = EsmePlant(
             station=station,
             settings=settings,

@@ -42,6 +42,7 @@ class EsmeSettings:
 
     prepayment: PrepaymentSettings
     charging: bool = True
+    load_file: str | None = None
     load_scale_percent: int = 100
     secondary_heating_w: int = 0
     randomised_offset_number: int = 2000
@@ -98,6 +99,7 @@ _SETTINGS: Mapping[str, _Setting] = {
     "generation_peak_w": _Setting(int),
     "first_alert_counter": _Setting(int),
     "charging": _Setting(bool),
+    "load_file": _Setting(str),
     "load_scale_percent": _Setting(int),
     "secondary_heating_w": _Setting(int),
     "randomised_offset_number": _Setting(int),
@@ -181,6 +183,7 @@ def read_settings(profile: DeviceProfile) -> EsmeSettings:
         variant=profile.variant or "A",
         prepayment=_prepayment(given),
         charging=bool(given.get("charging", True)),
+        load_file=None if "load_file" not in given else str(given["load_file"]),
         load_scale_percent=number("load_scale_percent", 100),
         secondary_heating_w=number("secondary_heating_w", 0),
         randomised_offset_number=number("randomised_offset_number", 2000),
