@@ -12,6 +12,7 @@ import typer
 
 from smetslab.cli import duis
 from smetslab.cli import main as cli
+from smetslab.dcc.services.doorkeeper import DocumentSigner
 from smetslab.duis.codes import CommandVariant
 from smetslab.duis.document import (
     DeviceResponse,
@@ -25,9 +26,12 @@ from smetslab.duis.document import (
     write_response,
 )
 from smetslab.duis.element import Element
-from smetslab.duis.report import NO_SCHEMA, NOT_DECLARED
+from smetslab.duis.report import NO_SCHEMA, NOT_DECLARED, SIGNATURE_NOT_CHECKED
 from smetslab.duis.srv import SERVICE_REQUESTS, write_body
 from smetslab.ids import Eui64
+from smetslab.pki import Authority, load_keystore
+from smetslab.pki.files import export_json
+from smetslab.rng import RootSeed
 
 REQUEST_ID = RequestId(Eui64.parse("90B3D51F30010000"), Eui64.parse("00DB1234567890A0"), 1000)
 
@@ -87,6 +91,7 @@ def test_machines_get_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         "elements": {"CurrentDateTime": "2026-03-01T00:00:00Z", "TolerancePeriod": 60},
         "gbcs": None,
         "validated_with": None,
+        "signed_by": None,
         "notes": [NO_SCHEMA],
     }
 
@@ -126,6 +131,23 @@ def test_the_published_schema_is_used_where_it_is_given(
     assert "valid under      DUIS Schema V5.4" in capsys.readouterr().out
     assert run(tmp_path, request(Element("Whatever"), "13.1"), "--schema", str(schema_dir)) == 2
     assert "not valid under DUIS Schema V5.4" in capsys.readouterr().err
+
+
+def test_signature_is_checked_with_a_key_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "keystore.json"
+    assert export_json(Authority(RootSeed(5)).keystore(), file) is not None
+    keystore = load_keystore(file)
+    signer = DocumentSigner(keystore.xml_signer(REQUEST_ID.originator))
+    signed = signer.sign(request(SYNCHRONISE))
+    assert run(tmp_path, signed, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["notes"] == [SIGNATURE_NOT_CHECKED, NO_SCHEMA]
+    assert run(tmp_path, signed, "--keystore", str(file), "--json") == 0
+    assert json.loads(capsys.readouterr().out)["signed_by"] == signer.certificate.title
+    assert run(tmp_path, signed.replace(b">60<", b">61<"), "--keystore", str(file)) == 2
+    assert "the digest is not that of the document" in capsys.readouterr().err
+    other = DocumentSigner(keystore.xml_signer(Eui64.parse("90B3D51F30030000")))
+    assert run(tmp_path, other.sign(request(SYNCHRONISE)), "--keystore", str(file)) == 2
+    assert "is not of the originator" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,8 @@ class DocumentReport(BaseModel):
     elements: dict[str, JsonValue] | None = None
     gbcs: str | None = None
     validated_with: str | None = None
+    signed_by: str | None = None
+    """Whose signature it carries, checked; None where it carries none, or where nobody checked it."""
     notes: tuple[str, ...] = ()
 
 
@@ -67,10 +69,17 @@ def report_document(
     return report.model_copy(update={"validated_with": schema.name})
 
 
+def with_signer(report: DocumentReport, signed_by: str | None, *, signed: bool) -> DocumentReport:
+    """The report with what is known of the signature; `signed_by` of None says that nobody checked it."""
+    if signed and signed_by is None:
+        return report.model_copy(update={"notes": (SIGNATURE_NOT_CHECKED, *report.notes)})
+    return report.model_copy(update={"signed_by": signed_by})
+
+
 def _request_report(request: Request) -> DocumentReport:
     header = request.header
     row = find(header.variant)
-    notes = [SIGNATURE_NOT_CHECKED] if request.signed else []
+    notes: list[str] = []
     elements: dict[str, JsonValue] | None = None
     gbcs: str | None = None
     if request.body.name == SIGNED_PRE_COMMAND:
