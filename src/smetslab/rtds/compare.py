@@ -14,7 +14,14 @@ from typing import Final, Literal, TypeAlias
 from smetslab.errors import CodecError, SecurityError
 from smetslab.gbcs.codes import Cra
 from smetslab.gbcs.generic import content_to_generic
-from smetslab.gbcs.keys import KeyLookup, check_mac, check_signature, opening_secret, sealed_parts
+from smetslab.gbcs.keys import (
+    CheckOutcome,
+    KeyLookup,
+    check_mac,
+    check_signature,
+    opening_secret,
+    sealed_parts,
+)
 from smetslab.gbcs.message import Message
 from smetslab.gbcs.security import EncryptionContext
 from smetslab.gbcs.usecases import decode_content, find
@@ -46,8 +53,9 @@ class Finding:
 
 def compare(ours: Message, ours_keys: KeyLookup, published: Message, published_keys: KeyLookup) -> Finding:
     """Compare a message of ours with the published one, each under the keys of its own world."""
-    for side, message, keys in (("ours", ours, ours_keys), ("published", published, published_keys)):
-        problem = _protection_problem(message, keys)
+    sides = (("ours", ours, ours_keys, _PROVEN), ("published", published, published_keys, _NOT_REFUTED))
+    for side, message, keys, wanted in sides:
+        problem = _protection_problem(message, keys, wanted)
         if problem is not None:
             return Finding("different", f"{side}: {problem}")
     header = _header_difference(ours, published)
@@ -76,12 +84,18 @@ class _Difference:
     hard: bool
 
 
-def _protection_problem(message: Message, keys: KeyLookup) -> str | None:
+_PROVEN: Final[tuple[CheckOutcome, ...]] = ("verified", "absent")
+_NOT_REFUTED: Final[tuple[CheckOutcome, ...]] = (*_PROVEN, "uncheckable")
+"""What the checks of a message of ours, and of a published one, have to say: of some messages between devices
+no private key is published."""
+
+
+def _protection_problem(message: Message, keys: KeyLookup, wanted: tuple[CheckOutcome, ...]) -> str | None:
     for name, outcome in (
         ("MAC", check_mac(message, keys)),
         ("signature", check_signature(message, keys)),
     ):
-        if outcome == "failed":
+        if outcome not in wanted:
             return f"{name} does not verify"
     return None
 
