@@ -11,6 +11,7 @@ import pytest
 
 from smetslab.clock import run_virtual
 from smetslab.crypto import SharedSecrets
+from smetslab.devices.faults import inject
 from smetslab.devices.type1 import Hcalcs, Ppmid
 from smetslab.duis.codes import CommandVariant
 from smetslab.duis.document import parse_response
@@ -298,5 +299,19 @@ def test_a_type_1_device_activates_an_image_by_itself(play: Play, target: Eui64,
         assert home.alert_codes(target) == ({"8F8B"} if target == PPMID else set())
         version = await home.ask("11.2", target)
         assert "00010001" in str(version)
+
+    play(scenario)
+
+
+def test_faults_of_hub_and_ppmid_are_injected_by_name(play: Play) -> None:
+    async def scenario(home: Home) -> None:
+        await inject(home.ppmid, "hardware-fault")
+        told = await home.supplier.request("11.2", PPMID)
+        assert told.parameters["read_response_code"] == "readFailure"
+        assert (await home.ask("11.2", PPMID))["read_response_code"] == "success"
+        await inject(home.lab.hubs[HUB], "hardware-fault")
+        failed = await home.supplier.request("6.2.4", HUB)
+        assert not failed.ok
+        assert (await home.supplier.request("6.2.4", HUB)).ok
 
     play(scenario)

@@ -222,6 +222,14 @@ class Device(ABC, Generic[C]):
         """The faults that can happen to any device; a kind of device adds its own."""
         return {"power-cut": self._fault_power_cut, "power-restore": self._fault_power_restore}
 
+    def _fault_in_command(self, inject: Callable[[int], None]) -> FaultHandler:
+        """A fault of item `item` of what is executed next."""
+
+        async def handle(parameters: Mapping[str, FaultValue]) -> None:
+            inject(int(parameters["item"]))
+
+        return handle
+
     async def _fault_power_cut(self, parameters: Mapping[str, FaultValue]) -> None:
         await self.power_cut()
         seconds = int(parameters["seconds"])

@@ -4,7 +4,7 @@ itself."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,6 +19,7 @@ from smetslab.devices.chf_core import FIRST_ALERT_COUNTER, HubCore, known_state,
 from smetslab.devices.chf_objects import DUAL_BAND_USE_CASES
 from smetslab.devices.clock import ClockStatus
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
+from smetslab.devices.faults import FaultHandler
 from smetslab.devices.fetch import FetchQueue, Header, decode_transfer
 from smetslab.devices.hub_log import HubDeviceLog, Refusal
 from smetslab.devices.hub_relay import UpwardBuffer
@@ -489,6 +490,11 @@ class CommunicationsHub(Device[HubCore]):
         if self._power is None:
             raise LocalProtocolError(f"hub {self.eui64} has no power")
         return self._power.workplace.work(self.clock.now())
+
+    def fault_handlers(self) -> Mapping[str, FaultHandler]:
+        """Those of every device, and a fault in its hardware."""
+        fault = self._fault_in_command(self.inject_hardware_fault)
+        return {**super().fault_handlers(), "hardware-fault": fault}
 
     def inject_hardware_fault(self, item: int) -> None:
         """Item `item` (from 0) of the next command to the hub fails with a hardware fault, once."""

@@ -12,6 +12,7 @@ from smetslab.crypto import SharedSecrets
 from smetslab.devices.application import Station
 from smetslab.devices.base import Carry, Device
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
+from smetslab.devices.faults import FaultHandler
 from smetslab.devices.han_frames import HanFrame
 from smetslab.devices.hcalcs_core import HcalcsCore, Switch
 from smetslab.devices.payload_engine import Fault
@@ -130,6 +131,11 @@ class Type1Device(Device[T], Generic[T]):
         receipt = self._core.receive_firmware(image, self.clock.now())
         self.carry_out()
         return receipt
+
+    def fault_handlers(self) -> Mapping[str, FaultHandler]:
+        """Those of every device, and a fault in its hardware."""
+        fault = self._fault_in_command(self.inject_hardware_fault)
+        return {**super().fault_handlers(), "hardware-fault": fault}
 
     def inject_hardware_fault(self, item: int) -> None:
         """Item `item` (from 0) of the next command that is executed fails, once."""
