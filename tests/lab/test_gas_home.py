@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import cast
@@ -48,12 +49,19 @@ eui64 = "00-DB-12-34-56-78-90-A3"
 """
 
 
+def write_config(folder: Path, *, radio: bool = False) -> LabConfig:
+    default = load_lab().source_text.decode()
+    head = default[: default.index("[[premises]]")]
+    if radio:
+        head = re.sub(r"\[han\]\n(?:[^\[\n].*\n|\n)*", '[han]\nkind = "radio"\n\n', head)
+    path = folder / "gas.toml"
+    path.write_text(head + HOME)
+    return load_lab(path)
+
+
 @pytest.fixture
 def config(tmp_path: Path) -> LabConfig:
-    default = load_lab().source_text.decode()
-    path = tmp_path / "gas.toml"
-    path.write_text(default[: default.index("[[premises]]")] + HOME)
-    return load_lab(path)
+    return write_config(tmp_path)
 
 
 def gas_meter(lab: Lab) -> Gsme:
@@ -237,5 +245,22 @@ def test_faults_happen_to_a_gas_meter(config: LabConfig) -> None:
             codes = {seen.detail["code"] for seen in lab.trace.find(layer="device", event="AlertSent")}
             assert {"81B4", "81B5", "81B6"} <= codes
             assert meter.inspect()["clock"]["status"] == "invalid"  # type: ignore[index,call-overload]
+
+    run_virtual(scenario)
+
+
+def test_a_gas_home_on_the_air(tmp_path: Path) -> None:
+    """The meter's receiver sleeps; the proxy shares the radio of its hub."""
+    config = write_config(tmp_path, radio=True)
+
+    async def scenario(clock: LoopClock) -> None:
+        async with Lab(config) as lab:
+            await lab.clock.sleep(3700)
+            supplier = lab.users["supplier"]
+            shown = await supplier.request("4.18", GPF)
+            assert credit(shown) < 150_000
+            told = await supplier.request("4.18", GSME)
+            assert told.ok
+            assert credit(told) < credit(shown)
 
     run_virtual(scenario)
