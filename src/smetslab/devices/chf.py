@@ -114,6 +114,8 @@ class CommunicationsHub(Device[HubCore]):
         self.profile = profile
         self.dropped = 0
         """Messages that could not be passed on."""
+        self.removed: Callable[[Eui64], None] = lambda _device: None
+        """Told of each device that is taken off the Device Log."""
         self.image_carriers: dict[Eui64, Callable[[bytes], Receipt]] = {}
         """The way of firmware images to each device of the home."""
         self._han = han
@@ -238,10 +240,18 @@ class CommunicationsHub(Device[HubCore]):
             return
         if added:
             self._serve(relay, device)
-        elif device in relay.desks:
+        else:
+            self._stop_serving(device)
+            self.removed(device)
+
+    def _stop_serving(self, device: Eui64) -> None:
+        relay = self._relay
+        if relay is None:
+            return
+        if device in relay.desks:
             relay.tasks.pop(device).cancel()
             relay.group.create_task(self._forget(relay.desks.pop(device)), name=f"hub {self.eui64} forgets")
-        else:
+        elif device in relay.queues:
             relay.tunnel.remove(device)
             del relay.queues[device]
             relay.tasks.pop(device).cancel()
@@ -453,6 +463,20 @@ class CommunicationsHub(Device[HubCore]):
         refusal = self._core.device_knocks(self.clock.now(), device, device_type, link_key)
         self.carry_out()
         return refusal
+
+    def admission_key(self, device: Eui64) -> bytes | None:
+        """The key of the install code of a device that may join now; None: it may not, or has no hub."""
+        return self.device_log.admission_key(self.clock.now(), device) if self.powered else None
+
+    def device_joined(self, device: Eui64, device_type: DeviceType, link_key: bytes) -> None:
+        """A device on the air has agreed this link key with the hub."""
+        self._core.device_joined(self.clock.now(), device, device_type, link_key)
+        if device_type is DeviceType.GSME:
+            # Its messages wait for it; until now it was served like a device that is always there.
+            self._stop_serving(device)
+            if self._relay is not None:
+                self._serve(self._relay, device)
+        self.carry_out()
 
     def receive_firmware(self, image: bytes) -> Receipt:
         """An OTA file for the hub itself has come; what became of it."""

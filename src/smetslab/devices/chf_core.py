@@ -384,6 +384,15 @@ class HubCore:
             work.note("JoinAttempt", device=str(device), outcome=refusal or "joined")
         return refusal
 
+    def device_joined(self, now: datetime, device: Eui64, device_type: DeviceType, link_key: bytes) -> None:
+        """A device that was let in with its install code has agreed a link key. Spec: GBCS use case CCS01."""
+        if self.log.find(device) is None:
+            return
+        with self._place.work(now) as work:
+            self.log.joined(work, device, device_type, link_key)
+            self._log_changed(work)
+            work.note("JoinAttempt", device=str(device), outcome="joined")
+
     def transferred(self, work: Work, device: Eui64, version: bytes, outcome: int) -> None:
         """What became of a firmware image that the hub was to hand to a device. Spec: GBCS use case CCS08."""
         code = events.FIRMWARE_TRANSFER_FAILED if outcome else events.FIRMWARE_TRANSFERRED

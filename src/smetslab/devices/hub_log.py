@@ -260,6 +260,13 @@ class HubDeviceLog:
         right = equal(key_hash(link_key), entry.old_key) if early else equal(link_key, entry.code_key)
         return None if right else "wrong key"
 
+    def admission_key(self, now: datetime, device: Eui64) -> bytes | None:
+        """The key of the install code of a device that may join now; None: it may not."""
+        entry = self._entries.get(device)
+        if entry is None or entry.presence != "listed" or entry.opened is None:
+            return None
+        return entry.code_key if entry.opened <= now < entry.opened + entry.window else None
+
     def joined(self, work: Work, device: Eui64, device_type: DeviceType, link_key: bytes) -> None:
         """A device has been let in and has this key from now on."""
         entry = self._entries[device]

@@ -5,14 +5,40 @@ Spec: design of the lab file (`[han]`)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from smetslab.clock import Clock
+from smetslab.devices.chf import CommunicationsHub
+from smetslab.gbcs.codes import DeviceType
 from smetslab.han import DirectMedium, Han
 from smetslab.han.air.bands import Channel
 from smetslab.han.air.medium import LinkQuality
 from smetslab.han.stack.home import RadioHome
+from smetslab.ids import Eui64
 from smetslab.lab.config import HanConfig
 from smetslab.rng import RootSeed
 from smetslab.trace import Trace
+
+
+class HubGate:
+    """Lets a device into a home's network while the hub's Device Log says so. Spec: GBCS use case CCS01."""
+
+    def __init__(self, hub: CommunicationsHub, types: Mapping[Eui64, DeviceType]) -> None:
+        """`types`: the devices that may come, and what they are."""
+        self._hub = hub
+        self._types = types
+
+    def opens(self) -> bool:
+        """Whether any device may join now."""
+        return any(self.key_of(device) is not None for device in self._types)
+
+    def key_of(self, device: Eui64) -> bytes | None:
+        """The key of the install code that CCS01 brought, while the joining window is open."""
+        return self._hub.admission_key(device)
+
+    def joined(self, device: Eui64, link_key: bytes) -> None:
+        """A device has agreed its link key."""
+        self._hub.device_joined(device, self._types[device], link_key)
 
 
 def make_han(config: HanConfig, clock: Clock, trace: Trace, seed: RootSeed) -> Han:

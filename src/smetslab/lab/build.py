@@ -26,7 +26,7 @@ from smetslab.gbcs.codes import CellUsage, DeviceType, KeyUsage, RemotePartyRole
 from smetslab.han import ApsService, Han
 from smetslab.han.stack.home import RadioHome
 from smetslab.ids import Eui64
-from smetslab.lab.air import make_han
+from smetslab.lab.air import HubGate, make_han
 from smetslab.lab.config import DeviceConfig, HubConfig, LabConfig, PartyConfig, PremisesConfig
 from smetslab.lab.devices import (
     CONSTRUCTORS,
@@ -236,6 +236,12 @@ class Shard:
     def of(self, premises: Sequence[PremisesConfig]) -> tuple[PremisesConfig, ...]:
         """The premises of this part."""
         return tuple(premises[self.number - 1 :: self.total])
+
+
+def _first_status(device: DeviceConfig | None) -> DeviceStatus:
+    """A device that has not joined has only been announced."""
+    joined = device is None or device.installed
+    return DeviceStatus.COMMISSIONED if joined else DeviceStatus.PENDING
 
 
 class Lab:
@@ -452,6 +458,7 @@ class Lab:
         )
         self.hubs[hub_id] = await stack.enter_async_context(hub)
         profiles = {device.eui64: lab_profile(config, device) for device in premises.devices}
+        self._let_join(medium, hub, profiles)
         kinds = list(CONSTRUCTORS)
         ordered = sorted(premises.devices, key=lambda one: kinds.index(profiles[one.eui64].device_type))
         proxies = [eui64 for eui64, one in profiles.items() if one.device_type is DeviceType.GPF]
@@ -464,7 +471,7 @@ class Lab:
                 keys=DeviceKeys.from_keystore(self.keystore, device.eui64),
                 trust_anchors=anchors,
                 nvm=self._nvm(str(device.eui64)),
-                han=self._link(medium, device.eui64, profile.device_type, hub_id),
+                han=self._link(medium, device, profile.device_type, hub_id),
                 hub=hub,
                 proxy=proxies[0] if proxies else None,
                 clock=self.clock,
@@ -480,15 +487,34 @@ class Lab:
             self.devices[device.eui64] = await stack.enter_async_context(made)
             if isinstance(made, CarriesImages):
                 hub.image_carriers[device.eui64] = made.receive_firmware
-            if profile.device_type is not DeviceType.GPF:
+            if profile.device_type is not DeviceType.GPF and device.installed:
                 hub.device_log.add(device.eui64, profile.device_type)
 
-    def _link(self, medium: Han, eui64: Eui64, device_type: DeviceType, hub: Eui64) -> ApsService:
+    def _let_join(self, medium: Han, hub: CommunicationsHub, profiles: Mapping[Eui64, DeviceProfile]) -> None:
+        """Have the hub's Device Log decide who joins the network, and who is sent away."""
+        if isinstance(medium, RadioHome):
+            types = {eui64: profile.device_type for eui64, profile in profiles.items()}
+            hub.removed = medium.open_gate(HubGate(hub, types)).remove
+
+    def install_code(self, device: Eui64) -> bytes:
+        """What is printed on a device, 16 octets without check: it goes into the request 8.11."""
+        return self.seed.octets(f"install code {device}", 16)
+
+    def _link(self, medium: Han, device: DeviceConfig, device_type: DeviceType, hub: Eui64) -> ApsService:
         """The radio of a device: the gas proxy has that of its hub, and a gas meter's is off most times."""
+        eui64 = device.eui64
         nvm = self._nvm(f"{eui64}/radio")
         if device_type is DeviceType.GPF:
             return medium.link(eui64, on=hub, nvm=nvm)
-        return medium.link(eui64, sleepy=device_type is DeviceType.GSME, nvm=nvm)
+        sleepy = device_type is DeviceType.GSME
+        if device.installed:
+            return medium.link(eui64, sleepy=sleepy, nvm=nvm)
+        if not isinstance(medium, RadioHome):
+            raise UsageError(
+                f"device {device.name} cannot join: there is no air",
+                hint='installed = false needs a section [han] with kind = "radio"',
+            )
+        return medium.link(eui64, sleepy=sleepy, nvm=nvm, install_code=self.install_code(eui64))
 
     def _anchors(self, device_type: DeviceType, device: DeviceConfig | None) -> TrustAnchorStore:
         """The trust anchor cells of a new device; with a key store from elsewhere nobody has its root."""
@@ -531,7 +557,7 @@ class Lab:
             device_type=profile.device_type,
             kind=profile.type_2 or "",
             hub=hub,
-            status=DeviceStatus.COMMISSIONED if known is None else known.status,
+            status=_first_status(device) if known is None else known.status,
             gbcs_version=profile.gbcs_version,
             **_kept(known),
             responsible=tuple(

@@ -249,6 +249,10 @@ class DeviceConfig(Declaration):
     """Seed of the device's own chance, its load profile above all; by default the run's seed decides."""
     supplier: _Name | None = None
     """The party that is the device's supplier; without one the first of that role."""
+    installed: bool = True
+    """False: the device has power but has not joined. It waits for CCS01 (8.11) with its install code; only
+    on the air.
+    """
     state: dict[str, StateValue] = Field(default_factory=dict)
     quirks: tuple[Quirk, ...] = ()
 

@@ -142,6 +142,14 @@ class Joiner:
         """The power goes."""
         self._enter(JoinState.OUTSIDE)
 
+    def left(self) -> None:
+        """The device was told to leave: it has no key any more, and looks for a network again."""
+        node = self._node
+        node.aps.link_keys.clear()
+        node.network.forget()
+        self._enter(JoinState.OUTSIDE)
+        self._after(self._rules.retry_s, self.start)
+
     def _enter(self, state: JoinState) -> None:
         if self._timer is not None:
             self._timer.cancel()

@@ -308,6 +308,8 @@ class RadioNode:
 
     def _left(self) -> None:
         self.home.record("DeviceLeft", source=str(self.eui64))
+        if self.joiner is not None:
+            self.joiner.left()
 
     def _aps_received(self, data: ApsData, counter: int) -> None:
         if data.profile == zdo.PROFILE:
