@@ -36,6 +36,7 @@ from smetslab.devices.esme_objects.logs import MASKS
 from smetslab.devices.esme_prepay import MODE_ATTRIBUTES, RULE_ATTRIBUTES, EsmePrepayment
 from smetslab.devices.esme_reads import EsmeReads
 from smetslab.devices.esme_settings import EsmeSettings
+from smetslab.devices.esme_switching import AuxiliarySwitching, BoostAnswer
 from smetslab.devices.event_settings import EventRoutes, masked
 from smetslab.devices.limits import CLOCK_CHECK_INTERVAL, CLOCK_RESERVE
 from smetslab.devices.load import Energies, Load
@@ -101,6 +102,12 @@ class EsmeCore:
             server=lambda: self.server,
             time=self.clock.time,
             moment=self.clock.moment,
+        )
+        self.switching = AuxiliarySwitching(
+            nvm,
+            self._cosem,
+            self._switching_offset,
+            self.clock.time(off_since or now),
         )
         self.alerts = EsmeAlerts(application=self.application, server=lambda: self.server)
         self.duties = EsmeDuties(self)
@@ -180,6 +187,12 @@ class EsmeCore:
             offset_us=settings.clock_offset // timedelta(microseconds=1),
             clock_runs=self.clock.running,
         )
+
+    def _switching_offset(self) -> timedelta:
+        return self.life.configuration.switching_offset
+
+    def _cosem(self) -> CosemServer:
+        return self.server
 
     def _setting(self, name: str) -> Value:
         return self.server.value(name)
@@ -272,8 +285,11 @@ class EsmeCore:
         rules = dict.fromkeys(RULE_ATTRIBUTES, self._rules_written)
         mode = dict.fromkeys(MODE_ATTRIBUTES, self._mode_written)
         watched = dict.fromkeys(WATCHED_ATTRIBUTES, lambda _work: self.monitors.changed())
+        auxiliary = dict.fromkeys(
+            ("auxiliary_calendar", "auxiliary_special_days"), lambda _work: self.switching.changed()
+        )
         masks = {mask: self._masked(mask, shown) for mask, shown in MASKS.items()}
-        return {**tariff, **calendars, **rules, **mode, **watched, **masks}
+        return {**tariff, **calendars, **rules, **mode, **watched, **auxiliary, **masks}
 
     def _masked(self, mask: str, shown: str) -> Changed:
         """A write of mask and actions changes the settings that are shown. Spec: GBCS use case ECS25a."""
@@ -348,6 +364,13 @@ class EsmeCore:
             self.life.added(work, energies)
             self.prepayment.keep(work)
 
+    def press_boost(self, slot: int, now: datetime, *, cancel: bool = False) -> BoostAnswer:
+        """The consumer presses the boost button of a slot, or cancels its boost."""
+        self.settle(now)
+        act = self.switching.cancel_boost if cancel else self.switching.press_boost
+        with self._place.work(now) as work:
+            return act(work, slot, self.clock.time(now))
+
     def happen(self, now: datetime, act: Callable[[Work], None]) -> None:
         """Something happens to the meter."""
         self.settle(now)
@@ -365,6 +388,10 @@ class EsmeCore:
         waiting = (self.application.next_deadline(), self.auxiliary.next_deadline())
         due = [self._next_check, *(at for at in waiting if at is not None)]
         due.append(moment(self.monitors.next_deadline_us()))
+        if self.clock.running:
+            # A clock that was set may show a time after what is due: that is due at once then.
+            switching = self.switching.next_deadline(self.clock.time(moment(self.life.state.reached_us)))
+            due += [] if switching is None else [self.clock.moment(switching)]
         life_us = self.life.next_deadline_us(prepayment=self.prepayment.account.state.prepayment)
         if life_us is not None:
             due.append(moment(life_us))
@@ -373,6 +400,11 @@ class EsmeCore:
     def tick(self, now: datetime) -> None:
         """Do what is due."""
         self.settle(now)
+        time = self.clock.time(now)
+        switching = self.switching.next_deadline(time) if self.clock.running else None
+        if switching is not None and switching <= time:
+            with self._place.work(now) as work:
+                self.switching.tick(work, time)
         if microseconds(now) >= self.monitors.next_deadline_us():
             with self._place.work(now) as work:
                 self.monitors.tick(work)
