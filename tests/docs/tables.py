@@ -64,6 +64,7 @@ RULES: dict[type, dict[str, str]] = {
     },
     DccRules: {
         "response_timeout_s": "how long the DCC waits for a response",
+        "sleeper_timeout_s": "how long it waits for that of a gas meter, which sleeps",
         "delivery_timeout_s": "how long the DCC tries to hand a command to the WAN",
         "retry_interval_s": "how long between two tries",
         "sequence_timeout_s": "how long a request waits for the one before it",

@@ -45,6 +45,8 @@ class GsmeSettings:
     daily_read_minute: int = 0
     friendly_credit_calendar: int | None = None
     size_permille: int = 1000
+    volumes_file: str | None = None
+    """Measured half hours in place of those of chance."""
     first_alert_counter: int = FIRST_GSME_ALERT_COUNTER
     attributes: Mapping[str, Value] = field(default_factory=dict)
 
@@ -71,6 +73,11 @@ def _words(*words: str) -> _Check:
 def _flag(name: str, value: StateValue) -> None:
     if type(value) is not bool:
         raise UsageError(f"setting {name}: {value!r} is not true or false")
+
+
+def _path(name: str, value: StateValue) -> None:
+    if type(value) is not str:
+        raise UsageError(f"setting {name}: {value!r} is not a path")
 
 
 _MONEY = _whole(-(2**31), 2**31 - 1)
@@ -102,6 +109,7 @@ _SETTINGS: Final[Mapping[str, _Check]] = {
     "daily_read_minute": _whole(0, 24 * 60 - 1),
     "friendly_credit_calendar": _whole(0, 2**32 - 1),
     "size_permille": _whole(0, 100_000),
+    "volumes_file": _path,
     "first_alert_counter": _whole(0, 2**63),
 }
 
@@ -142,6 +150,7 @@ def read_gsme_settings(profile: DeviceProfile) -> GsmeSettings:
         daily_read_minute=read.number("daily_read_minute"),
         friendly_credit_calendar=read.number_or_none("friendly_credit_calendar"),
         size_permille=read.number("size_permille", 1000),
+        volumes_file=read.word("volumes_file", "") or None,
         first_alert_counter=read.number("first_alert_counter", FIRST_GSME_ALERT_COUNTER),
         attributes={**_identity(profile), **_payment_control(read), **attributes},
     )

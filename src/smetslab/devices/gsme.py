@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from smetslab.clock import Clock, timeout
@@ -22,7 +23,7 @@ from smetslab.devices.base import Carry, Device
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
 from smetslab.devices.faults import FaultHandler, FaultValue
 from smetslab.devices.fetch import Header, Transfer, decode_transfer
-from smetslab.devices.gas_flow import DailyVolumes, GasProfile
+from smetslab.devices.gas_flow import DailyVolumes, GasProfile, RecordedVolumes
 from smetslab.devices.gas_settings import read_gsme_settings
 from smetslab.devices.gsme_core import GsmeCore, GsmePlant, HubTime
 from smetslab.devices.payload_engine import Fault
@@ -103,6 +104,8 @@ class Gsme(Device[GsmeCore]):
             first_alert_counter=settings.first_alert_counter,
             seed=rng.child(f"keys.{eui64}"),
         )
+        if volumes is None and settings.volumes_file is not None:
+            volumes = RecordedVolumes.read(Path(settings.volumes_file))
         burnt = GasProfile(rng.octets(f"gas.{eui64}", 16), settings.size_permille)
         self._plant = GsmePlant(
             station=station,
