@@ -27,6 +27,7 @@ from smetslab.lab.config import lab_schema
 from smetslab.pki.listing import KeystoreListing
 from smetslab.rtds import transform_schema
 from smetslab.rtds.check import report_schema
+from smetslab.rtds.replay import replay_schema
 from smetslab.trace import OBSERVATION_SCHEMA
 
 FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
@@ -46,6 +47,7 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "gbcs-verify": lambda: Verification.model_json_schema(mode="serialization"),
     "duis-services": service_requests_schema,
     "rtds-check": report_schema,
+    "rtds-replay": replay_schema,
     "rtds-transform": transform_schema,
     "pki-show": lambda: KeystoreListing.model_json_schema(mode="serialization"),
 }

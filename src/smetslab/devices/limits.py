@@ -37,7 +37,7 @@ EVENT_LOG_ENTRIES = 100
 """Event and Security Log, ring buffers. Spec: SMETS 5.7.5.16, 5.7.5.31."""
 
 DEVICE_LOG_ENTRIES = 16
-"""Devices that a device can be paired with. Unverified; 16 is what a hub's log holds."""
+"""Devices that a device can be paired with. 16 is what the log of a hub holds. Unverified."""
 
 UTRN_CACHE_ENTRIES = 100
 """UTRN counters that a meter remembers. Spec: GBCS 14.6; the number is unverified."""

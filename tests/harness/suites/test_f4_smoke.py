@@ -55,6 +55,7 @@ CAUGHT_BY = {
     "clears-security-log": "ECS15a-KEEPS-SECURITY-LOG",
     "outage-not-told": "ECS80-INTERRUPTION",
     "returns-other-certificate": "CS02e-OWN-CERTIFICATES",
+    "two-octet-lengths": "CS02a-STRICT-DER",
 }
 """Each way in which a meter can be wrong, and the case that finds it out."""
 

@@ -1,15 +1,17 @@
 """A meter that lives: credit, debts, tariff, logs and credentials after time, energy, top-ups and power cuts.
 
-Spec: SEC F4.1, F4.3; SMETS 5.5, 5.7.4, 5.7.5; GBCS use cases CS01a, CS02e, ECS03, ECS15a, ECS19, ECS21a,
-ECS24, ECS80.
+Spec: SEC F4.1, F4.3; SMETS 5.5, 5.7.4, 5.7.5; GBCS use cases CS01a, CS02a, CS02e, ECS03, ECS15a, ECS19,
+ECS21a, ECS24, ECS80.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from smetslab.devices.esme_objects import credit_charges
 from smetslab.devices.load import DAY_US
+from smetslab.gbcs.asn1.codec import LENGTH_FORM
 from smetslab.gbcs.codes import KeyUsage
 from smetslab.gbcs.values import Parameters, Value, dig, list_at, number_at, parse_utc, utc_text
 from smetslab.harness.case import case, check, require, step
@@ -300,3 +302,30 @@ async def own_certificates(bench: SmokeBench) -> None:
             answer = await bench.answered(bench.command("CS02e", {"key_usage": name}))
             held = bench.lab.keystore.find(bench.esme, usage).certificate.der.hex().upper()
             check("the certificate", answer.get("certificate"), equals=held, spec="GBCS use case CS02e")
+
+
+@case(
+    "CS02a-STRICT-DER",
+    version=1,
+    title="CS02a: the meter lists its credentials, in DER",
+    kind="consistency",
+    obligations=("F4.3-C1",),
+    use_cases=("CS02a",),
+)
+async def strict_der(bench: SmokeBench) -> None:
+    broker = bench.lab.dcc.broker.identity
+    with step("the access control broker asks for the credentials of supplier and network operator"):
+        asked: Parameters = {
+            "authorising_remote_party_ta_cell_identifier": {
+                "trust_anchor_cell_remote_party_role": "accessControlBroker",
+                "trust_anchor_cell_key_usage": "keyAgreement",
+            },
+            "remote_party_roles_credentials_required": ["supplier", "networkOperator"],
+        }
+        command = bench.maced(replace(bench.command("CS02a", asked), business_originator_id=broker))
+        answer = await bench.answered(command)
+        told = [found for found in list_at(answer, "remote_party_details") if isinstance(found, dict)]
+        roles = [found.get("remote_party_role") for found in told]
+        check("the roles", roles, equals=["supplier", "networkOperator"], spec="GBCS use case CS02a")
+        form = answer.get(LENGTH_FORM, "shortest")
+        check("the form of lengths", form, equals="shortest", spec="X.690 10.1")
