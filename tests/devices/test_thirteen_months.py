@@ -1,6 +1,7 @@
-"""Thirteen months in the life of a prepaying home: tariffs, credit, debts, top-ups, power cuts, a change of
-tenancy, of firmware and of supplier; reconciled at every step with a ledger that is worked out here, from the
-load alone.
+"""Thirteen months in the life of an electricity meter that is paid in advance.
+
+Tariffs (put in place without a command), credit, debts, emergency credit, top-ups and power cuts; reconciled
+at every step with a ledger that is worked out here, from the load alone. Gas has its own thirteen months.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from account_ledger import AccountLedger
 
 from smetslab.devices.load import LoadProfile
 from smetslab.rng import RootSeed
@@ -50,34 +52,19 @@ STATE: dict[str, int | bool | str] = {
 }
 
 
-@dataclass
-class Ledger:
-    """The account and the registers, by plain arithmetic. Money in thousandths of a penny, energy in
-    thousandths of a watt hour. Rates: 1 from 07:00, 2 from 23:00."""
+@dataclass(kw_only=True)
+class Ledger(AccountLedger):
+    """The account and the registers, by plain arithmetic. Energy in thousandths of a watt hour. Rates: 1 from
+    07:00, 2 from 23:00."""
 
     load: LoadProfile
     now: datetime = BEGIN
-    balance: int = 1_000_000
-    emergency: int = 1_000_000
-    taken: bool = False
-    accumulated: int = 0
-    payment_debt: int = 3_000_000
-    debts: list[int] = field(default_factory=lambda: [4_000_000, 500_000])
-    rates: tuple[int, int] = (15_000, 2_500)
     prices: dict[str, int] = field(default_factory=dict)
-    standing: int = 31_000
     remainder: int = 0
-    supply: bool = True
-    cause: bool = False
-    power: bool = True
     registers: dict[int, int] = field(default_factory=lambda: {1: 10_000, 2: 0, 3: 0})
-    week: dict[datetime, int] = field(default_factory=dict)
     switched: datetime = BEGIN
     base: int = 10_000
     calendar: tuple[tuple[int, int], ...] = ((7, 1), (23, 2))
-    threshold = -100_000
-    limit = 1_000_000
-    recovered_debt: int = 0
     days: dict[int, list[int]] = field(default_factory=dict)
 
     def drawn(self, moment: datetime) -> int:
@@ -106,14 +93,6 @@ class Ledger:
             day = border
         return total + (self.drawn(last) - self.drawn(day))
 
-    @property
-    def flows(self) -> bool:
-        return self.supply and self.power
-
-    @property
-    def credit(self) -> int:
-        return self.balance + (self.emergency if self.taken else 0)
-
     def rate(self, moment: datetime) -> int:
         earlier = [register for hour, register in self.calendar if hour <= moment.hour]
         return earlier[-1] if earlier else self.calendar[-1][1]
@@ -137,25 +116,6 @@ class Ledger:
         self.remainder = cost % 1_000_000
         self.take(cost // 1_000_000, energy=True)
 
-    def take(self, amount: int, *, energy: bool) -> None:
-        part = min(amount, max(0, self.balance - self.threshold))
-        self.balance, amount = self.balance - part, amount - part
-        if amount and self.taken and energy:
-            part = min(amount, max(0, self.credit - self.threshold))
-            self.emergency, amount = self.emergency - part, amount - part
-        if energy:
-            self.balance -= amount
-        else:
-            self.accumulated += amount
-        self.judge()
-
-    def judge(self) -> None:
-        if self.credit <= self.threshold and not self.cause:
-            self.hold()
-            self.cause, self.supply = True, False
-        elif self.credit > self.threshold:
-            self.cause = False
-
     def run(self, end: datetime) -> None:
         """Half hour by half hour; tick by tick where the credit may run out."""
         while self.now < end:
@@ -176,37 +136,7 @@ class Ledger:
         if off or not self.power:
             return
         for number in (0, 1):
-            amount = min(self.rates[number], self.debts[number])
-            self.debts[number] -= amount
-            self.recovered_debt += amount
-            if amount:
-                self.take(amount, energy=False)
-
-    def top_up(self, value: int) -> None:
-        monday = (self.now - timedelta(days=self.now.weekday())).replace(
-            hour=0, minute=0, second=0, microsecond=0
-        )
-        share = min(value * 2_000 // 10_000, self.payment_debt, 60_000 - self.week.get(monday, 0))
-        self.week[monday] = self.week.get(monday, 0) + share
-        self.payment_debt -= share
-        rest = value - share
-        repaid = min(rest, self.accumulated)
-        self.accumulated, rest = self.accumulated - repaid, rest - repaid
-        if self.taken:
-            repaid = min(rest, self.limit - self.emergency)
-            self.emergency, rest = self.emergency + repaid, rest - repaid
-        self.balance += rest
-        if self.taken and self.emergency == self.limit and self.balance > self.threshold:
-            self.taken = False
-        self.judge()
-
-    def activate(self) -> bool:
-        if not self.taken and self.balance >= 200_000:
-            return False
-        if not self.taken:
-            self.taken, self.emergency = True, self.limit
-            self.judge()
-        return True
+            self.recover(number)
 
     def enable(self) -> None:
         if not self.supply and not self.cause:
@@ -284,7 +214,7 @@ def same(bench: Any, ledger: Ledger, place: str) -> None:
 def test_thirteen_months_reconcile_to_the_thousandth_of_a_penny(make_bench: MakeBench, seed: int) -> None:
     chance = Random(seed)
     bench = make_bench(state=STATE, at=BEGIN)
-    ledger = Ledger(LoadProfile(RootSeed(1).octets("load", 16)))
+    ledger = Ledger(load=LoadProfile(RootSeed(1).octets("load", 16)))
     set_tariff(bench, ledger, prices(31_500, 15_200), ((7, 1), (23, 2)))
     counter, told = 0, []
     value = 0

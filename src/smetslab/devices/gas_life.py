@@ -113,10 +113,12 @@ class GasLife:
         if now_us <= self.at_us:
             return
         while self.at_us < now_us:
-            end_us = min(now_us, self._border(self.at_us))
+            border_us = self._border(self.at_us)
+            end_us = min(now_us, border_us)
             self._measure(work, self.at_us, end_us)
             self.at_us = end_us
-            if self.clock.running:
+            # Not within the second that follows a border as well: what is due there is due once.
+            if end_us == border_us and self.clock.running:
                 self._at_border(work, self.clock.time(moment_of(end_us)))
         self.keep(work)
 
@@ -137,6 +139,8 @@ class GasLife:
         time = self.clock.time(moment_of(after_us))
         seconds = seconds_since_2000(time)
         borders = [EPOCH_2000 + timedelta(seconds=(seconds // HALF_HOUR_S + 1) * HALF_HOUR_S)]
+        read_s = self._daily_read_minute * 60
+        borders.append(EPOCH_2000 + timedelta(seconds=((seconds - read_s) // DAY_S + 1) * DAY_S + read_s))
         for kind in (TARIFF, NON_DISABLEMENT):
             switch = self.calendars.view(kind).next_switch(time)
             borders += [] if switch is None else [switch]

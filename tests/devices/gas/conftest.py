@@ -12,6 +12,7 @@ from smetslab.clock import StandingClock
 from smetslab.crypto import SharedSecrets
 from smetslab.devices.application import Station
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
+from smetslab.devices.gas_flow import DailyVolumes
 from smetslab.devices.gas_settings import GpfSettings, read_gsme_settings
 from smetslab.devices.gpf_core import GpfCore, GpfPlant
 from smetslab.devices.gsme_core import GsmeCore, GsmePlant
@@ -137,13 +138,20 @@ class GasBench:
     supplier = SUPPLIER
 
     def __init__(
-        self, head: GasHead, nvm: Nvm, *, state: State, quirks: Quirks, half_hour_ml: int, at: datetime = NOW
+        self,
+        head: GasHead,
+        nvm: Nvm,
+        *,
+        state: State,
+        quirks: Quirks,
+        volumes: DailyVolumes,
+        at: datetime = NOW,
     ) -> None:
         self.head = head
         self.nvm = nvm
         self.quirks = quirks
         self.state = state
-        self.volumes = Even(half_hour_ml)
+        self.volumes = volumes
         self.now = at
         self.hub_offset: timedelta | None = timedelta()
         self.off_since: datetime | None = None
@@ -325,6 +333,7 @@ def make_gas_bench(gas_head: GasHead, gas_store: Store) -> MakeGasBench:
         state: State | None = None,
         quirks: tuple[str, ...] = (),
         half_hour_ml: int = 0,
+        volumes: DailyVolumes | None = None,
         at: datetime = NOW,
         owner: str = "gsme",
     ) -> GasBench:
@@ -334,7 +343,7 @@ def make_gas_bench(gas_head: GasHead, gas_store: Store) -> MakeGasBench:
             gas_store.nvm(owner),
             state=given,
             quirks=Quirks.of(quirks),
-            half_hour_ml=half_hour_ml,
+            volumes=volumes or Even(half_hour_ml),
             at=at,
         )
 

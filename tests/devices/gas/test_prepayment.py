@@ -59,6 +59,14 @@ def test_the_standing_charge_falls_due_at_midnight(make_gas_bench: MakeBench) ->
     assert bench.balance == 900_000
 
 
+def test_a_midnight_charges_once_however_often_somebody_looks(make_gas_bench: MakeBench) -> None:
+    bench = make_gas_bench("prepayment", state={"price.standing_charge": 25_000})
+    bench.pass_time(timedelta(hours=12))
+    for _ in range(5):
+        bench.pass_time(timedelta(milliseconds=300))
+    assert bench.balance == 975_000
+
+
 def test_without_credit_the_valve_closes_until_somebody_pays_and_opens_it(make_gas_bench: MakeBench) -> None:
     bench = make_gas_bench("prepayment", state={"meter_balance_millipence": 20_000}, half_hour_ml=HALF_KWH_ML)
     bench.pass_time(timedelta(hours=3))

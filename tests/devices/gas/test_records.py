@@ -132,3 +132,11 @@ def test_network_data_is_sampled_on_request(make_gas_bench: MakeBench) -> None:
     assert answer["command"] == "get_sampled_data_response", answer
     assert len(answer["samples"]) in {29, 30}
     assert set(answer["samples"]) == {7} | {8}
+
+
+def test_the_daily_read_comes_at_its_minute_though_nothing_else_happens_then(
+    make_gas_bench: MakeBench,
+) -> None:
+    bench = make_gas_bench(state={"daily_read_minute": 17}, half_hour_ml=1_000)
+    bench.pass_time(timedelta(days=3))
+    assert [entry.seconds % 86_400 for entry in bench.core.records.daily.entries] == [17 * 60] * 3
