@@ -1,7 +1,8 @@
 """Thirteen months in the life of an electricity meter that is paid in advance.
 
-Tariffs (put in place without a command), credit, debts, emergency credit, top-ups and power cuts; reconciled
-at every step with a ledger that is worked out here, from the load alone. Gas has its own thirteen months.
+Tariffs by command (ECS01a), credit, debts, emergency credit, top-ups, power cuts and a change of tenancy
+(ECS12); reconciled at every step with a ledger that is worked out here, from the load alone. Gas has its own
+thirteen months. No change of supplier or of firmware.
 """
 
 from __future__ import annotations
@@ -158,11 +159,15 @@ def prices(first: int, second: int, third: int = 0) -> dict[str, int]:
 
 
 def set_tariff(
-    bench: Any, ledger: Ledger, table: dict[str, int], calendar: tuple[tuple[int, int], ...]
+    bench: Any,
+    ledger: Ledger,
+    table: dict[str, int],
+    calendar: tuple[tuple[int, int], ...],
+    *,
+    standing: int,
+    counter: int,
 ) -> None:
-    """A supplier's tariff, on both sides at once."""
-    charge = bench.core.server.value("tariff_prices")
-    charge["charge_table"] = [{"index": index, "charge_per_unit": price} for index, price in table.items()]
+    """Use case ECS01a, at once: the same day all the year, no blocks."""
     switches = [
         {
             "start_time": f"{hour:02}:00:00",
@@ -171,16 +176,43 @@ def set_tariff(
         }
         for hour, register in calendar
     ]
-    days = [{"day_identifier": number, "day_schedule": switches} for number in (1, 2)]
+    weekdays = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+    season = {"season_profile_name": "all", "season_start": "2014-01-01T00:00:00Z", "week_name": "01"}
+    scaling = {"commodity_scale": 3, "price_scale": -5}
+    command: dict[str, Any] = {
+        "tariff_switching_table_seasons": [season],
+        "tariff_switching_table_weeks": [{"week_profile_name": "01", **dict.fromkeys(weekdays, 1)}],
+        "tariff_switching_table_days": [{"day_identifier": 1, "day_schedule": switches}],
+        "tariff_switching_table_special_days": [],
+        **{f"tariff_threshold_matrix_tou_{tou}": [4294967295] for tou in range(1, 9)},
+        "currency_unit": "GBP",
+        "standing_charge": {
+            "charge_per_unit_scaling": {"commodity_scale": 0, "price_scale": -5},
+            "commodity": {"class_id": 0, "logical_name": "000000000000", "attribute_index": 0},
+            "charge_table": [{"index": "", "charge_per_unit": standing}],
+        },
+        "tariff_block_price_matrix_tou": {
+            "charge_per_unit_scaling": scaling,
+            "commodity": {"class_id": 3, "logical_name": "0100010800FF", "attribute_index": 2},
+            "charge_table": [{"index": index, "charge_per_unit": price} for index, price in table.items()],
+        },
+        "tariff_switching_table_activation_time": "immediate",
+        "tariff_switching_table_special_days_activation_time": "immediate",
+        "currency_unit_activation_time": "immediate",
+        "standing_charge_activation_time": "immediate",
+        "tariff_block_price_matrix_tou_activation_time": "immediate",
+        "tariff_threshold_matrix_activation_time": "immediate",
+    }
+    assert not bench.ask("ECS01a", command, counter=counter).get("failures")
+    assert bench.core.server.value("standing_charge")["charge_table"][0]["charge_per_unit"] == standing
+    ledger.prices, ledger.calendar, ledger.standing = table, calendar, standing
 
-    def write(work: Any) -> None:
-        bench.core.server.put(work, "tariff_prices", charge)
-        bench.core.server.put(work, "tariff_days", days)
-        bench.core.server.put(work, "tariff_special_days", [])
-        bench.core.life.reconfigured()
 
-    bench.core.happen(bench.now, write)
-    ledger.prices, ledger.calendar = table, calendar
+def change_tenancy(bench: Any, counter: int) -> None:
+    """Use case ECS12: older records are hidden from whoever lives here now; no figure moves."""
+    moment = bench.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert not bench.ask("ECS12", {"restrict_data_date_time": moment}, counter=counter).get("failures")
+    assert bench.core.server.value("restricted_data_date_time") == moment
 
 
 def same(bench: Any, ledger: Ledger, place: str) -> None:
@@ -215,8 +247,9 @@ def test_thirteen_months_reconcile_to_the_thousandth_of_a_penny(make_bench: Make
     chance = Random(seed)
     bench = make_bench(state=STATE, at=BEGIN)
     ledger = Ledger(load=LoadProfile(RootSeed(1).octets("load", 16)))
-    set_tariff(bench, ledger, prices(31_500, 15_200), ((7, 1), (23, 2)))
-    counter, told = 0, []
+    set_tariff(bench, ledger, prices(31_500, 15_200), ((7, 1), (23, 2)), standing=31_000, counter=1)
+    moved = False
+    counter, spare, told = 0, 1, []
     value = 0
     end = BEGIN + timedelta(days=396)
     while bench.now < end:
@@ -243,12 +276,19 @@ def test_thirteen_months_reconcile_to_the_thousandth_of_a_penny(make_bench: Make
         elif act < 0.87:
             first, second, third = (chance.randrange(10_000, 32_000) for _ in range(3))
             calendar = chance.choice([((7, 1), (23, 2)), ((0, 3), (6, 1), (16, 2)), ((0, 2),)])
-            set_tariff(bench, ledger, prices(first, second, third), calendar)
+            standing = chance.randrange(20_000, 32_000)
+            spare += 1
+            table = prices(first, second, third)
+            set_tariff(bench, ledger, table, calendar, standing=standing, counter=counter * UNIT + spare)
+        if not moved and bench.now - BEGIN > timedelta(days=150):
+            moved, spare = True, spare + 1
+            change_tenancy(bench, counter * UNIT + spare)
         if chance.random() < 0.8:
             bench.core.press_enable_button(bench.now)
             ledger.enable()
         same(bench, ledger, f"after an act ({act:.2f}) at {bench.now}")
         told += [message.detail["code"] for message in bench.take() if "code" in message.detail]
+    assert moved
     assert bench.now - BEGIN > timedelta(days=395)
     owed_at_first = 3_000_000 + 4_500_000
     assert ledger.recovered_debt + sum(ledger.debts) + (
