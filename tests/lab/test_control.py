@@ -48,6 +48,8 @@ def test_every_device_is_listed_and_can_be_looked_into() -> None:
             assert {(row["eui64"], row["type"]) for row in listed} >= {(METER, "ESME"), (HUB, "CHF")}
             seen = (await http.get(f"/lab/devices/{METER}")).json()
             assert seen["type"] == "ESME"
+            for name in ("esme", "home esme"):
+                assert (await http.get(f"/lab/devices/{name}")).json() == seen
             assert set(seen) >= {
                 "clock",
                 "supply",
@@ -82,7 +84,7 @@ def test_a_fault_is_injected_and_its_effect_is_seen() -> None:
 @pytest.mark.parametrize(
     ("path", "body", "status", "words"),
     [
-        ("/lab/devices/nothing", None, 400, "'nothing' is no EUI-64"),
+        ("/lab/devices/nothing", None, 400, "'nothing' is neither an EUI-64 nor the name"),
         ("/lab/devices/0102030405060708", None, 400, "no device 0102030405060708"),
         (f"/lab/devices/{METER}/faults", b"[]", 400, "the body is"),
         (f"/lab/devices/{METER}/faults", b"{", 400, "no JSON"),
@@ -101,6 +103,22 @@ def test_what_is_asked_wrongly_is_answered_with_one_line(
             assert words in answer.json()["error"]
 
     in_lab(act)
+
+
+def test_a_name_that_two_homes_have_needs_that_of_the_home(tmp_path: Path) -> None:
+    text = load_lab().source_text.decode()
+    home = text[text.index("[[premises]]") :].replace('name = "home"', 'name = "other"')
+    path = tmp_path / "two.lab.toml"
+    path.write_text(text + home.replace("90-A2", "91-A2").replace("90-A0", "91-A0"))
+
+    async def act(lab: Lab) -> None:
+        async with client(lab) as http:
+            refused = (await http.get("/lab/devices/esme")).json()
+            assert refused["error"] == "'esme' is the name of 2 devices"
+            assert refused["hint"] == "say which: home esme, other esme"
+            assert (await http.get("/lab/devices/other esme")).json()["type"] == "ESME"
+
+    in_lab(act, load_lab(path))
 
 
 def test_another_machine_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 import httpx
 import typer
@@ -30,14 +31,14 @@ def _noun() -> None:
 @app.command()
 def show(
     device: Annotated[
-        str | None, typer.Argument(metavar="[EUI64]", help="One device; without it a list of all.")
+        str | None, typer.Argument(metavar="[EUI64|NAME]", help="One device; without it a list of all.")
     ] = None,
     *,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
     """Show the devices of a running laboratory, or everything about one."""
-    answer = _ask("GET", url, "/lab/devices" if device is None else f"/lab/devices/{device}")
+    answer = _ask("GET", url, "/lab/devices" if device is None else _path(device))
     if as_json:
         output.print_json(answer)
     elif device is None:
@@ -52,7 +53,7 @@ def show(
 
 @app.command()
 def inject(
-    device: Annotated[str, typer.Argument(metavar="EUI64", help="The device it happens to.")],
+    device: Annotated[str, typer.Argument(metavar="EUI64|NAME", help="The device it happens to.")],
     fault: Annotated[str, typer.Argument(metavar="FAULT", help="Its name; see `devices faults`.")],
     parameters: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Its parameters.")
@@ -69,7 +70,7 @@ def inject(
             raise UsageError(f"{text!r} is not KEY=VALUE")
         given[key] = value
     read_fault(fault, given)
-    answer = _ask("POST", url, f"/lab/devices/{device}/faults", {"fault": fault, "parameters": given})
+    answer = _ask("POST", url, f"{_path(device)}/faults", {"fault": fault, "parameters": given})
     if as_json:
         output.print_json(answer)
     else:
@@ -119,6 +120,10 @@ def lines(value: Any, indent: int = 0) -> list[str]:
 
 def _row(row: Any) -> str:
     return "  ".join(f"{key} {value}" for key, value in row.items()) if isinstance(row, dict) else str(row)
+
+
+def _path(device: str) -> str:
+    return f"/lab/devices/{quote(device, safe='')}"
 
 
 def _ask(method: str, url: str, path: str, body: Any = None) -> Any:

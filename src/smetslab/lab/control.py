@@ -3,7 +3,7 @@
 Routes of an ASGI application for this machine alone; whoever is elsewhere is refused.
 
     GET  /lab/devices                 every device with its name
-    GET  /lab/devices/EUI             everything that is known about one
+    GET  /lab/devices/EUI             everything that is known about one; a name such as `gsme` will do
     GET  /lab/faults                  the faults there are
     POST /lab/devices/EUI/faults      {"fault": "power-cut", "parameters": {"seconds": 60}}
 """
@@ -41,11 +41,27 @@ def control_routes(lab: Lab) -> Sequence[BaseRoute]:
         try:
             eui64 = Eui64.parse(text)
         except ValueError:
-            raise UsageError(f"{text!r} is no EUI-64") from None
+            return named(text)
         device = members().get(eui64)
         if device is None:
             raise UsageError(f"no device {eui64} in this laboratory")
         return device
+
+    def named(text: str) -> Device:  # type: ignore[type-arg]
+        """The device of this name, with or without that of its premises."""
+        names = {eui64: lab.parties.get(str(eui64), "") for eui64 in members()}
+        found = [eui64 for eui64, name in names.items() if text in (name, name.rpartition(" ")[2])]
+        if not found:
+            raise UsageError(
+                f"{text!r} is neither an EUI-64 nor the name of a device",
+                hint=f"names: {', '.join(sorted(names.values()))}",
+            )
+        if len(found) > 1:
+            raise UsageError(
+                f"{text!r} is the name of {len(found)} devices",
+                hint=f"say which: {', '.join(names[eui64] for eui64 in found)}",
+            )
+        return members()[found[0]]
 
     async def devices(request: Request) -> JSONResponse:
         del request
