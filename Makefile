@@ -24,8 +24,8 @@ help: ## show this list
 run: $(VENV)/run.stamp ## bring up a laboratory, run the f4-smoke suite, write the evidence pack
 	$(BIN)/smetslab run $(ARGS)
 
-test: $(VENV)/dev.stamp ## the tests that need nothing but Python
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/dev.stamp ## the tests that need nothing but Python, on all cores
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 test-interop: $(VENV)/interop.stamp interop-tools ## the tests against real tools, which it installs (as root, with apt)
 	PATH="$(CURDIR)/tests/interop/node/node_modules/.bin:$$PATH" $(BIN)/python -m pytest -m interop tests/interop $(ARGS)
