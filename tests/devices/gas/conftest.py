@@ -18,6 +18,7 @@ from smetslab.devices.gpf_core import GpfCore, GpfPlant
 from smetslab.devices.gsme_core import GsmeCore, GsmePlant
 from smetslab.devices.profile import DeviceProfile
 from smetslab.devices.quirks import Quirks
+from smetslab.devices.security.installed import SecuritySettings
 from smetslab.devices.work import Outgoing, Workplace
 from smetslab.gbcs.codes import CellUsage, Cra, DeviceType, KeyUsage, RemotePartyRole
 from smetslab.gbcs.gbz.payload import decode_components, encode_components
@@ -146,12 +147,14 @@ class GasBench:
         quirks: Quirks,
         volumes: DailyVolumes,
         at: datetime = NOW,
+        security: SecuritySettings | None = None,
     ) -> None:
         self.head = head
         self.nvm = nvm
         self.quirks = quirks
         self.state = state
         self.volumes = volumes
+        self.security = security or SecuritySettings()
         self.now = at
         self.hub_offset: timedelta | None = timedelta()
         self.off_since: datetime | None = None
@@ -166,6 +169,7 @@ class GasBench:
             station=station,
             settings=settings,
             volumes=self.volumes,
+            security=self.security,
             hub_time=lambda: None if self.hub_offset is None else self.now + self.hub_offset,
         )
         self.core = GsmeCore(plant, self.place, self.now, self.off_since)
@@ -334,6 +338,7 @@ def make_gas_bench(gas_head: GasHead, gas_store: Store) -> MakeGasBench:
         quirks: tuple[str, ...] = (),
         half_hour_ml: int = 0,
         volumes: DailyVolumes | None = None,
+        security: SecuritySettings | None = None,
         at: datetime = NOW,
         owner: str = "gsme",
     ) -> GasBench:
@@ -345,6 +350,7 @@ def make_gas_bench(gas_head: GasHead, gas_store: Store) -> MakeGasBench:
             quirks=Quirks.of(quirks),
             volumes=volumes or Even(half_hour_ml),
             at=at,
+            security=security,
         )
 
     return make

@@ -2,23 +2,35 @@
 
 Top-ups by command and by keypad, a standing charge, three debts, emergency credit, a valve that closes at the
 microsecond and is opened by hand, times without power, new tariffs (GCS01a) and calorific values (GCS23) by
-commands of the supplier. Before and after every act each figure is that of a ledger that is worked out here,
-on whole numbers, from the household's use alone.
+commands of the supplier, and one new firmware (CS06). Before and after every act each figure is that of a
+ledger that is worked out here, on whole numbers, from the household's use alone. No change of supplier.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 from account_ledger import AccountLedger
 
+from smetslab import resources
+from smetslab.crypto import PublicKey
 from smetslab.devices.gas_flow import DailyVolumes, GasProfile
+from smetslab.devices.security.firmware_store import FirmwareRules
+from smetslab.devices.security.installed import SecuritySettings
 from smetslab.devices.valve import ValveState
+from smetslab.firmware import Target
+from smetslab.gbcs.message import decode_message
+from smetslab.gbcs.usecases import engine
+from smetslab.gbcs.usecases.registry import USE_CASES
+from smetslab.gbcs.values import Parameters
+from smetslab.ids import Eui64
 from smetslab.rng import RootSeed
 
 MakeBench = Callable[..., Any]
@@ -33,6 +45,9 @@ SLOT_US = SLOT // MICROSECOND
 CHECK = timedelta(seconds=130)
 """Ten seconds in which the flow settles, and two minutes in which it is measured."""
 FIRST_L = 4_321
+METER = Eui64.parse("00DB1234567890A1")
+FOLDER = Path(str(resources.firmware_images()))
+MANIFEST = json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8"))
 
 STATE: dict[str, int | bool | str] = {
     "meter_balance_millipence": 1_000_000,
@@ -274,6 +289,32 @@ def top_up(bench: Any, ledger: GasLedger, pence: int, number: int, *, by_command
     ledger.top_up(pence * 1_000)
 
 
+def maker() -> SecuritySettings:
+    """What lets the meter take the firmware images of the project."""
+    target = Target(manufacturer_code=0xFFF1, image_type=0x0A02, hardware_version=1, eui64=METER)
+    makers = (PublicKey(bytes.fromhex(MANIFEST["maker_public_key"])),)
+    rules = FirmwareRules(version=bytes.fromhex("00010000"), target=target, makers=makers)
+    return SecuritySettings(firmware=rules)
+
+
+def change_firmware(bench: Any) -> None:
+    """An image comes over the HAN and use case CS06 lets it run; no figure moves."""
+    [entry] = [one for one in MANIFEST["images"] if one["file"] == "gsme-sound.ota"]
+    assert bench.core.receive_firmware((FOLDER / "gsme-sound.ota").read_bytes(), bench.now) == "verified"
+    bench.take()
+    bench.head.counter += 1
+    use_case, counter = USE_CASES["CS06"], bench.head.counter
+    asked: Parameters = {
+        "manufacturer_image_hash": entry["manufacturer_image_hash"],
+        "originator_counter": counter,
+        "execution_date_time": "immediate",
+    }
+    header = decode_message(bench.head.command("CS06", [], counter=counter, content=b"\x00"))
+    content = engine.encode_content(use_case, header, asked)
+    bench.send(bench.head.command("CS06", [], counter=counter, content=content))
+    assert bench.core.firmware_version.hex() == entry["firmware_version"] != "00010000"
+
+
 def same(bench: Any, ledger: GasLedger, place: str) -> None:
     """Every figure of the meter is that of the ledger."""
     bench.core.settle(bench.now)
@@ -307,7 +348,7 @@ def both(bench: Any, ledger: GasLedger, wait: timedelta) -> None:
 
 def live(bench: Any, ledger: GasLedger, end: datetime, chance: Random) -> None:
     """Wait, act, open the valve; reconciled after each."""
-    number = 0
+    number, updated = 0, False
     while bench.now < end:
         both(bench, ledger, timedelta(seconds=chance.randrange(3_600, 4 * 86_400)))
         same(bench, ledger, f"before an act at {bench.now}")
@@ -327,6 +368,9 @@ def live(bench: Any, ledger: GasLedger, end: datetime, chance: Random) -> None:
             set_tariff(bench, ledger, prices, tiers, chance.randrange(20_000, 35_000))
         else:
             set_worth(bench, ledger, chance.randrange(380, 405), 102_264)
+        if not updated and bench.now - BEGIN > timedelta(days=30):
+            updated = True
+            change_firmware(bench)
         same(bench, ledger, f"after an act ({act:.2f}) at {bench.now}")
         if chance.random() < 0.8:
             armed = not ledger.supply and not ledger.cause
@@ -334,6 +378,7 @@ def live(bench: Any, ledger: GasLedger, end: datetime, chance: Random) -> None:
             both(bench, ledger, CHECK)
             ledger.supply = ledger.supply or (armed and not ledger.cause)
             same(bench, ledger, f"after the valve was asked for at {bench.now}")
+    assert updated
 
 
 @pytest.mark.parametrize("days", [60, pytest.param(396, marks=pytest.mark.soak)])
@@ -341,7 +386,7 @@ def test_a_life_with_gas_reconciles_to_the_thousandth_of_a_penny(
     make_gas_bench: MakeBench, days: int
 ) -> None:
     volumes = GasProfile(RootSeed(1).octets("gas", 16))
-    bench = make_gas_bench("prepayment", state=STATE, volumes=volumes, at=BEGIN)
+    bench = make_gas_bench("prepayment", state=STATE, volumes=volumes, at=BEGIN, security=maker())
     ledger = GasLedger(volumes=volumes)
     set_worth(bench, ledger, 391, 102_264)
     set_tariff(bench, ledger, (7_400, 6_900, 8_000, 5_100), (1, 2), 31_000)
