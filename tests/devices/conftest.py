@@ -21,6 +21,7 @@ from meter_bench import (
 
 from smetslab.clock import LoopClock
 from smetslab.devices.profile import DeviceProfile
+from smetslab.devices.security.installed import SecuritySettings
 from smetslab.pki import Authority, KeyRing
 from smetslab.rng import RootSeed
 from smetslab.store import Nvm, Store
@@ -57,10 +58,11 @@ def make_bench(head: HeadEnd, store: Store) -> MakeBench:
         *,
         nvm: Nvm | None = None,
         variant: str = "A",
+        security: SecuritySettings | None = None,
     ) -> Bench:
         memory = store.nvm(owner) if nvm is None else nvm
         profile = profile_of({**QUIET, **(state or {})}, quirks).model_copy(update={"variant": variant})
-        return Bench(head, memory, profile, FixedClock(at))
+        return Bench(head, memory, profile, FixedClock(at), security=security or SecuritySettings())
 
     return make
 

@@ -2,21 +2,29 @@
 
 Tariffs by command (ECS01a), credit, debts, emergency credit, top-ups, power cuts and a change of tenancy
 (ECS12); reconciled at every step with a ledger that is worked out here, from the load alone. Gas has its own
-thirteen months. No change of supplier or of firmware.
+thirteen months. One new firmware (CS06). No change of supplier.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 from account_ledger import AccountLedger
+from meter_bench import ESME
 
+from smetslab import resources
+from smetslab.crypto import PublicKey
 from smetslab.devices.load import LoadProfile
+from smetslab.devices.security.firmware_store import FirmwareRules
+from smetslab.devices.security.installed import SecuritySettings
+from smetslab.firmware import Target
 from smetslab.rng import RootSeed
 
 MakeBench = Callable[..., Any]
@@ -25,6 +33,8 @@ BEGIN = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SLOT, TICK, DAY = timedelta(minutes=30), timedelta(seconds=10), timedelta(days=1)
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 UNIT = 1 << 32
+FOLDER = Path(str(resources.firmware_images()))
+MANIFEST = json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8"))
 
 STATE: dict[str, int | bool | str] = {
     "charging": True,
@@ -215,6 +225,28 @@ def change_tenancy(bench: Any, counter: int) -> None:
     assert bench.core.server.value("restricted_data_date_time") == moment
 
 
+def maker() -> SecuritySettings:
+    """What lets the meter take the firmware images of the project."""
+    target = Target(manufacturer_code=0xFFF1, image_type=0x0A01, hardware_version=1, eui64=ESME)
+    makers = (PublicKey(bytes.fromhex(MANIFEST["maker_public_key"])),)
+    rules = FirmwareRules(version=bytes.fromhex("00010000"), target=target, makers=makers)
+    return SecuritySettings(firmware=rules)
+
+
+def change_firmware(bench: Any, counter: int) -> None:
+    """An image comes over the HAN and use case CS06 lets it run; no figure moves."""
+    [entry] = [one for one in MANIFEST["images"] if one["file"] == "esme-sound.ota"]
+    assert bench.core.receive_firmware((FOLDER / "esme-sound.ota").read_bytes(), bench.now) == "verified"
+    bench.take()
+    asked = {
+        "manufacturer_image_hash": entry["manufacturer_image_hash"],
+        "originator_counter": counter,
+        "execution_date_time": "immediate",
+    }
+    answer = bench.ask("CS06", asked, counter=counter)
+    assert answer["execution_outcome"]["firmware_version"] == entry["firmware_version"] != "00010000"
+
+
 def same(bench: Any, ledger: Ledger, place: str) -> None:
     """Every figure of the meter is that of the ledger."""
     bench.core.settle(bench.now)
@@ -245,7 +277,7 @@ def same(bench: Any, ledger: Ledger, place: str) -> None:
 @pytest.mark.parametrize("seed", [1])
 def test_thirteen_months_reconcile_to_the_thousandth_of_a_penny(make_bench: MakeBench, seed: int) -> None:
     chance = Random(seed)
-    bench = make_bench(state=STATE, at=BEGIN)
+    bench = make_bench(state=STATE, at=BEGIN, security=maker())
     ledger = Ledger(load=LoadProfile(RootSeed(1).octets("load", 16)))
     set_tariff(bench, ledger, prices(31_500, 15_200), ((7, 1), (23, 2)), standing=31_000, counter=1)
     moved = False
@@ -283,6 +315,8 @@ def test_thirteen_months_reconcile_to_the_thousandth_of_a_penny(make_bench: Make
         if not moved and bench.now - BEGIN > timedelta(days=150):
             moved, spare = True, spare + 1
             change_tenancy(bench, counter * UNIT + spare)
+            spare += 1
+            change_firmware(bench, counter * UNIT + spare)
         if chance.random() < 0.8:
             bench.core.press_enable_button(bench.now)
             ledger.enable()

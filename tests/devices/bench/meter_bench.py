@@ -18,6 +18,7 @@ from smetslab.devices.esme_settings import read_settings
 from smetslab.devices.load import LoadProfile
 from smetslab.devices.profile import DeviceProfile
 from smetslab.devices.quirks import Quirks
+from smetslab.devices.security.installed import SecuritySettings
 from smetslab.devices.work import Outgoing, Workplace
 from smetslab.gbcs.codes import CellUsage, Cra, DeviceType, KeyUsage, RemotePartyRole
 from smetslab.gbcs.gbt import BlockTransfer
@@ -261,6 +262,7 @@ class Bench:
     clock: FixedClock = field(default_factory=FixedClock)
     hub_offset: timedelta | None = timedelta()
     off_since: datetime | None = None
+    security: SecuritySettings = field(default_factory=SecuritySettings)
 
     def __post_init__(self) -> None:
         self.alerts: list[Outgoing] = []
@@ -287,6 +289,7 @@ class Bench:
             settings=settings,
             load=LoadProfile(RootSeed(1).octets("load", 16), settings.generation_peak_w),
             hub_time=lambda: None if self.hub_offset is None else self.now + self.hub_offset,
+            security=self.security,
         )
         self.place = Workplace(ESME, self.nvm, self.trace)
         self.core = EsmeCore(plant, self.place, self.now, self.off_since)
