@@ -98,7 +98,7 @@ def test_every_observation_survives_its_json_line(seen: Observation) -> None:
         ("time", "2026-01-01T00:00:00Z"),
         ("time", "2026-02-30T00:00:00.000000Z"),
         ("time", 5),
-        ("layer", "air"),
+        ("layer", "ether"),
         ("event", "sent"),
         ("event", ""),
         ("source", None),
@@ -179,7 +179,7 @@ def test_an_exception_in_a_subscriber_reaches_the_recorder() -> None:
 def test_an_unknown_layer_or_a_badly_named_event_is_refused() -> None:
     async def main(clock: LoopClock) -> None:
         trace = Trace(clock)
-        unknown: Any = "air"
+        unknown: Any = "ether"
         for layer, event in ((unknown, "Sent"), ("han", "sent"), ("han", "Frame sent"), ("han", "")):
             with pytest.raises(LocalProtocolError):
                 trace.record(layer, event)
