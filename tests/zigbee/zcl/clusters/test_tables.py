@@ -110,7 +110,7 @@ ATTRIBUTES = {
         0100:25:current_tier_1_summation_delivered 0102:25:current_tier_2_summation_delivered
         0104:25:current_tier_3_summation_delivered 0106:25:current_tier_4_summation_delivered
         0205:21:remaining_battery_life_in_days 0206:41:current_meter_id
-        0207:20:ambient_consumption_indicator 0400:2A:instantaneous_demand 0300:30:unit_of_measure
+        0207:30:ambient_consumption_indicator 0400:2A:instantaneous_demand 0300:30:unit_of_measure
         0301:22:multiplier 0302:22:divisor 0307:41:site_id 0607:30:supply_tamper_state
         0608:30:supply_depletion_state 0700:25:current_no_tier_block_1_summation_delivered
         0701:25:current_no_tier_block_2_summation_delivered

@@ -47,7 +47,7 @@ SupplyControl = Flags(Bitmap8, {0: "acknowledge_required"})
 """Spec: ZSE 1.4 D.3.3.3 (Change Supply)."""
 
 
-AmbientConsumption = Enumeration(UInt8, {0: "low", 1: "normal", 2: "high"})
+AmbientConsumption = Enumeration(Enum8, {0: "low", 1: "normal", 2: "high"})
 """Spec: ZSE 1.4 D.3.2.2.3.8."""
 
 
