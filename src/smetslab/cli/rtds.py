@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias, TypeVar
 
 import typer
 from rich.table import Table
@@ -35,26 +36,26 @@ def _noun() -> None:
     pass
 
 
+_Report: TypeAlias = CheckReport | ReplayReport | TransformReport
+_Shown = TypeVar("_Shown", bound=_Report)
+
+_Rtds = Annotated[
+    Path | None,
+    typer.Option("--rtds", metavar="DIR", help="Where the messages and their key store are, at any depth."),
+]
+_Keys = Annotated[
+    Path | None,
+    typer.Option("--keys", metavar="KEYSTORE", help="Use this keystore.json or folder of PEM files instead."),
+]
+_Json = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Write the report there; - prints it.")
+]
+_Schema = Annotated[bool, typer.Option("--schema", help="Print the schema of the JSON instead.")]
+
+
 @app.command()
 def check(
-    *,
-    rtds: Annotated[
-        Path | None,
-        typer.Option(
-            "--rtds", metavar="DIR", help="Where *.HEX messages and their key store are, at any depth."
-        ),
-    ] = None,
-    keys: Annotated[
-        Path | None,
-        typer.Option(
-            "--keys", metavar="KEYSTORE", help="Use this keystore.json or folder of PEM files instead."
-        ),
-    ] = None,
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="FILE", help="Write a row per message there; - prints it."),
-    ] = None,
-    schema: Annotated[bool, typer.Option("--schema", help="Print the schema of the JSON instead.")] = False,
+    *, rtds: _Rtds = None, keys: _Keys = None, json_file: _Json = None, schema: _Schema = False
 ) -> None:
     """Decode, re-encode, verify and decrypt every message. Exit code 1 when one fails."""
     if schema:
@@ -63,38 +64,17 @@ def check(
     if rtds is None:
         raise UsageError("no folder given", hint="smetslab rtds check --rtds DIR")
     report = check_folder(rtds, keystore=keys)
-    if json_file == Path("-"):
-        output.print_json(report.model_dump(mode="json"))
-    else:
-        if json_file is not None:
-            _write(json_file, report)
-        _show(report)
+    _tell(report, json_file, _show)
     if report.keystore.certificates == 0:
         output.error(
             "no certificates were found, so no MAC and no signature was checked", hint="--keys KEYSTORE"
         )
-    if not report.passed:
-        raise typer.Exit(output.EXIT_FAIL)
+    _end(report)
 
 
 @app.command()
 def replay(
-    *,
-    rtds: Annotated[
-        Path | None,
-        typer.Option("--rtds", metavar="DIR", help="Where the scenarios and their key store are."),
-    ] = None,
-    keys: Annotated[
-        Path | None,
-        typer.Option(
-            "--keys", metavar="KEYSTORE", help="Use this keystore.json or folder of PEM files instead."
-        ),
-    ] = None,
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="FILE", help="Write a row per scenario there; - prints it."),
-    ] = None,
-    schema: Annotated[bool, typer.Option("--schema", help="Print the schema of the JSON instead.")] = False,
+    *, rtds: _Rtds = None, keys: _Keys = None, json_file: _Json = None, schema: _Schema = False
 ) -> None:
     """Execute every command on a device in the same state and compare the answers. Exit code 1 when one
     differs or is not supported."""
@@ -104,38 +84,21 @@ def replay(
     if rtds is None:
         raise UsageError("no folder given", hint="smetslab rtds replay --rtds DIR")
     report = replay_folder(rtds, keystore=keys)
-    if json_file == Path("-"):
-        output.print_json(report.model_dump(mode="json"))
-    else:
-        if json_file is not None:
-            _write(json_file, report)
-        _show_replay(report)
-    if not report.passed:
-        raise typer.Exit(output.EXIT_FAIL)
+    _tell(report, json_file, _show_replay)
+    _end(report)
 
 
 @app.command("transform")
 def transform_(
     *,
-    rtds: Annotated[
-        Path | None,
-        typer.Option("--rtds", metavar="DIR", help="Where the messages and their key store are."),
-    ] = None,
+    rtds: _Rtds = None,
     duis: Annotated[
         Path | None,
         typer.Option("--duis", metavar="DIR", help="Where the request documents are, at any depth."),
     ] = None,
-    keys: Annotated[
-        Path | None,
-        typer.Option(
-            "--keys", metavar="KEYSTORE", help="Use this keystore.json or folder of PEM files instead."
-        ),
-    ] = None,
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="FILE", help="Write a row per document there; - prints it."),
-    ] = None,
-    schema: Annotated[bool, typer.Option("--schema", help="Print the schema of the JSON instead.")] = False,
+    keys: _Keys = None,
+    json_file: _Json = None,
+    schema: _Schema = False,
 ) -> None:
     """Transform every request document and compare with its message. Exit code 1 when one differs or is not
     supported."""
@@ -145,12 +108,22 @@ def transform_(
     if rtds is None or duis is None:
         raise UsageError("no folder given", hint="smetslab rtds transform --rtds DIR --duis DIR")
     report = transform_folder(rtds, duis, keystore=keys)
+    _tell(report, json_file, _show_transform)
+    _end(report)
+
+
+def _tell(report: _Shown, json_file: Path | None, show: Callable[[_Shown], None]) -> None:
+    """Write the report to the file, and show it; with - only the JSON is printed."""
     if json_file == Path("-"):
         output.print_json(report.model_dump(mode="json"))
-    else:
-        if json_file is not None:
-            _write(json_file, report)
-        _show_transform(report)
+        return
+    if json_file is not None:
+        _write(json_file, report)
+    show(report)
+    sys.stdout.flush()
+
+
+def _end(report: _Report) -> None:
     if not report.passed:
         raise typer.Exit(output.EXIT_FAIL)
 
@@ -158,8 +131,13 @@ def transform_(
 def _show_transform(report: TransformReport) -> None:
     for row in report.templates:
         if row.result in {"different", "unsupported"}:
+            rest = ""
+            if row.values_that_differ:
+                others = len(row.values_that_differ) - 1
+                rest = f" and {others} more values" if others else ""
+                rest += "; identical otherwise"
             output.line(
-                f"{row.result.upper()} {row.template} ({row.kind}): {row.first_difference}", style="red"
+                f"{row.result.upper()} {row.template} ({row.kind}): {row.first_difference}{rest}", style="red"
             )
     summary = report.summary
     output.line(
@@ -168,7 +146,6 @@ def _show_transform(report: TransformReport) -> None:
         f"{summary.unsupported} unsupported; {summary.unpaired} without a message",
         style="green" if report.passed else "bold red",
     )
-    sys.stdout.flush()
 
 
 def _show_replay(report: ReplayReport) -> None:
@@ -181,10 +158,9 @@ def _show_replay(report: ReplayReport) -> None:
         f"structure, {summary.different} different, {summary.unsupported} unsupported",
         style="green" if report.passed else "bold red",
     )
-    sys.stdout.flush()
 
 
-def _write(file: Path, report: CheckReport | ReplayReport | TransformReport) -> None:
+def _write(file: Path, report: _Report) -> None:
     text = json.dumps(report.model_dump(mode="json"), indent=2)
     try:
         file.write_text(text + "\n", encoding="utf-8")
@@ -210,7 +186,6 @@ def _show(report: CheckReport) -> None:
         output.line(
             f"{report.summary.failures} of {report.summary.messages} messages failed", style="bold red"
         )
-    sys.stdout.flush()
 
 
 def _reason(row: MessageRow) -> str:

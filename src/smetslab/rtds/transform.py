@@ -24,6 +24,7 @@ from smetslab.duis.srv import (
     Target,
     UseCaseMapping,
     candidates_for,
+    differences,
     find,
     first_difference,
     read_body,
@@ -96,6 +97,14 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_serialization_defaults_required=True)
 
 
+class Difference(_Model):
+    """A value that the document makes and the one that the message has; null where one has none."""
+
+    parameter: str
+    transformed: JsonValue
+    published: JsonValue
+
+
 class TransformRow(_Model):
     """What became of one request document, against one message."""
 
@@ -107,6 +116,10 @@ class TransformRow(_Model):
     result: Result
     from_vector: list[Taken] = Field(description="what was taken from the message")
     first_difference: str | None = Field(description="where they differ first, or why there is no command")
+    values_that_differ: list[Difference] = Field(
+        description="of a different row: every parameter for which document and message give different "
+        "values; together they are the whole difference. Empty when there is more to it"
+    )
 
 
 class TransformSummary(_Model):
@@ -191,6 +204,7 @@ class _Comparison:
 
     def row(self) -> TransformRow:
         difference: str | None = None
+        values: list[Difference] = []
         try:
             ours = self._ours()
         except (_Unsupported, CodecError, SecurityError) as error:
@@ -203,6 +217,7 @@ class _Comparison:
             else:
                 result = "different"
                 difference = _difference(ours, theirs)
+                values = _values_that_differ(ours, theirs)
         request = self._template.request
         return TransformRow(
             template=self._template.file,
@@ -213,6 +228,7 @@ class _Comparison:
             result=result,
             from_vector=list(self._taken),
             first_difference=difference,
+            values_that_differ=values,
         )
 
     def _ours(self) -> Message:
@@ -374,6 +390,31 @@ def _difference(ours: Message, theirs: Message) -> str:
         min(len(octets), len(published)),
     )
     return f"octet {place}: {octets[place : place + 8].hex()}, published {published[place : place + 8].hex()}"
+
+
+def _values_that_differ(ours: Message, theirs: Message) -> list[Difference]:
+    """The parameters whose values are all that distinguishes two messages (MACs follow from them); none when
+    the header differs, or octets that no parameter says.
+    """
+    alike = replace(ours, content=theirs.content, message_mac=theirs.message_mac)
+    use_case, said = by_code(theirs.message_code), _said(theirs)
+    try:
+        if use_case is None or encode_content(use_case, theirs, said) != theirs.content:
+            return []
+    except (CodecError, SecurityError):
+        return []
+    if encode_message(alike) != encode_message(theirs):
+        return []
+    return [
+        Difference(parameter=path, transformed=_json(one), published=_json(other))
+        for path, one, other in differences(_said(ours), said)
+    ]
+
+
+def _json(value: Value) -> JsonValue:
+    if isinstance(value, dict):
+        return {name: _json(inner) for name, inner in value.items()}
+    return [_json(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _short(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from smetslab.duis.element import Element
@@ -165,32 +166,33 @@ def restore(mapping: UseCaseMapping, parameters: Parameters) -> tuple[Parameters
     return elements, facts
 
 
-def first_difference(ours: Value, theirs: Value, path: str = "") -> tuple[str, str, str] | None:
-    """Where two values differ first, and how each of them looks there; None where they are equal."""
+def differences(ours: Value, theirs: Value, path: str = "") -> Iterator[tuple[str, Value, Value]]:
+    """Where two values differ, and what each of them says there: None where it says nothing."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
         for name in [*ours, *(name for name in theirs if name not in ours)]:
             place = f"{path}.{name}" if path else name
-            if name not in ours or name not in theirs:
-                return place, _shown(ours, name), _shown(theirs, name)
-            difference = first_difference(ours[name], theirs[name], place)
-            if difference is not None:
-                return difference
-        return None
-    if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+            if name in ours and name in theirs:
+                yield from differences(ours[name], theirs[name], place)
+            else:
+                yield place, ours.get(name), theirs.get(name)
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
         for number, (one, other) in enumerate(zip(ours, theirs, strict=True)):
-            difference = first_difference(one, other, f"{path}[{number}]")
-            if difference is not None:
-                return difference
-        return None
-    same = ours == theirs and type(ours) is type(theirs)
-    return None if same else (path, repr(ours)[:_SHOWN], repr(theirs)[:_SHOWN])
+            yield from differences(one, other, f"{path}[{number}]")
+    elif ours != theirs or type(ours) is not type(theirs):
+        yield path, ours, theirs
+
+
+def first_difference(ours: Value, theirs: Value) -> tuple[str, str, str] | None:
+    """Where two values differ first, and how each of them looks there; None where they are equal."""
+    found = next(differences(ours, theirs), None)
+    return None if found is None else (found[0], _shown(found[1]), _shown(found[2]))
 
 
 _SHOWN = 80
 
 
-def _shown(value: dict[str, Value], name: str) -> str:
-    return repr(value[name])[:_SHOWN] if name in value else "nothing"
+def _shown(value: Value) -> str:
+    return "nothing" if value is None else repr(value)[:_SHOWN]
 
 
 def _root(row: ServiceRequest) -> str:
