@@ -102,7 +102,7 @@ def test_a_lossy_air_is_overcome(radio_lab, tmp_path) -> None:
     ("han", "match"),
     [
         (RADIO + "latency_s = 0.1\n", "latency_s does not go with kind 'radio'"),
-        ("[han]\nchannel = 11\n", "channel does not go with kind 'direct'"),
+        ('[han]\nkind = "direct"\nchannel = 11\n', "channel does not go with kind 'direct'"),
         (RADIO + "channel = 10\n", "channel"),
         (RADIO + "burst_frames = 0.5\n", "burst_frames"),
         ('[han]\nkind = "wire"\n', "kind"),

@@ -46,9 +46,7 @@ IHD, CAD = Eui64.parse("00DB1234567890B1"), Eui64.parse("00DB1234567890B2")
 def home(request, tmp_path):
     """The configuration of a home with everything."""
     text = (Path(load_lab.__code__.co_filename).parent / "default.lab.toml").read_text()
-    if request.param == "radio":
-        start, end = text.index("[han]"), text.index("[tolerances]")
-        text = text[:start] + '[han]\nkind = "radio"\n\n' + text[end:]
+    text = text.replace('kind = "radio"', f'kind = "{request.param}"', 1)
     path = tmp_path / "home.lab.toml"
     path.write_text(text + DEVICES)
     return load_lab(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from pathlib import Path
 from typing import cast
@@ -49,11 +48,10 @@ eui64 = "00-DB-12-34-56-78-90-A3"
 """
 
 
-def write_config(folder: Path, *, radio: bool = False) -> LabConfig:
+def write_config(folder: Path, *, kind: str = "radio") -> LabConfig:
     default = load_lab().source_text.decode()
     head = default[: default.index("[[premises]]")]
-    if radio:
-        head = re.sub(r"\[han\]\n(?:[^\[\n].*\n|\n)*", '[han]\nkind = "radio"\n\n', head)
+    head = head.replace('kind = "radio"', f'kind = "{kind}"', 1)
     path = folder / "gas.toml"
     path.write_text(head + HOME)
     return load_lab(path)
@@ -209,8 +207,12 @@ def test_a_code_passes_through_the_dcc(config: LabConfig) -> None:
     run_virtual(scenario)
 
 
-def test_a_meter_that_the_hub_was_only_told_of_shows_itself_by_fetching(config: LabConfig) -> None:
-    """A device that was put on the log by its identifier has no type yet: it is served once it asks."""
+def test_a_meter_that_the_hub_was_only_told_of_shows_itself_by_fetching(tmp_path: Path) -> None:
+    """A device that was put on the log by its identifier has no type yet: it is served once it asks.
+
+    On direct links: over the air a meter that was taken off the log has left the network.
+    """
+    config = write_config(tmp_path, kind="direct")
 
     async def scenario(clock: LoopClock) -> None:
         async with Lab(config) as lab:
@@ -251,7 +253,7 @@ def test_faults_happen_to_a_gas_meter(config: LabConfig) -> None:
 
 def test_a_gas_home_on_the_air(tmp_path: Path) -> None:
     """The meter's receiver sleeps; the proxy shares the radio of its hub."""
-    config = write_config(tmp_path, radio=True)
+    config = write_config(tmp_path)
 
     async def scenario(clock: LoopClock) -> None:
         async with Lab(config) as lab:

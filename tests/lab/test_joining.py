@@ -96,7 +96,7 @@ def test_a_meter_stays_outside(tmp_path: Path, wrong: str) -> None:
 
 def test_without_air_nothing_can_join(tmp_path: Path) -> None:
     async def story() -> None:
-        async with Lab(lab_file(tmp_path, han="")):
+        async with Lab(lab_file(tmp_path, han='[han]\nkind = "direct"\n')):
             pass
 
     with pytest.raises(UsageError, match="cannot join: there is no air"):

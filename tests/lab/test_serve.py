@@ -36,7 +36,6 @@ def _config(store: str = "sqlite://", **changes: Any) -> LabConfig:
             "serve": ServeConfig(port=0, smki_port=0, callback_delay_s=0.0, **changes),
             "store": StoreConfig(url=store),
             "wan": config.wan.model_copy(update=quick),
-            "han": config.han.model_copy(update=quick),
         }
     )
 

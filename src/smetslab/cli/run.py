@@ -141,7 +141,7 @@ def _copy_capture(pack: Path, destination: Path) -> None:
     if not (pack / CAPTURE).is_file():
         raise UsageError(
             f"nothing was on the air, so there is no capture for {destination}; the evidence is in {pack}",
-            hint='give the lab file a section [han] with kind = "radio"',
+            hint='let the section [han] of the lab file say kind = "radio"',
         )
     shutil.copyfile(pack / CAPTURE, destination)
     shutil.copyfile(pack / f"{CAPTURE}{KEYS_SUFFIX}", destination.with_name(destination.name + KEYS_SUFFIX))

@@ -112,9 +112,9 @@ class DccConfig(Declaration):
 
 
 class HanConfig(Declaration):
-    """How the HAN of a premises behaves: direct links, or the simulated air with a whole ZigBee stack."""
+    """How the HAN of a premises behaves: the simulated air with a whole ZigBee stack, or direct links."""
 
-    kind: Literal["direct", "radio"] = "direct"
+    kind: Literal["radio", "direct"] = "radio"
     latency_s: _Seconds = 0.02
     jitter_s: _Seconds = 0.01
     loss_probability: _Probability = 0.0
