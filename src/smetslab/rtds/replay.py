@@ -160,15 +160,30 @@ class Replayer:
 
     # ---------------------------------------------------------------------------- commands
 
+    def answer(self, name: str, command: Message) -> tuple[Message | None, str]:
+        """What a device of the world of the scenario `name` answers to a command, or why it does not.
+
+        `name`: FOLDER/STEM, whether or not the data set has it. Raises UsageError when there is no such
+        device or a key for the command is missing.
+        """
+        try:
+            return self._response(name, command)
+        except _UnsupportedError as error:
+            raise UsageError(f"{name}: {error}") from error
+
     def _answer(self, scenario: Scenario, command: Message, response: Path) -> Finding:
+        sent, silence = self._response(scenario.name, command)
+        if sent is None:
+            return Finding("different", f"no response: {silence}")
+        return self._best([sent], response)
+
+    def _response(self, name: str, command: Message) -> tuple[Message | None, str]:
         world = self._world(command.business_target_id)
-        told = circumstances(scenario.name, world.rules)
+        told = circumstances(name, world.rules)
         run = self._device(world, told, command)
         self._send(run, command, told)
         sent = run.sent("ResponseSent")
-        if not sent:
-            return Finding("different", f"no response: {run.silence()}")
-        return self._best(sent[:1], response)
+        return (sent[0], "") if sent else (None, run.silence())
 
     def _send(self, run: _Run, command: Message, told: Circumstances) -> None:
         if told.faulty:
