@@ -29,7 +29,7 @@ def entry(index: int, slot: int, action: str, time: str) -> dict[str, Any]:
 
 @pytest.fixture
 def bench(head: HeadEnd, store: Store) -> Bench:
-    profile = profile_of({**QUIET, "load_scale_percent": 0}).model_copy(update={"variant": "ADE"})
+    profile = profile_of({**QUIET, "load_scale_percent": 0}).model_copy(update={"variant": "ADEF"})
     bench = Bench(head, store.nvm("esme"), profile, FixedClock(NOW))
 
     def write(work: Any) -> None:
@@ -94,3 +94,126 @@ def test_what_the_calendar_has_closed_needs_no_boost(bench: Bench) -> None:
     bench.pass_time(timedelta(hours=3))
     assert bench.core.press_boost(1, bench.now) is BoostAnswer.NOT_AVAILABLE
     assert bench.core.press_boost(3, bench.now) is BoostAnswer.NOT_AVAILABLE
+
+
+def command(slot: int, action: str, minutes: int | None = None) -> dict[str, Any]:
+    """ECS47: what its access list carries."""
+    kind = {"activate": "activation", "deactivate": "deactivation"}.get(action)
+    held = {} if minutes is None else {f"auxiliary_controller_{slot}_{kind}_duration": minutes}
+    return {**held, "auxiliary_controller_command": {"slot": slot, "action": action}}
+
+
+def level(bench: Bench, slot: int, percent: int, start: str, end: str) -> dict[str, Any]:
+    """ECS47a: what its access list carries."""
+    return {
+        f"auxiliary_controller_{slot}_setting_period_start_date_time": start,
+        f"auxiliary_controller_{slot}_setting_period_end_date_time": end,
+        "auxiliary_controller_command": {"direction": "output", "slot": slot, "level": percent},
+    }
+
+
+def moves(bench: Bench) -> list[tuple[str, int, str]]:
+    """When which slot did what, by the log."""
+    log = bench.core.server.entries("auxiliary_controller_event_log")
+    rows = [row for row in log if isinstance(row, dict)]
+    return [
+        (
+            row["timestamp"][11:16],
+            row["switch_number_and_action"]["slot"],
+            row["switch_number_and_action"]["action"],
+        )  # type: ignore[index,call-overload]
+        for row in rows
+    ]
+
+
+def test_a_switch_returns_to_its_calendar_when_its_minutes_are_over(bench: Bench) -> None:
+    bench.ask("ECS47", command(1, "activate", 150), counter=1)  # 12:00 to 14:30; the calendar closes at 14:00
+    bench.ask("ECS47", command(3, "activate", 30), counter=2)
+    bench.pass_time(timedelta(minutes=29))
+    assert (closed(bench, 1), closed(bench, 3)) == (True, True)
+    bench.pass_time(timedelta(minutes=1))
+    assert closed(bench, 3) is False
+    bench.pass_time(timedelta(hours=2))
+    assert closed(bench, 1) is True  # of the calendar, from now on
+    bench.pass_time(timedelta(hours=2))
+    assert closed(bench, 1) is False
+    assert moves(bench) == [
+        ("12:00", 1, "activate"),
+        ("12:00", 3, "activate"),
+        ("12:30", 3, "deactivate"),
+        ("16:00", 1, "deactivate"),
+    ]
+
+
+def test_what_a_command_opens_the_calendar_does_not_close_before_its_time(bench: Bench) -> None:
+    bench.ask("ECS47", command(1, "deactivate", 150), counter=1)
+    bench.pass_time(timedelta(hours=2, minutes=29))
+    assert closed(bench, 1) is False
+    bench.pass_time(timedelta(minutes=1))
+    assert closed(bench, 1) is True
+    assert moves(bench) == [("12:00", 1, "deactivate"), ("14:30", 1, "activate")]
+
+
+def test_the_end_of_a_period_survives_power_cuts(bench: Bench) -> None:
+    bench.ask("ECS47", command(3, "activate", 60), counter=1)
+    bench.power_cut(timedelta(minutes=10))
+    bench.pass_time(timedelta(minutes=20))
+    assert closed(bench, 3) is True
+    bench.power_cut(timedelta(hours=1))  # it ends without power
+    bench.pass_time(timedelta())
+    assert closed(bench, 3) is False
+    assert moves(bench)[-1] == ("13:00", 3, "deactivate")
+
+
+def test_a_reset_gives_a_switch_back_at_once(bench: Bench) -> None:
+    bench.ask("ECS47", command(1, "deactivate", 600), counter=1)
+    bench.pass_time(timedelta(hours=3))
+    bench.ask("ECS47", command(1, "reset"), counter=2)
+    assert closed(bench, 1) is True
+    assert moves(bench)[-1] == ("15:00", 1, "reset")
+
+
+def test_a_command_comes_before_a_boost(bench: Bench) -> None:
+    bench.core.press_boost(2, bench.now)
+    bench.ask("ECS47", command(2, "deactivate", 10), counter=1)
+    assert closed(bench, 2) is False
+    bench.pass_time(timedelta(minutes=10))
+    assert closed(bench, 2) is True  # five minutes of the boost are left
+    bench.pass_time(timedelta(minutes=5))
+    assert closed(bench, 2) is False
+    bench.ask("ECS47", command(2, "deactivate", 10), counter=2)
+    assert bench.core.press_boost(2, bench.now) is BoostAnswer.NOT_AVAILABLE
+
+
+def test_a_level_holds_from_its_start_to_its_end(bench: Bench) -> None:
+    setting = level(bench, 4, 60, "2026-03-02T13:00:00Z", "2026-03-02T15:00:00Z")
+    bench.ask("ECS47a", setting, counter=1)
+    bench.pass_time(timedelta(minutes=59))
+    assert (bench.core.auxiliary.level(0x14), closed(bench, 4)) == (0, False)
+    bench.pass_time(timedelta(minutes=1))
+    assert (bench.core.auxiliary.level(0x14), closed(bench, 4)) == (60, True)
+    bench.power_cut(timedelta(minutes=1))
+    bench.pass_time(timedelta(hours=1, minutes=59))
+    assert (bench.core.auxiliary.level(0x14), closed(bench, 4)) == (0, False)
+
+
+def test_a_level_that_never_starts_takes_the_one_before_it_back(bench: Bench) -> None:
+    bench.ask("ECS47a", level(bench, 4, 60, "2026-03-02T12:00:00Z", "never"), counter=1)
+    bench.pass_time(timedelta(days=30))
+    assert bench.core.auxiliary.level(0x14) == 60
+    bench.ask("ECS47a", level(bench, 4, 0, "never", "never"), counter=2)
+    assert (bench.core.auxiliary.level(0x14), closed(bench, 4)) == (0, False)
+
+
+def test_a_period_that_is_over_sets_nothing(bench: Bench) -> None:
+    setting = level(bench, 4, 60, "2026-03-01T13:00:00Z", "2026-03-02T12:00:00Z")
+    bench.ask("ECS47a", setting, counter=1)
+    assert (bench.core.auxiliary.level(0x14), moves(bench)) == (0, [])
+
+
+def test_a_date_with_wildcards_is_refused_and_changes_nothing(bench: Bench) -> None:
+    setting = level(bench, 4, 60, "hex:FFFFFFFFFFFFFFFFFF800000", "never")
+    answer = bench.ask("ECS47a", setting, counter=1)
+    assert answer["results"][-1] == {"choice": "action", "result": "scope-of-access-violated"}  # type: ignore[index]
+    assert bench.core.auxiliary.level(0x14) == 0
+    bench.pass_time(timedelta(days=1))  # it lives on

@@ -24,6 +24,7 @@ from smetslab.devices.esme_faults import (
     tamper,
 )
 from smetslab.devices.esme_settings import known_state, read_settings
+from smetslab.devices.esme_switching import BoostAnswer
 from smetslab.devices.faults import FaultHandler, FaultValue
 from smetslab.devices.han_frames import HanFrame
 from smetslab.devices.load import Energies, Load, LoadProfile
@@ -34,10 +35,12 @@ from smetslab.devices.profile import DeviceProfile
 from smetslab.devices.quirks import Quirks
 from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import settings_of
+from smetslab.devices.user_interface import PinAnswer, PrivacyPin
 from smetslab.devices.work import Work, Workplace
 from smetslab.devices.zcl_endpoint import zcl_endpoint
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.gbcs.gbt import BlockRules
+from smetslab.gbcs.values import Value
 from smetslab.han import ApsService, ClusterRole, TunnelRules, TunnelServer
 from smetslab.ids import Eui64
 from smetslab.rng import RootSeed
@@ -179,6 +182,29 @@ class Esme(Device[EsmeCore]):
         self.look()
         return done
 
+    def display(self) -> dict[str, Value]:
+        """What somebody who stands before the meter can page through now. Raises LocalProtocolError without
+        power."""
+        now = self.clock.now()
+        self._core.settle(now)
+        return self._core.interface.display(now)
+
+    def change_pin(self, act: Callable[[PrivacyPin, Work], PinAnswer]) -> PinAnswer:
+        """The consumer acts in the menu of the Privacy PIN. Raises LocalProtocolError without power."""
+        core = self._core
+        return core.change_pin(self.clock.now(), lambda work: act(core.pin, work))
+
+    def enter_pin(self, pin: str) -> PinAnswer:
+        """The consumer enters the Privacy PIN. Raises LocalProtocolError without power."""
+        return self._core.pin.enter(pin, self.clock.now())
+
+    def press_boost(self, slot: int, *, cancel: bool = False) -> BoostAnswer:
+        """The boost button of a slot. Raises LocalProtocolError without power."""
+        answer = self._core.press_boost(slot, self.clock.now(), cancel=cancel)
+        self._core.han.refresh()
+        self.look()
+        return answer
+
     # ---------------------------------------------------------------------------- faults
 
     def fault_handlers(self) -> Mapping[str, FaultHandler]:
@@ -266,6 +292,30 @@ class Keypad:
     def select_emergency_credit(self) -> bool:
         """Ask for emergency credit; True when it is active afterwards."""
         return self._meter.select_emergency_credit()
+
+    def boost(self, slot: int) -> BoostAnswer:
+        """Press the boost button of an auxiliary switch: a quarter of an hour more, up to an hour."""
+        return self._meter.press_boost(slot)
+
+    def cancel_boost(self, slot: int) -> BoostAnswer:
+        """End a running boost."""
+        return self._meter.press_boost(slot, cancel=True)
+
+    def set_privacy_pin(self, pin: str, again: str) -> PinAnswer:
+        """Choose a Privacy PIN of four digits, entered twice."""
+        return self._meter.change_pin(lambda kept, work: kept.set(work, pin, again))
+
+    def enter_privacy_pin(self, pin: str) -> PinAnswer:
+        """Enter the Privacy PIN: everything is open until half a minute after the last press."""
+        return self._meter.enter_pin(pin)
+
+    def remove_privacy_pin(self) -> PinAnswer:
+        """Take the Privacy PIN away, after entering it."""
+        return self._meter.change_pin(PrivacyPin.remove)
+
+    def display(self) -> dict[str, Value]:
+        """Page through the display: every item by name, personal ones as `PIN` while they are hidden."""
+        return self._meter.display()
 
 
 __all__ = ["Esme", "Keypad", "known_state"]

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from smetslab.devices import events
 from smetslab.devices.application import Application
 from smetslab.devices.cosem.server import CosemServer, ItemError
 from smetslab.devices.esme_objects.auxiliary import SLOTS
+from smetslab.devices.esme_switching import ACTIVATE, DEACTIVATE, RESET, AuxiliarySwitching, Period
 from smetslab.devices.payload_engine import Call
 from smetslab.devices.work import Work
 from smetslab.gbcs.codes import RemotePartyRole
@@ -21,16 +22,16 @@ from smetslab.gbcs.dlms import axdr
 from smetslab.gbcs.dlms.apdu import DataAccessResult
 from smetslab.gbcs.dlms.axdr import Data, Number
 from smetslab.gbcs.usecases.registry import USE_CASES
-from smetslab.gbcs.values import NEVER, Parameters, parse_utc, utc_text
+from smetslab.gbcs.values import HEX_PREFIX, IMMEDIATE, NEVER, Parameters, Value, parse_utc, utc_text
 from smetslab.store import Nvm
 
-_ACTIVATE, _DEACTIVATE, _RESET = 0x11, 0x12, 0x20
-"""Actions of ECS47. Spec: GBCS use case ECS47."""
 _FULL: Final = 100
+_SETTINGS: Final = {ACTIVATE: ("activation", _FULL), DEACTIVATE: ("deactivation", 0)}
+"""The setting that says how many minutes an action of ECS47 lasts, and its level."""
 _EMPTY: Final = "empty"
 _BUILT_IN: Final = frozenset({_EMPTY, "ALCS", "APC"})
 """What stands in a slot that belongs to no other device."""
-_LIMITS, _LEVELS = "aux/limit/", "aux/level/"
+_LIMITS = "aux/limit/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +53,21 @@ class AuxiliaryControllers:
         nvm: Nvm,
         application: Application,
         server: Callable[[], CosemServer],
+        switching: AuxiliarySwitching,
         time: Callable[[datetime], datetime],
         moment: Callable[[datetime], datetime],
     ) -> None:
         self._nvm = nvm
         self._application = application
         self._server = server
+        self._switching = switching
         self._time = time
         self._moment = moment
         self._limits: dict[int, Limit] = {}
-        self._levels: dict[int, int] = {}
         for key, octets in nvm.items(_LIMITS):
             place = int(key.removeprefix(_LIMITS), 16)
             level, start, end = octets.decode("ascii").split("|")
             self._limits[place] = Limit(place, int(level), start, end)
-        for key, octets in nvm.items(_LEVELS):
-            self._levels[int(key.removeprefix(_LEVELS), 16)] = octets[0]
 
     def assign(self, work: Work, slots: Iterable[int], switches: Collection[str]) -> None:
         """Give each of the paired HCALCS the first free slot; one that has parted gives its own back.
@@ -87,29 +87,54 @@ class AuxiliaryControllers:
                 held[free[0]] = device
                 server.put(work, free[0], device)
 
+    def describe(self, slots: Iterable[int]) -> list[Value]:
+        """The slots, for people: what stands in each, where it is, and what a command has set."""
+        server, found = self._server(), list[Value]()
+        for slot in slots:
+            name, period = f"auxiliary_controller_{slot}", self._switching.period(slot)
+            row: dict[str, Value] = {
+                "slot": slot,
+                "holds": server.value(f"{name}_type_and_identifier"),
+                "closed": server.value(f"{name}_switch_state"),
+                "level": self.level(0x10 | slot),
+            }
+            if period is not None:
+                row["commanded_level"] = period.level
+                row["from"] = utc_text(period.start)
+                row["until"] = "a command" if period.end is None else utc_text(period.end)
+            found.append(row)
+        return found
+
     # ---------------------------------------------------------------------------- commands
 
     def execute(self, call: Call, data: Data) -> Data:
-        """A script of the switches: a slot with an action, or with a direction and a level in percent."""
+        """A script of the switches: a slot with an action (ECS47), or with a direction and a level in percent
+        (ECS47a). The settings written before it say how long it holds.
+
+        Minutes of 0, like a start that never comes, and what either means are unverified.
+        """
         place, action = _place_and_action(data)
-        levelled = place > max(SLOTS)
-        level = action if levelled else {_ACTIVATE: _FULL}.get(action, 0)
-        slot = place & 0x0F
-        if levelled:
-            self._keep_level(call.work, place, level)
-        server = self._server()
-        server.put(call.work, f"auxiliary_controller_{slot}_switch_state", level > 0)
-        switched = _ACTIVATE if level else _DEACTIVATE
-        server.record(
-            call.work,
-            "auxiliary_controller_event_log",
-            {
-                "timestamp": utc_text(self._time(call.work.now)),
-                "switch_number_and_action": {"slot": slot, "action": switched if levelled else action},
-                "outcome": 1,
-                "han_command_id": 0,
-            },
-        )
+        slot, now = place & 0x0F, self._time(call.work.now)
+        name = f"auxiliary_controller_{slot}"
+        if place > max(SLOTS):
+            start, end = (self._server().value(f"{name}_{kind}") for kind in ("activation", "deactivation"))
+            if start == NEVER:
+                self._switching.release(call.work, slot, now, by_command=True)
+                return axdr.null()
+            begins = _moment(start, now) or now
+            period = Period(place=place, level=action, start=begins, end=_moment(end, now))
+            self._switching.set_period(call.work, period, now)
+        elif action == RESET:
+            self._switching.release(call.work, slot, now, by_command=True)
+        else:
+            kind, level = _SETTINGS[action]
+            minutes = self._server().value(f"{name}_{kind}")
+            if isinstance(minutes, int) and minutes:
+                ends = now + timedelta(minutes=minutes)
+                period = Period(place=slot, level=level, start=now, end=ends)
+                self._switching.set_period(call.work, period, now)
+            else:
+                self._switching.set_until_next_switch(call.work, slot, level, now)
         return axdr.null()
 
     def limit(self, call: Call, data: Data) -> Data:
@@ -117,11 +142,13 @@ class AuxiliaryControllers:
         period that never starts takes the limit back, told by ECS102."""
         place, level = _place_and_action(data)
         name = f"auxiliary_controller_{place & 0x0F}_limit"
-        start, end = (str(self._server().value(f"{name}_{bound}")) for bound in ("start", "end"))
-        if start == NEVER:
+        now = self._time(call.work.now)
+        first, last = (_moment(self._server().value(f"{name}_{bound}"), now) for bound in ("start", "end"))
+        if first is None:
             if place in self._limits:
                 self._end(call.work, place)
             return axdr.null()
+        start, end = utc_text(first), NEVER if last is None else utc_text(last)
         self._limits[place] = Limit(place, level, start, end)
         call.work.tx.put(f"{_LIMITS}{place:02X}", f"{level}|{start}|{end}".encode("ascii"))
         members: Parameters = {
@@ -155,7 +182,7 @@ class AuxiliaryControllers:
     def level(self, place: int) -> int:
         """The level that applies to a controller now: what was set, within its limit."""
         limit = self._limits.get(place)
-        level = self._levels.get(place, 0)
+        level = self._switching.level(place)
         return level if limit is None else min(level, limit.level)
 
     def _end(self, work: Work, place: int) -> None:
@@ -166,10 +193,6 @@ class AuxiliaryControllers:
             "resulting_level": self.level(place),
         }
         self._tell(work, "ECS102", events.LIMIT_ENDED, members)
-
-    def _keep_level(self, work: Work, place: int, level: int) -> None:
-        self._levels[place] = level
-        work.tx.put(f"{_LEVELS}{place:02X}", bytes((level,)))
 
     def _tell(self, work: Work, use_case: str, code: int, members: Parameters) -> None:
         """Alert the supplier; an operational update names the load controller besides."""
@@ -188,10 +211,23 @@ def _place_and_action(data: Data) -> tuple[int, int]:
     if not isinstance(data, Number):
         raise ItemError(DataAccessResult.TYPE_UNMATCHED, "a script is a number")
     place, action = data.value >> 8, data.value & 0xFF
-    known = action <= _FULL if place > max(SLOTS) else action in {_ACTIVATE, _DEACTIVATE, _RESET}
+    known = action <= _FULL if place > max(SLOTS) else action in {ACTIVATE, DEACTIVATE, RESET}
     if place & 0x0F not in SLOTS or not known:
         raise ItemError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, f"no script {data.value:04X}")
     return place, action
+
+
+def _moment(value: Value, now: datetime) -> datetime | None:
+    """The time that a setting gives; None for one that never comes, and for minutes (ECS47). Raises ItemError
+    for a date-time with wildcards.
+    """
+    if not isinstance(value, str) or value == NEVER:
+        return None
+    if value == IMMEDIATE:
+        return now
+    if value.startswith(HEX_PREFIX):
+        raise ItemError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, f"{value} names no moment")
+    return parse_utc(value)
 
 
 def _controller(place: int) -> Parameters:

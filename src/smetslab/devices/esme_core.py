@@ -33,6 +33,7 @@ from smetslab.devices.esme_monitors import WATCHED_ATTRIBUTES, EsmeMonitors
 from smetslab.devices.esme_objects import RIGHTS, VAR_HOUR, WATT_HOUR, model_of
 from smetslab.devices.esme_objects.auxiliary import SLOTS
 from smetslab.devices.esme_objects.logs import MASKS
+from smetslab.devices.esme_panel import EsmePanel
 from smetslab.devices.esme_prepay import MODE_ATTRIBUTES, RULE_ATTRIBUTES, EsmePrepayment
 from smetslab.devices.esme_reads import EsmeReads
 from smetslab.devices.esme_settings import EsmeSettings
@@ -46,6 +47,7 @@ from smetslab.devices.prepay.token import Refusal, TokenSource
 from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import Hooks, SecuritySettings, install_security
 from smetslab.devices.supply import Supply, SupplyEvent
+from smetslab.devices.user_interface import PinAnswer, PrivacyPin, UserInterface
 from smetslab.devices.voltage import Voltage
 from smetslab.devices.work import Work, Workplace
 from smetslab.gbcs.codes import DeviceType
@@ -96,19 +98,22 @@ class EsmeCore:
         )
         self.twin, self.quirks = plant.twin, quirks
         self.reads = EsmeReads(self)
-        self.auxiliary = AuxiliaryControllers(
-            nvm=nvm,
-            application=self.application,
-            server=lambda: self.server,
-            time=self.clock.time,
-            moment=self.clock.moment,
-        )
         self.switching = AuxiliarySwitching(
             nvm,
             self._cosem,
             self._switching_offset,
             self.clock.time(off_since or now),
         )
+        self.auxiliary = AuxiliaryControllers(
+            nvm=nvm,
+            application=self.application,
+            server=lambda: self.server,
+            switching=self.switching,
+            time=self.clock.time,
+            moment=self.clock.moment,
+        )
+        self.pin, panel = PrivacyPin(nvm), EsmePanel(self)
+        self.interface = UserInterface(pin=self.pin, public=panel.public, personal=panel.personal)
         self.alerts = EsmeAlerts(application=self.application, server=lambda: self.server)
         self.duties = EsmeDuties(self)
         self.life = EsmeLife(
@@ -289,6 +294,7 @@ class EsmeCore:
             ("auxiliary_calendar", "auxiliary_special_days"), lambda _work: self.switching.changed()
         )
         masks = {mask: self._masked(mask, shown) for mask, shown in MASKS.items()}
+        masks["privacy_pin_disabled"] = self.pin.disable
         return {**tariff, **calendars, **rules, **mode, **watched, **auxiliary, **masks}
 
     def _masked(self, mask: str, shown: str) -> Changed:
@@ -333,6 +339,8 @@ class EsmeCore:
     def press_enable_button(self, now: datetime, *, ppmid: bool = False) -> bool:
         """The consumer asks the meter for supply; True when there is supply afterwards."""
         self.settle(now)
+        if not ppmid and not self._pressed(now):
+            return self.supply.closed
         with self._place.work(now) as work:
             event = SupplyEvent.PPMID_ENABLE if ppmid else SupplyEvent.CONSUMER_ENABLE
             self.duties.switch(work, event)
@@ -343,14 +351,25 @@ class EsmeCore:
     ) -> Refusal | None:
         """The consumer types a code, or a PPMID hands it over; None when it was credited."""
         self.settle(now)
+        if source is TokenSource.KEYPAD:
+            self.pin.press(now)  # a code may be typed without the PIN
         with self._place.work(now) as work:
             refusal = self.prepayment.top_up(work, digits, source)
             self.life.changed()
         return refusal
 
-    def select_emergency_credit(self, now: datetime) -> bool:
+    def _pressed(self, now: datetime) -> bool:
+        """Somebody presses a button: whether the Privacy PIN keeps nothing from them."""
+        admitted = self.pin.press(now)
+        if not admitted:
+            self._place.note("PrivacyPinWanted")
+        return admitted
+
+    def select_emergency_credit(self, now: datetime, *, ppmid: bool = False) -> bool:
         """The consumer asks for emergency credit; True when it is active afterwards."""
         self.settle(now)
+        if not ppmid and not self._pressed(now):
+            return self.prepayment.account.state.emergency.taken
         with self._place.work(now) as work:
             done = self.prepayment.activate_emergency_credit(work)
             self.life.changed()
@@ -364,9 +383,18 @@ class EsmeCore:
             self.life.added(work, energies)
             self.prepayment.keep(work)
 
+    def change_pin(self, now: datetime, act: Callable[[Work], PinAnswer]) -> PinAnswer:
+        """The consumer sets the Privacy PIN, or takes it away."""
+        with self._place.work(now) as work:
+            answer = act(work)
+            code = events.USER_COMMAND_DONE if answer.done else events.USER_COMMAND_FAILED
+            self.application.raise_event(work, code)
+        return answer
+
     def press_boost(self, slot: int, now: datetime, *, cancel: bool = False) -> BoostAnswer:
         """The consumer presses the boost button of a slot, or cancels its boost."""
         self.settle(now)
+        self.pin.press(now)  # a boost may be had without the PIN
         act = self.switching.cancel_boost if cancel else self.switching.press_boost
         with self._place.work(now) as work:
             return act(work, slot, self.clock.time(now))
@@ -508,5 +536,7 @@ class EsmeCore:
             "load_limit": {name: server.value(name) for name in limits},
             "supplier_message": server.value("supplier_message"),
             "utrn_counters": list(self.prepayment.utrns.counters),
+            "auxiliary_controllers": self.auxiliary.describe(self._slots),
+            "user_interface": self.interface.inspect(now),
             **self.application.inspect(),
         }

@@ -53,7 +53,7 @@ class Meter(Protocol):
     ) -> Refusal | None:
         """Judge and credit a code; None when it was credited."""
 
-    def select_emergency_credit(self, now: datetime) -> bool:
+    def select_emergency_credit(self, now: datetime, *, ppmid: bool = False) -> bool:
         """Select emergency credit; False when there is none to select."""
 
     def press_enable_button(self, now: datetime, *, ppmid: bool = False) -> bool:
@@ -165,7 +165,7 @@ class EsmeHan:
 
     def _emergency(self, frame: HanFrame, fields: Mapping[str, JsonValue], now: datetime) -> None:
         del fields
-        done = self._meter.select_emergency_credit(now)
+        done = self._meter.select_emergency_credit(now, ppmid=True)
         self._log_command(now, "PECS02", done=done)
         self.outbox.put(default_response(frame, Status.SUCCESS if done else Status.ACTION_DENIED))
 

@@ -1,9 +1,12 @@
-"""When the auxiliary switches of an ESME move by themselves: their calendar, and the boost button.
+"""Where the auxiliary switches of an ESME are: what a command has set for a period, the boost button, their
+calendar.
 
-A boost runs in steps of a quarter of an hour up to an hour and comes before the calendar; without either a
-switch stays where a command has put it. Calendar switching is delayed by the randomised offset.
+The first of these that says something wins: a period, a boost, the calendar; a command without a period holds
+until the calendar's next switch, and a switch of which nobody says anything is open. A boost runs in steps of
+a quarter of an hour up to an hour. Calendar switching is delayed by the randomised offset.
 
-Spec: SMETS 5.22, 5.26; the dialogue of the boost button is a maker's.
+Spec: SMETS 5.22, 5.26, 5.29; GBCS use cases ECS47, ECS47a. The order of precedence is unverified, the
+dialogue of the boost button is a maker's.
 """
 
 from __future__ import annotations
@@ -22,11 +25,16 @@ from smetslab.devices.work import Work
 from smetslab.gbcs.values import Value, utc_text
 from smetslab.store import Json, Nvm
 
-ACTIVATE, DEACTIVATE = 0x11, 0x12
+ACTIVATE, DEACTIVATE, RESET = 0x11, 0x12, 0x20
+"""Actions of ECS47, and of the log. Spec: GBCS use case ECS47."""
 BOOST_STEP: Final = timedelta(minutes=15)
 LONGEST_BOOST: Final = timedelta(minutes=60)
-_KEY = "aux/switching"
+_KEY, _PERIODS, _LEVELS = "aux/switching", "aux/periods", "aux/levels"
 _DAYS_AHEAD = 8
+_FULL: Final = 100
+_OUTPUT: Final = 0x10
+_BEGINS, _ENDS, _BOOST_ENDS, _CALENDAR = range(4)
+"""What happens to a switch, in the order of one moment. Unverified."""
 
 
 class BoostAnswer(Enum):
@@ -47,8 +55,46 @@ class _Boost:
     end: datetime
 
 
+@dataclass(slots=True, kw_only=True)
+class Period:
+    """What a command has set a controller to, by the device's time. `place`: direction and slot, one octet,
+    the slot alone for a switch; `level` in percent; without an `end` it lasts until a command ends it."""
+
+    place: int
+    level: int
+    start: datetime
+    end: datetime | None
+    begun: bool = False
+
+    @property
+    def slot(self) -> int:
+        return self.place & 0x0F
+
+    def over(self, at: datetime) -> bool:
+        return self.end is not None and self.end <= at
+
+    def to_json(self) -> Json:
+        end = None if self.end is None else self.end.isoformat()
+        return [self.place, self.level, self.start.isoformat(), end, self.begun]
+
+    @classmethod
+    def from_json(cls, record: Json) -> Period:
+        """What `to_json` made. Raises ValueError on anything else."""
+        match record:
+            case [int(place), int(level), str(start), str() | None as end, bool(begun)]:
+                return cls(
+                    place=place,
+                    level=level,
+                    start=datetime.fromisoformat(start),
+                    end=None if end is None else datetime.fromisoformat(end),
+                    begun=begun,
+                )
+            case _:
+                raise ValueError("not the period of a controller")
+
+
 class AuxiliarySwitching:
-    """The own acts of the switches of one meter. Times are the device's."""
+    """The switches and levels of one meter. Times are the device's."""
 
     def __init__(
         self, nvm: Nvm, server: Callable[[], CosemServer], offset: Callable[[], timedelta], now: datetime
@@ -64,6 +110,12 @@ class AuxiliarySwitching:
             match row:
                 case [int(slot), str(start), str(end)]:
                     self._boosts[slot] = _Boost(datetime.fromisoformat(start), datetime.fromisoformat(end))
+        kept = nvm.get_json(_PERIODS)
+        periods = [Period.from_json(row) for row in kept] if isinstance(kept, list) else []
+        self._periods = {period.slot: period for period in periods}
+        kept = nvm.get_json(_LEVELS)
+        levels = kept.items() if isinstance(kept, dict) else ()
+        self._levels = {int(place): level for place, level in levels if isinstance(level, int)}
 
     # ---------------------------------------------------------------------------- calendar
 
@@ -111,44 +163,125 @@ class AuxiliarySwitching:
         self._next = None
 
     def next_deadline(self, now: datetime) -> datetime | None:
-        """When `tick` is due; None: there is neither a calendar nor a boost."""
+        """When `tick` is due; None: there is neither a calendar, nor a boost, nor a period."""
         if self._next is None:
             horizon = now + timedelta(days=_DAYS_AHEAD)
             ahead = [at for at, _, _ in self._due(self._reached, horizon)[:1]]
             self._next = ahead[0] if ahead else horizon
-        ends = [boost.end for boost in self._boosts.values()]
-        return min([*ends, self._next]) if ends or self._switches_any else None
+        bounds = [at for at, _, _, _ in self._bounds()]
+        return min([*bounds, self._next]) if bounds or self._switches_any else None
 
     @property
     def _switches_any(self) -> bool:
         server = self._server()
         return server.holds("auxiliary_calendar") and server.value("auxiliary_calendar") != []
 
-    def tick(self, work: Work, now: datetime) -> None:
-        """Do what is due, in the order of time; a boosted switch is left alone until its boost is over."""
-        self._next = None
-        for at, slot, state in self._due(self._reached, now)[-AUXILIARY_LOG_ENTRIES:]:
-            boost = self._boosts.get(slot)
-            if boost is None or boost.end <= at:
-                self._switch(work, slot, closed=state, at=at)
-        self._reached = max(self._reached, now)
-        for slot, boost in sorted(self._boosts.items()):
-            if boost.end <= now:
-                self._end(work, slot, boost.end)
+    def _bounds(self) -> list[tuple[datetime, int, int, bool]]:
+        """When periods begin and end, and boosts end: time, what happens, slot, the state that nobody asks
+        for here."""
+        found = [(boost.end, _BOOST_ENDS, slot, False) for slot, boost in self._boosts.items()]
+        for slot, period in self._periods.items():
+            if not period.begun:
+                found.append((period.start, _BEGINS, slot, False))
+            if period.end is not None:
+                found.append((period.end, _ENDS, slot, False))
+        return found
 
-    def _switch(self, work: Work, slot: int, *, closed: bool, at: datetime) -> None:
-        server, name = self._server(), f"auxiliary_controller_{slot}_switch_state"
-        server.put(work, name, closed)
+    def tick(self, work: Work, now: datetime) -> None:
+        """Do what is due, in the order of time."""
+        self._next = None
+        due = [bound for bound in self._bounds() if bound[0] <= now]
+        for at, slot, state in self._due(self._reached, now)[-AUXILIARY_LOG_ENTRIES:]:
+            due.append((at, _CALENDAR, slot, state))
+        for at, what, slot, state in sorted(due):
+            if what == _BEGINS:
+                self._begin(work, slot, at)
+            elif what == _ENDS:
+                self.release(work, slot, at)
+            elif what == _BOOST_ENDS:
+                self._end(work, slot, at)
+            elif self._commanded(slot, at) is None and not self._boosted(slot, at):
+                self._move(work, slot, level=_FULL if state else 0, at=at)
+        self._reached = max(self._reached, now)
+
+    def _boosted(self, slot: int, at: datetime) -> bool:
+        boost = self._boosts.get(slot)
+        return boost is not None and at < boost.end
+
+    def _commanded(self, slot: int, at: datetime) -> Period | None:
+        """The period that a slot is in, None outside one."""
+        period = self._periods.get(slot)
+        return period if period is not None and period.begun and not period.over(at) else None
+
+    # ---------------------------------------------------------------------------- commands
+
+    def set_period(self, work: Work, period: Period, now: datetime) -> None:
+        """A command sets a controller for a period, in place of an earlier one; a period that is over sets
+        nothing."""
+        if not period.over(now):
+            self._periods[period.slot] = period
+            self._keep(work)
+            if period.start <= now:
+                self._begin(work, period.slot, now)
+
+    def release(self, work: Work, slot: int, at: datetime, *, by_command: bool = False) -> None:
+        """The period of a slot is over, or was taken back: boost or calendar have the switch again."""
+        if self._periods.pop(slot, None) is not None:
+            self._keep(work)
+        if by_command:
+            self._move(work, slot, level=self._scheduled_level(slot, at), at=at, action=RESET)
+        else:
+            self._return(work, slot, at)
+
+    def set_until_next_switch(self, work: Work, place: int, level: int, now: datetime) -> None:
+        """A command without a period: it holds until the calendar's next switch."""
+        self._periods.pop(place & 0x0F, None)
+        self._move(work, place, level=level, at=now)
+
+    def period(self, slot: int) -> Period | None:
+        """What a command has set a slot to, now or later."""
+        return self._periods.get(slot)
+
+    def level(self, place: int) -> int:
+        """The level of a controller, in percent."""
+        return self._levels.get(place, 0)
+
+    def _begin(self, work: Work, slot: int, at: datetime) -> None:
+        period = self._periods[slot]
+        period.begun = True
+        self._move(work, period.place, level=period.level, at=at)
+
+    def _return(self, work: Work, slot: int, at: datetime) -> None:
+        """A switch goes where boost or calendar want it, if it is not there."""
+        level = self._scheduled_level(slot, at)
+        state = self._server().value(f"auxiliary_controller_{slot}_switch_state")
+        if state != bool(level) or self.level(_OUTPUT | slot) != level:
+            self._move(work, slot, level=level, at=at)
+
+    def _scheduled_level(self, slot: int, at: datetime) -> int:
+        return _FULL if self._boosted(slot, at) or self.calendar_state(slot, at) else 0
+
+    def _move(self, work: Work, place: int, *, level: int, at: datetime, action: int | None = None) -> None:
+        """A controller goes to a level, and a switch is closed or opened; both are kept and logged, as
+        `action` where that says more."""
+        server, slot = self._server(), place & 0x0F
+        directed = place if place >> 4 else _OUTPUT | slot
+        for direction in (0x10, 0x20):
+            self._levels.pop(direction | slot, None)
+        self._levels[directed] = level
+        moved = ACTIVATE if level else DEACTIVATE
+        server.put(work, f"auxiliary_controller_{slot}_switch_state", level > 0)
         server.record(
             work,
             "auxiliary_controller_event_log",
             {
                 "timestamp": utc_text(at),
-                "switch_number_and_action": {"slot": slot, "action": ACTIVATE if closed else DEACTIVATE},
+                "switch_number_and_action": {"slot": slot, "action": moved if action is None else action},
                 "outcome": 1,
                 "han_command_id": 0,
             },
         )
+        self._keep(work)
 
     # ---------------------------------------------------------------------------- boost
 
@@ -161,10 +294,10 @@ class AuxiliarySwitching:
             return BoostAnswer.NOT_AVAILABLE
         boost = self._boosts.get(slot)
         if boost is None:
-            if self.calendar_state(slot, now):
+            if self.calendar_state(slot, now) or self._commanded(slot, now) is not None:
                 return BoostAnswer.NOT_AVAILABLE
             self._boosts[slot] = _Boost(now, now + BOOST_STEP)
-            self._switch(work, slot, closed=True, at=now)
+            self._move(work, slot, level=_FULL, at=now)
             answer = BoostAnswer.STARTED
         elif boost.end + BOOST_STEP - boost.start > LONGEST_BOOST:
             return BoostAnswer.MAXIMUM
@@ -182,11 +315,13 @@ class AuxiliarySwitching:
         return BoostAnswer.CANCELLED
 
     def _end(self, work: Work, slot: int, at: datetime) -> None:
-        """Log a boost with both its times; its switch goes where the calendar wants it."""
+        """Log a boost with both its times; its switch goes where the calendar wants it, if no command has
+        it."""
         boost = self._boosts.pop(slot)
         entry: Value = {"boost_start": utc_text(boost.start), "boost_end": utc_text(at)}
         self._server().record(work, "boost_function_event_log", entry)
-        self._switch(work, slot, closed=self.calendar_state(slot, at), at=at)
+        if self._commanded(slot, at) is None:
+            self._return(work, slot, at)
         self._keep(work)
 
     def _keep(self, work: Work) -> None:
@@ -194,6 +329,8 @@ class AuxiliarySwitching:
         for slot, boost in sorted(self._boosts.items()):
             rows.append([slot, boost.start.isoformat(), boost.end.isoformat()])
         work.tx.put_json(_KEY, rows)
+        work.tx.put_json(_PERIODS, [period.to_json() for _, period in sorted(self._periods.items())])
+        work.tx.put_json(_LEVELS, {str(place): level for place, level in sorted(self._levels.items())})
 
 
 def _slot_and_state(selector: Value) -> tuple[int, bool] | None:

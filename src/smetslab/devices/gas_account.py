@@ -218,12 +218,16 @@ class GasAccount:
 
     def _activate_emergency_credit(self, call: ZclCall, record: Record) -> Answer:
         del record
-        active, found = self.account.activate_emergency_credit()
-        self._host.apply(call.work, found)
-        self.keep(call.work)
-        if not active:
+        if not self.activate_emergency_credit(call.work):
             raise ComponentError(Status.FAILURE, "emergency credit is not available")
         return None
+
+    def activate_emergency_credit(self, work: Work) -> bool:
+        """Select emergency credit; True when it is active afterwards."""
+        active, found = self.account.activate_emergency_credit()
+        self._host.apply(work, found)
+        self.keep(work)
+        return active
 
     def _adjust_credit(self, call: ZclCall, record: Record) -> Answer:
         """Spec: GBCS use cases GCS40a to GCS40d."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -32,11 +33,12 @@ from smetslab.devices.profile import DeviceProfile
 from smetslab.devices.quirks import Quirks
 from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import settings_of
-from smetslab.devices.work import Workplace
-from smetslab.errors import HanError
+from smetslab.devices.user_interface import PinAnswer, PrivacyPin
+from smetslab.devices.work import Work, Workplace
+from smetslab.errors import HanError, LocalProtocolError
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.gbcs.gbt import BlockRules
-from smetslab.gbcs.values import seconds_since_2000
+from smetslab.gbcs.values import Value, seconds_since_2000
 from smetslab.han import SMART_ENERGY_PROFILE, ApsFrame, ApsService, ClusterRole, TunnelClient, TunnelRules
 from smetslab.ids import Eui64
 from smetslab.rng import RootSeed
@@ -213,6 +215,11 @@ class Gsme(Device[GsmeCore]):
 
     # ---------------------------------------------------------------------------- the world around it
 
+    @property
+    def keypad(self) -> GasKeypad:
+        """What a person can do at the meter."""
+        return GasKeypad(self)
+
     def press_button(self) -> None:
         """Somebody presses a button: the meter wakes."""
         self._woken.set()
@@ -233,6 +240,30 @@ class Gsme(Device[GsmeCore]):
         verdict = self._core.enter_code(digits, self.clock.now())
         self.carry_out()
         return verdict
+
+    def select_emergency_credit(self) -> bool:
+        """Somebody asks for emergency credit; True when it is active afterwards. Raises LocalProtocolError
+        without power."""
+        active = self._core.select_emergency_credit(self.clock.now())
+        self.look()
+        self.carry_out()
+        return active
+
+    def display(self) -> dict[str, Value]:
+        """What somebody who stands before the meter can page through now. Raises LocalProtocolError without
+        power."""
+        now = self.clock.now()
+        self._core.settle(now)
+        return self._core.interface.display(now)
+
+    def change_pin(self, act: Callable[[PrivacyPin, Work], PinAnswer]) -> PinAnswer:
+        """The consumer acts in the menu of the Privacy PIN. Raises LocalProtocolError without power."""
+        core = self._core
+        return core.change_pin(self.clock.now(), lambda work: act(core.pin, work))
+
+    def enter_pin(self, pin: str) -> PinAnswer:
+        """The consumer enters the Privacy PIN. Raises LocalProtocolError without power."""
+        return self._core.pin.enter(pin, self.clock.now())
 
     def receive_firmware(self, image: bytes) -> Receipt:
         """A whole OTA file has come; what became of it. Raises LocalProtocolError without power."""
@@ -286,3 +317,42 @@ class Gsme(Device[GsmeCore]):
     def inject_activation_fault(self, item: int = 0) -> None:
         """Activation `item` (from 0) of the next future-dated execution fails, once."""
         self._core.application.activation_fault = Fault(item)
+
+
+@dataclass(frozen=True, slots=True)
+class GasKeypad:
+    """The buttons and digits of one gas meter."""
+
+    _meter: Gsme
+
+    def enter(self, utrn: str) -> Refusal | None:
+        """Type a code; None when it was credited, else why not. Raises LocalProtocolError without power."""
+        verdict = self._meter.enter_code(utrn)
+        if verdict is None:
+            raise LocalProtocolError(f"{self._meter.eui64} has no power")
+        return verdict if isinstance(verdict, Refusal) else None
+
+    def enable_supply(self) -> bool:
+        """Ask for gas and confirm that appliances are off; True when the flow is being checked, or gas
+        flows."""
+        return self._meter.open_valve()
+
+    def select_emergency_credit(self) -> bool:
+        """Ask for emergency credit; True when it is active afterwards."""
+        return self._meter.select_emergency_credit()
+
+    def set_privacy_pin(self, pin: str, again: str) -> PinAnswer:
+        """Choose a Privacy PIN of four digits, entered twice."""
+        return self._meter.change_pin(lambda kept, work: kept.set(work, pin, again))
+
+    def enter_privacy_pin(self, pin: str) -> PinAnswer:
+        """Enter the Privacy PIN: everything is open until half a minute after the last press."""
+        return self._meter.enter_pin(pin)
+
+    def remove_privacy_pin(self) -> PinAnswer:
+        """Take the Privacy PIN away, after entering it."""
+        return self._meter.change_pin(PrivacyPin.remove)
+
+    def display(self) -> dict[str, Value]:
+        """Page through the display: every item by name, personal ones as `PIN` while they are hidden."""
+        return self._meter.display()

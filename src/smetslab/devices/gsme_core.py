@@ -30,6 +30,7 @@ from smetslab.devices.gas_model import (
     TIER_REGISTERS,
     alert_frame_control,
 )
+from smetslab.devices.gas_panel import GasPanel
 from smetslab.devices.gas_records import (
     CHANGE_OF_MODE,
     CHANGE_OF_SUPPLIER,
@@ -49,6 +50,7 @@ from smetslab.devices.prepay.state import CODES, AccountEvent, Events
 from smetslab.devices.prepay.token import Refusal
 from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import Hooks, SecuritySettings, install_security
+from smetslab.devices.user_interface import PinAnswer, PrivacyPin, UserInterface
 from smetslab.devices.valve import FlowCheck, Valve, ValveEvent, ValveState
 from smetslab.devices.work import Work, Workplace
 from smetslab.devices.zcl.calendar import NON_DISABLEMENT, Calendars
@@ -71,6 +73,8 @@ from smetslab.zigbee.zcl.values import ZclValue
 _MICROSECOND: Final = timedelta(microseconds=1)
 _AT: Final = "gas/at"
 _OFF, _ARMED = 0, 1
+_PRIVACY_PIN: Final = 2
+"""Password type. Spec: GBCS use case GCS11."""
 LOCKED: Final = 0
 """Supply tamper and depletion state: what happens closes the valve. Spec: SMETS 4.6.4.24, 4.6.4.25."""
 TAMPER_CODES: Final = (
@@ -160,6 +164,8 @@ class GsmeCore:
             apply=self._apply,
             push=self.push_billing,
         )
+        self.pin, panel = PrivacyPin(nvm), GasPanel(self, self._memory)
+        self.interface = UserInterface(pin=self.pin, public=panel.public, personal=panel.personal)
         self.battery_days = settings.battery_days
         self.lock_out = LockOut()
         self._check: FlowCheck | None = None
@@ -220,6 +226,8 @@ class GsmeCore:
         """Somebody at the meter asks for gas and confirms it; True when the flow is being checked, or gas
         flows already."""
         self.settle(now)
+        if not self._pressed(now):
+            return self.valve.open
         with self._place.work(now) as work:
             armed = self.valve.state is ValveState.ARMED
             self._move(work, ValveEvent.LOCAL_OPEN)
@@ -240,9 +248,33 @@ class GsmeCore:
             limit_ml_per_hour=litres * 1_000_000 // max(1, divisor),
         )
 
+    def _pressed(self, now: datetime) -> bool:
+        """Somebody presses a button: whether the Privacy PIN keeps nothing from them."""
+        admitted = self.pin.press(now)
+        if not admitted:
+            self._place.note("PrivacyPinWanted")
+        return admitted
+
+    def select_emergency_credit(self, now: datetime) -> bool:
+        """Somebody at the meter asks for emergency credit; True when it is active afterwards."""
+        self.settle(now)
+        if not self._pressed(now):
+            return self.account.state.emergency.taken
+        with self._place.work(now) as work:
+            return self.account.activate_emergency_credit(work)
+
+    def change_pin(self, now: datetime, act: Callable[[Work], PinAnswer]) -> PinAnswer:
+        """The consumer sets the Privacy PIN, or takes it away."""
+        with self._place.work(now) as work:
+            answer = act(work)
+            code = events.USER_COMMAND_DONE if answer.done else events.USER_COMMAND_FAILED
+            self.application.raise_event(work, code)
+        return answer
+
     def enter_code(self, digits: str, now: datetime) -> Refusal | int:
         """Somebody enters a top-up code at the meter: its value, or why it is refused. Spec: GBCS 14.6."""
         self.settle(now)
+        self.pin.press(now)  # a code may be typed without the PIN
         time = self.clock.time(now)
         with self._place.work(now) as work:
             if self.lock_out.locked(time):
@@ -518,8 +550,9 @@ class GsmeCore:
 
     def _disable_privacy_pin(self, call: ZclCall, record: Record) -> Answer:
         """Spec: GBCS use case GCS11."""
-        del record
-        self._memory().keep(call.work, "privacy_pin", None)
+        if record.integer("password_type") != _PRIVACY_PIN:
+            raise ComponentError(Status.INVALID_VALUE, "no password but the Privacy PIN")
+        self.pin.disable(call.work)
         return None
 
     def _stamp(self, use_case: UseCase, now: datetime) -> int | None:
@@ -551,6 +584,7 @@ class GsmeCore:
                 "cost_to_date": state.cost_to_date,
             },
             "attributes": self._memory().describe(now),
+            "user_interface": self.interface.inspect(now),
             "utrn_counters": list(self.account.utrns.counters),
             "security": self.security.inspect(),
             **self.application.inspect(),
