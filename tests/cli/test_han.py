@@ -7,7 +7,7 @@ import pytest
 
 from smetslab.cli.main import main
 from smetslab.han.air.bands import Channel
-from smetslab.han.capture import capture_header, capture_packet
+from smetslab.han.capture import AirFrame, capture_header, capture_packet
 from smetslab.zigbee.mac_layer import MacFrame, MacFrameType, frame_check_sequence
 
 
@@ -24,7 +24,11 @@ def capture(tmp_path: Path) -> Path:
     octets = capture_header()
     for number, frame in enumerate((request, acknowledgement)):
         moment = datetime(2026, 1, 5, 0, 0, 0, 1000 * (number + 1), tzinfo=UTC)
-        octets += capture_packet(moment, frame + frame_check_sequence(frame), Channel(11), -60.0)
+        octets += capture_packet(
+            AirFrame(
+                time=moment, octets=frame + frame_check_sequence(frame), channel=Channel(11), rssi_dbm=-60.0
+            )
+        )
     path.write_bytes(octets)
     return path
 

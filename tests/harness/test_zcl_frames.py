@@ -36,16 +36,48 @@ def test_octets_behind_the_last_field_are_shown() -> None:
 
 
 def test_what_is_not_declared_keeps_its_octets() -> None:
-    node = describe_zcl(bytes.fromhex("04 3412 01 0B 0500"), {"cluster": 0x0999})
+    node = describe_zcl(bytes.fromhex("04 3412 01 16 0500"), {"cluster": 0x0999})
     assert node is not None
-    assert (node.name, node.text) == ("cluster 0x0999", "general command 0x0B")
+    assert (node.name, node.text) == ("cluster 0x0999", "general command 0x16")
     assert rows(node) == [
         (0, "frame control", "04", "general, client to server"),
         (1, "manufacturer code", "3412", "0x1234"),
         (3, "sequence", "01", "1"),
-        (4, "command", "0b", "0x0B"),
+        (4, "command", "16", "0x16"),
         (5, "payload", "0500", "2 octets"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("octets", "text", "expected"),
+    [
+        (
+            "00 01 00 0000 FF7F",
+            "read attributes",
+            [(3, "time", "0000", "0x0000"), (5, "attribute 0x7FFF", "ff7f", "0x7FFF")],
+        ),
+        (
+            "18 01 01 0000 00 E2 01000000 0100 86",
+            "read attributes response",
+            [(3, "time", "000000e201000000", "1"), (11, "time status", "010086", "unsupported attribute")],
+        ),
+        ("10 01 02 0000 E2 02000000", "write attributes", [(3, "time", "0000e202000000", "2")]),
+        ("18 01 04 00", "write attributes response", [(3, "status", "00", "success")]),
+        ("18 01 04 88 0000", "write attributes response", [(3, "time", "880000", "read only")]),
+        ("08 01 0A 0000 E2 03000000", "report attributes", [(3, "time", "0000e203000000", "3")]),
+        (
+            "18 01 0B 05 82",
+            "default response",
+            [(3, "command", "05", "0x05"), (4, "status", "82", "unsup general command")],
+        ),
+    ],
+)
+def test_general_commands_name_their_attributes(octets: str, text: str, expected: list[tuple]) -> None:
+    node = describe_zcl(bytes.fromhex(octets), {"cluster": 0x000A})
+    assert node is not None
+    assert (node.name, node.text) == ("Time", text)
+    assert rows(node)[3:] == expected
+    assert b"".join(child.raw for child in node.children) == node.raw
 
 
 def test_bytes_that_are_no_frame_and_observations_without_a_cluster() -> None:

@@ -20,6 +20,14 @@ MessageArgument: TypeAlias = Annotated[
     str,
     typer.Argument(metavar="[HEX|FILE|-]", help="Hex digits or base64, a file, or - for standard input."),
 ]
+ManyKeysOption: TypeAlias = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--keys",
+        metavar="FILE",
+        help="keystore.json or folder of PEM files; for a capture zigbee_pc_keys too. May repeat.",
+    ),
+]
 KeysOption: TypeAlias = Annotated[
     Path | None,
     typer.Option("--keys", metavar="KEYSTORE", help="keystore.json or folder of PEM files."),

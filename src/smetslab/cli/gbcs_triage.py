@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 from rich.text import Text
 
 from smetslab.cli import output
+from smetslab.cli.captures import begins_as_capture, capture_keys, capture_octets
 from smetslab.cli.gbcs_input import (
     KeysOption,
+    ManyKeysOption,
     MessageArgument,
     given_octets,
     given_text,
@@ -31,6 +35,8 @@ from smetslab.gbcs.triage.view import (
     explanation_view,
 )
 from smetslab.gbcs.values import to_hex
+from smetslab.harness.air import ReadFrame, read_frames
+from smetslab.harness.captured import captured_messages
 
 _STYLES = {
     Outcome.PASS: ("  ok     ", "green"),
@@ -39,6 +45,8 @@ _STYLES = {
     Outcome.UNKNOWN: ("  ?      ", "dim"),
 }
 _EXCERPT = 8
+MAX_CAPTURED: Final = 10_000
+"""Messages of a capture that are explained at a time."""
 _SHORTEST = 16
 """Fewer octets as an argument are rather a mistyped name of a file."""
 
@@ -54,7 +62,7 @@ class _Source:
 def explain_message(
     message: MessageArgument = "-",
     *,
-    keys: KeysOption = None,
+    keys: ManyKeysOption = None,
     search: Annotated[
         bool,
         typer.Option(
@@ -66,15 +74,18 @@ def explain_message(
 ) -> None:
     """Tell in plain words what a message is, who sent it to whom, what is right and where it is wrong.
 
-    Takes damaged messages too, and DUIS documents with messages in them. Exit code 1 when something is wrong.
+    Takes damaged messages too, DUIS documents with messages in them, and captures of a home network: those
+    are opened with the keys of FILE.zigbee_pc_keys beside them, or of a --keys of that form. Exit code 1 when
+    something is wrong.
     """
     if schema:
         output.print_json(explanation_schema())
         return
-    lookup = key_lookup(keys)
+    stores, radio_keys = _sorted_out(keys or [])
+    lookup = key_lookup(stores[0] if stores else None)
     explained = [
         (source, _explained(source, explain(source.given.data, lookup, search=search)))
-        for source in _sources(message)
+        for source in _sources(message, radio_keys)
     ]
     if as_json:
         views = [explanation_view(explanation, source.name) for source, explanation in explained]
@@ -84,7 +95,7 @@ def explain_message(
             if number:
                 output.line("")
             _show(source, explanation, several=len(explained) > 1)
-        if keys is None and any(_lacks_keys(explanation) for _, explanation in explained):
+        if not stores and any(_lacks_keys(explanation) for _, explanation in explained):
             output.line("MAC and signature are checked with keys: --keys KEYSTORE", style="dim")
     if any(explanation.failures for _, explanation in explained):
         raise typer.Exit(output.EXIT_FAIL)
@@ -97,7 +108,57 @@ def _lacks_keys(explanation: Explanation) -> bool:
     )
 
 
-def _sources(message: str) -> list[_Source]:
+def _sorted_out(given: list[Path]) -> tuple[list[Path], list[Path]]:
+    """Key stores of GBCS keys, and files of ZigBee keys: told apart by what is in them. Raises UsageError."""
+    stores: list[Path] = []
+    radio_keys: list[Path] = []
+    for place in given:
+        (radio_keys if place.is_file() and _is_key_file(place) else stores).append(place)
+    if len(stores) > 1 or len(radio_keys) > 1:
+        raise UsageError("--keys: at most one key store, and one file of ZigBee keys")
+    return stores, radio_keys
+
+
+def _is_key_file(place: Path) -> bool:
+    with place.open("rb") as stream:
+        head = stream.read(400)
+    lines = [line for line in head.decode("utf-8", "replace").splitlines() if line.strip()]
+    return bool(lines) and all(line.lstrip().startswith(("#", '"')) for line in lines[:2])
+
+
+def _from_capture(file: Path, radio_keys: list[Path]) -> list[_Source]:
+    """The messages in a capture, named by the frames that end them."""
+    opened = capture_keys(file, radio_keys[0] if radio_keys else None, [])
+    counted = sealed = 0
+
+    def frames() -> Iterator[ReadFrame]:
+        nonlocal counted, sealed
+        for frame in read_frames(capture_octets(file), opened):
+            counted += 1
+            sealed += frame.dissection.problem.startswith("no key")
+            yield frame
+
+    sources: list[_Source] = []
+    for message in captured_messages(frames()):
+        if len(sources) == MAX_CAPTURED:
+            raise UsageError(
+                f"{file}: more than {MAX_CAPTURED} messages",
+                hint="cut it with editcap, or use `han decode --gbcs`",
+            )
+        numbers = f"frame{'s' if len(message.frames) > 1 else ''} {', '.join(map(str, message.frames))}"
+        name = f"{file}, {numbers}: {message.source} to {message.destination}"
+        sources.append(_Source(name, Given(message.octets)))
+    if not sources:
+        why = f"{sealed} of {counted} frames are sealed with other keys" if sealed else f"{counted} frames"
+        raise UsageError(f"{file}: no GBCS message in it ({why})", hint="give the keys with --keys FILE")
+    return sources
+
+
+def _sources(message: str, radio_keys: list[Path]) -> list[_Source]:
+    if message != "-" and _is_capture(message):
+        return _from_capture(Path(message), radio_keys)
+    if radio_keys:
+        raise UsageError(f"{radio_keys[0]}: ZigBee keys open captures, and this is none")
     given, in_place = given_text(message, limit=MAX_FIRMWARE_DOCUMENT_BYTES)
     if is_xml(given):
         return _from_xml(given)
@@ -110,6 +171,13 @@ def _sources(message: str) -> list[_Source]:
     if in_place and len(read.data) < _SHORTEST:
         raise not_given(message, GbcsDecodeError("too short for a message", found=f"{len(read.data)} octets"))
     return [_Source("the argument" if in_place else message, read)]
+
+
+def _is_capture(message: str) -> bool:
+    try:
+        return Path(message).is_file() and begins_as_capture(Path(message))
+    except (OSError, ValueError):  # a long hex text is no possible name of a file
+        return False
 
 
 def _from_xml(document: bytes) -> list[_Source]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from typing import NoReturn, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import BinaryIO, NoReturn, TypeAlias
 
 from rich.console import Console
 from rich.text import Text
@@ -38,6 +39,23 @@ console = PipeConsole(highlight=False)
 error_console = PipeConsole(stderr=True, highlight=False)
 
 
+@contextmanager
+def stdout_taken() -> Iterator[None]:
+    """For a command whose standard output is not for people: what would be printed there goes to stderr."""
+    before, sys.stdout = sys.stdout, sys.stderr
+    # A console looks at sys.stdout each time it prints.
+    try:
+        yield
+    finally:
+        sys.stdout = before
+
+
+def taken_stdout() -> BinaryIO:
+    """The octets of standard output, of their own: closing them closes nothing else."""
+    # Not sys.stdout, which has just been taken away; its number stays.
+    return os.fdopen(os.dup(1), "wb")
+
+
 def line(text: str, *, style: str = "") -> None:
     """Print one line literally: no markup, no wrapping at the terminal's width."""
     console.print(Text(text, style=style), soft_wrap=True)
@@ -53,9 +71,13 @@ def error(text: str, *, hint: str = "") -> None:
 def print_json(value: Json) -> None:
     """Print `value` as indented JSON and nothing else; the order of keys is the caller's."""
     # Without ensure_ascii the text would depend on the encoding of whatever stdout is.
-    text = json.dumps(value, indent=2, allow_nan=False)
+    write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def write_text(text: str) -> None:
+    """Print text as it is."""
     try:
-        sys.stdout.write(text + "\n")
+        sys.stdout.write(text)
     except BrokenPipeError:
         close_pipe()
         raise SystemExit(EXIT_PIPE_CLOSED) from None

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from smetslab.cli import output
+from smetslab.cli.live import CaptureKeysOption, PcapOption, Wanted, ZepOption, wanted
 from smetslab.clock import run_real
 from smetslab.lab.build import Lab, Shard, check_lab, lab_keystore
 from smetslab.lab.config import KeyConfig, LabConfig, StoreConfig, load_lab
@@ -51,6 +52,9 @@ def premises(
         ),
     ] = "memory",
     scale: Annotated[float, typer.Option(metavar="N", help="Laboratory seconds a second.")] = 1.0,
+    pcap: PcapOption = None,
+    zep: ZepOption = None,
+    pcap_keys: CaptureKeysOption = None,
 ) -> None:
     """Run the homes of a laboratory in real time, for `smetslab serve --wan` in another process."""
     part = Shard.parse(shard)
@@ -67,20 +71,23 @@ def premises(
     config = in_real_time(config.model_copy(update=update), now)
     keys = lab_keystore(config)
     check_lab(config, keys)
-    run_real(_run(Lab(config, keystore=keys, keep=KEPT_OBSERVATIONS, role="premises", shard=part)), epoch=now)
+    lab_here = Lab(config, keystore=keys, keep=KEPT_OBSERVATIONS, role="premises", shard=part)
+    with wanted(pcap, zep, pcap_keys) as capture:
+        run_real(_run(lab_here, capture), epoch=now)
 
 
-async def _run(lab: Lab) -> None:
+async def _run(lab: Lab, capture: Wanted) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
         async with lab:
-            await lab.wan_connected(_CONNECT_S)
-            _say(lab.config, lab)
-            await stop.wait()
-            output.line("stopping")
+            with capture.of(lab):
+                await lab.wan_connected(_CONNECT_S)
+                _say(lab.config, lab)
+                await stop.wait()
+                output.line("stopping")
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -12,12 +11,20 @@ import typer
 from rich.text import Text
 
 from smetslab.cli import output
+from smetslab.cli.live import (
+    RADIO_HINT,
+    STDOUT,
+    CaptureKeysOption,
+    PcapOption,
+    ZepOption,
+    wanted,
+)
 from smetslab.cli.progress import STYLES, RunProgress
 from smetslab.cli.suites import find_suite, print_cases
 from smetslab.errors import UsageError
-from smetslab.han.capture import KEYS_SUFFIX
+from smetslab.han.capture import KeyFile
 from smetslab.harness.decoders import standard_decoders
-from smetslab.harness.evidence.capture import CAPTURE
+from smetslab.harness.evidence.capture import RecordedCapture
 from smetslab.harness.evidence.charts import in_words
 from smetslab.harness.evidence.environment import describe_environment
 from smetslab.harness.evidence.manifest import EVIDENCE, REPORT_HTML
@@ -73,14 +80,9 @@ def run(
     pdf: Annotated[
         bool, typer.Option("--pdf", help="Write report.pdf too (needs the extra `report`).")
     ] = False,
-    pcap: Annotated[
-        Path | None,
-        typer.Option(
-            "--pcap",
-            metavar="FILE",
-            help="Copy the capture of the simulated air there too, and its keys beside it (Wireshark).",
-        ),
-    ] = None,
+    pcap: PcapOption = None,
+    zep: ZepOption = None,
+    pcap_keys: CaptureKeysOption = None,
     operator: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Who runs it, for the manifest; by default your account."),
@@ -117,34 +119,34 @@ def run(
         waivers=tolerated,
     )
     started = _wall_clock()
-    console = output.error_console if as_json else output.console
+    console = output.error_console if as_json or pcap == STDOUT else output.console
     destination = choose_destination(out, chosen.name, number)
-    with PackWriter(destination, contents, numbered=out is None) as writer:
+    with (
+        wanted(pcap, zep, pcap_keys) as capture,
+        PackWriter(destination, contents, numbered=out is None) as writer,
+    ):
+        recorded = RecordedCapture(capture.sinks)
         with RunProgress(console) as progress:
             listeners: list[Listener] = [writer, progress] if console.is_terminal or not as_json else [writer]
+            if capture.sinks:
+                listeners.append(recorded)
             result = run_suite(chosen, setup, number, cases=cases, decoders=decoders, listeners=listeners)
         environment = describe_environment(
             started=started, finished=_wall_clock(), laboratory=signer.certificate, operator=operator
         )
         pack = writer.finish(result, signer=signer, environment=environment, decoders=decoders, pdf=pdf)
-    if pcap is not None:
-        _copy_capture(pack.path, pcap)
-    if as_json:
-        _print_json(pack)
-    else:
-        _print_summary(pack, started.date(), _again(suite, lab, number))
-    raise typer.Exit(Verdict.of_word(pack.report.verdict).exit_code)
-
-
-def _copy_capture(pack: Path, destination: Path) -> None:
-    """Raises UsageError when nothing was on the air."""
-    if not (pack / CAPTURE).is_file():
+        if capture.key_file is not None:
+            KeyFile(capture.key_file).keep(result.capture_keys)
+        if as_json:
+            _print_json(pack)
+        else:
+            _print_summary(pack, started.date(), _again(suite, lab, number))
+    if capture.sinks and not recorded.frames:
         raise UsageError(
-            f"nothing was on the air, so there is no capture for {destination}; the evidence is in {pack}",
-            hint='let the section [han] of the lab file say kind = "radio"',
+            f"nothing was on the air, so there is nothing to capture; the evidence is in {pack.path}",
+            hint=RADIO_HINT,
         )
-    shutil.copyfile(pack / CAPTURE, destination)
-    shutil.copyfile(pack / f"{CAPTURE}{KEYS_SUFFIX}", destination.with_name(destination.name + KEYS_SUFFIX))
+    raise typer.Exit(Verdict.of_word(pack.report.verdict).exit_code)
 
 
 def _wall_clock() -> datetime:

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from smetslab.cli import output
+from smetslab.cli.live import CaptureKeysOption, PcapOption, Wanted, ZepOption, wanted
 from smetslab.clock import run_real
 from smetslab.dcc.services.log import StructuredFormatter
 from smetslab.dcc.services.settings import callback_url
@@ -112,6 +113,9 @@ def serve(
         bool | None,
         typer.Option("--verify-signatures/--no-verify-signatures", help="Check the signatures of requests."),
     ] = None,
+    pcap: PcapOption = None,
+    zep: ZepOption = None,
+    pcap_keys: CaptureKeysOption = None,
     log: Annotated[LogForm, typer.Option(envvar="SMETSLAB_LOG", help="The log on stderr.")] = LogForm.TEXT,
 ) -> None:
     """Run a laboratory in real time with the services of the DCC, until Ctrl-C or SIGTERM."""
@@ -141,23 +145,24 @@ def serve(
     config = config.model_copy(update={"store": StoreConfig(url=url)})
     now = datetime.now(UTC)  # noqa: TID251 - a served lab begins at the present moment
     server = LabServer(config, routes=control_routes, now=now)
-    with _logging(log):
-        left = run_real(_run(server), epoch=now)
+    with _logging(log), wanted(pcap, zep, pcap_keys) as capture:
+        left = run_real(_run(server, capture), epoch=now)
     if left:
         lost = " and lost, because the store is memory" if url == MEMORY else "; the next run delivers them"
         output.error(f"{left} documents were not delivered{lost}")
 
 
-async def _run(server: LabServer) -> int:
+async def _run(server: LabServer, capture: Wanted) -> int:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
         async with server:
-            _print_instructions(server)
-            await stop.wait()
-            output.line("stopping")
+            with capture.of(server.lab):
+                _print_instructions(server)
+                await stop.wait()
+                output.line("stopping")
         return server.left
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):

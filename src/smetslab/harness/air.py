@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from smetslab.errors import CodecError, UsageError
+from smetslab.errors import CodecError, ZigbeeDecodeError
 from smetslab.gbcs.describe import title_of
 from smetslab.gbcs.gbt import decode_block, is_block
 from smetslab.gbcs.message import decode_message
@@ -14,15 +14,14 @@ from smetslab.harness.zcl_frames import describe_zcl
 from smetslab.ids import Eui64, format_message_code
 from smetslab.zigbee import zdo
 from smetslab.zigbee.aps import ApsFrame, ApsFrameType
-from smetslab.zigbee.capture.file import Packet, read_capture
-from smetslab.zigbee.capture.tap import LINK_TYPE, Reception, decode_tap
+from smetslab.zigbee.capture.file import read_capture
+from smetslab.zigbee.capture.tap import Reception
+from smetslab.zigbee.capture.unwrap import unwrap
 from smetslab.zigbee.dissect import Dissection, Dissector, destination_name
 from smetslab.zigbee.mac_layer import MacFrameType, decode_mac
 from smetslab.zigbee.zcl import CLUSTERS, decode_frame, find_command
 from smetslab.zigbee.zcl.clusters.tunnelling import Tunnelling
 
-_WITH_FCS, _WITHOUT_FCS = 195, 230
-"""LINKTYPE_IEEE802_15_4_WITHFCS and _NOFCS."""
 _GET, _GET_RESPONSE, _PUT = 1, 2, 3
 _GET_HEADERS = {_GET_RESPONSE: 2, _PUT: 1}
 """How many octets stand before a message in the tunnel of a sleepy meter. Spec: GBCS 10.3."""
@@ -117,23 +116,22 @@ class ReadFrame:
 
 
 def read_frames(data: bytes, keys: Iterable[bytes]) -> Iterator[ReadFrame]:
-    """Every frame of a capture file. Raises CaptureError, or UsageError for a capture of something else."""
+    """Every frame of a capture file, numbered as its packets are. Packets that hold none are passed over.
+
+    Raises CaptureError where the file is cut short or is none, and for a link type that is not read.
+    """
     dissector = Dissector(keys)
     for number, packet in enumerate(read_capture(data), start=1):
-        reception, octets = _unwrap(packet, number)
-        found = dissector.dissect(octets, fcs=reception.fcs, time_s=packet.time_us / 1e6)
-        yield ReadFrame(number, packet.time_us, reception, octets, found)
-
-
-def _unwrap(packet: Packet, number: int) -> tuple[Reception, bytes]:
-    if packet.link_type == LINK_TYPE:
-        return decode_tap(packet.data)
-    if packet.link_type in {_WITH_FCS, _WITHOUT_FCS}:
-        return Reception(fcs=packet.link_type == _WITH_FCS), packet.data
-    raise UsageError(
-        f"packet {number} has link type {packet.link_type}, which is not IEEE 802.15.4",
-        hint="link types 195, 230 and 283 are read",
-    )
+        try:
+            unwrapped = unwrap(packet)
+        except ZigbeeDecodeError as error:
+            found = Dissection(problem=str(error))
+            yield ReadFrame(number, packet.time_us, Reception(), packet.data, found)
+            continue
+        if unwrapped is not None:
+            reception, octets = unwrapped
+            found = dissector.dissect(octets, fcs=reception.fcs, time_s=packet.time_us / 1e6)
+            yield ReadFrame(number, packet.time_us, reception, octets, found)
 
 
 def parties(found: Dissection) -> tuple[str, str]:

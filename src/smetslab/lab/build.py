@@ -377,6 +377,11 @@ class Lab:
     ) -> None:
         await self._stack.aclose()
 
+    @property
+    def is_on_air(self) -> bool:
+        """Whether any HAN of the lab is on the simulated air, so that there is something to capture."""
+        return any(isinstance(han, RadioHome) for han in self.hans.values())
+
     def capture_keys(self) -> list[CaptureKey]:
         """Every key of every HAN that is on the air."""
         homes = [han for han in self.hans.values() if isinstance(han, RadioHome)]

@@ -8,8 +8,10 @@ Spec: ZigBee 4.3, 4.4 (security), 2.2.8.4.5 (fragments)
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from smetslab.crypto import CcmStar
 from smetslab.errors import CodecError, SecurityError, ZigbeeDecodeError
@@ -30,6 +32,11 @@ from smetslab.zigbee.nwk import NwkFrame, NwkFrameType, decode_nwk, decode_nwk_c
 from smetslab.zigbee.rows import Row
 from smetslab.zigbee.security import AuxiliaryHeader, KeyIdentifier, key_load_key, key_transport_key
 from smetslab.zigbee.zcl.fields import Record
+
+MAX_KEYS: Final = 4096
+"""Keys that are tried; more that a capture transports are not learnt."""
+MAX_REASSEMBLERS: Final = 4096
+"""Pairs of devices whose fragments are kept at a time; of more, those silent for longest are not."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,14 +68,15 @@ class Dissector:
         self._network: dict[tuple[int | None, int], bytes] = {}
         self._links: dict[tuple[Eui64, KeyIdentifier], bytes] = {}
         self._addresses: dict[tuple[int | None, int], Eui64] = {}
-        self._reassemblers: dict[tuple[int | None, int, int], Reassembler] = {}
+        self._reassemblers: OrderedDict[tuple[int | None, int, int], Reassembler] = OrderedDict()
         self._now = 0.0
         self._rules = FragmentRules(window=1, reassembly_timeout_s=60.0)
         for key in keys:
             self._learn(key)
 
     def _learn(self, key: bytes) -> None:
-        self._keys.setdefault(key, CcmStar(key))
+        if key not in self._keys and len(self._keys) < MAX_KEYS:
+            self._keys[key] = CcmStar(key)
 
     def dissect(self, octets: bytes, *, fcs: bool, time_s: float = 0.0) -> Dissection:
         """Read one frame. `fcs`: it ends with its check sequence."""
@@ -189,8 +197,9 @@ class Dissector:
             found.message = payload
         else:
             index = (pan, network.source, network.destination)
-            reassembler = self._reassemblers.setdefault(index, Reassembler(self._rules))
-            found.message = reassembler.receive(frame.counter, extended, payload, self._now).message
+            found.message = (
+                self._reassembler(index).receive(frame.counter, extended, payload, self._now).message
+            )
             if found.message is None:
                 return
         if frame.profile == zdo.PROFILE and frame.cluster is not None:
@@ -198,6 +207,15 @@ class Dissector:
             found.command = row, record
             if row is zdo.DEVICE_ANNOUNCE and isinstance(eui64 := record["ieee_address"], Eui64):
                 self._addresses[pan, record.integer("short_address")] = eui64
+
+    def _reassembler(self, index: tuple[int | None, int, int]) -> Reassembler:
+        found = self._reassemblers.pop(index, None)
+        if found is None:
+            found = Reassembler(self._rules)
+            if len(self._reassemblers) >= MAX_REASSEMBLERS:
+                self._reassemblers.popitem(last=False)
+        self._reassemblers[index] = found
+        return found
 
 
 def destination_name(address: int) -> str:

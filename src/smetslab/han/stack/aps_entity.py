@@ -121,6 +121,10 @@ class ApsEntity:
         self._reassemblers: dict[int, Reassembler] = {}
         self._seen: OrderedDict[tuple[int, int, int, int], float] = OrderedDict()
 
+    def used_keys(self) -> tuple[bytes, ...]:
+        """Every key that has sealed or opened a frame here, keys that follow from link keys included."""
+        return self._keys.keys()
+
     def forget(self) -> None:
         """The power goes."""
         for pending in self._pending.values():

@@ -31,11 +31,15 @@ from smetslab.zigbee.capture.keys import CaptureKey
 from smetslab.zigbee.cbke.certificate import CertificateAuthority, KeyEstablishmentKey
 from smetslab.zigbee.cbke.curve import SECT283K1
 from smetslab.zigbee.mac_layer import BROADCAST, NO_SHORT_ADDRESS
-from smetslab.zigbee.security import install_code_key
+from smetslab.zigbee.security import install_code_key, key_load_key, key_transport_key
 from smetslab.zigbee.zcl.fields import Record
 
 _FIRST_SHORT_ADDRESS: Final = 0x0001
 _LAST_SHORT_ADDRESS: Final = 0xFFF7
+_SHORT_ADDRESS, _LONG_ADDRESS = 0x08, 0x0C
+"""How a frame addresses its destination. Spec: IEEE 802.15.4 7.2.1.1.6."""
+_NETWORK_KEYS: Final = ("network", "former network")
+"""How the labels of network keys begin: nothing is derived from those."""
 _REMEMBERED_FRAMES: Final = 4096
 """Frames on their way whose observation is remembered; more than any home has at a time."""
 
@@ -232,13 +236,29 @@ class RadioHome:
         self.record("DeviceReachable" if reachable else "DeviceUnreachable", source=str(eui64))
 
     def capture_keys(self) -> list[CaptureKey]:
-        """Every key that opens a capture of this home."""
-        keys = [CaptureKey(self.settings.key, f"network {self.settings.pan:04X}")]
-        named: dict[bytes, str] = {}
+        """Every key that opens a capture of this home: those in use, those that follow from them, and those
+        that were used before.
+        """
+        named = {self.settings.key: f"network {self.settings.pan:04X}"}
         for node in self.nodes.values():
             for peer, key in node.aps.link_keys.items():
                 named.setdefault(key, f"{node.eui64} and {peer}")
-        return keys + [CaptureKey(key, label) for key, label in named.items()]
+        for node in self.nodes.values():
+            if node.aps.preconfigured is not None:
+                named.setdefault(node.aps.preconfigured, f"install code of {node.eui64}")
+            for key in node.network.used_keys():
+                named.setdefault(key, f"former network key of {node.eui64}")
+        derived = {
+            derive(key): f"{what} of {label}"
+            for key, label in named.items()
+            for what, derive in (("transport", key_transport_key), ("load", key_load_key))
+            if not label.startswith(_NETWORK_KEYS)
+        }
+        for node in self.nodes.values():
+            for key in node.aps.used_keys():
+                if key not in derived:
+                    named.setdefault(key, f"former key of {node.eui64}")
+        return [CaptureKey(key, label) for key, label in (named | derived).items()]
 
     # ---------------------------------------------------------------------------- what links do
 
@@ -346,16 +366,33 @@ class RadioHome:
         that it is a part of.
         """
         if frame.source in self.nodes:
+            target = self._addressee(frame.octets)
+            heard = None if target is None else self.medium.quality(frame.source, target)
             self._trace.record(
                 "air",
                 "FrameOnAir",
                 source=str(frame.source),
+                target="" if target is None else str(target),
                 data=frame.octets,
                 channel=frame.channel.number,
                 page=frame.channel.page,
-                rssi_dbm=round(frame.rssi_dbm),
+                rssi_dbm=round(frame.rssi_dbm if heard is None else heard.rssi_dbm),
+                lqi=None if heard is None else heard.lqi,
                 sent=frame.tag,
             )
+
+    def _addressee(self, octets: bytes) -> Eui64 | None:
+        """Whose radio a frame is for; None for those to everybody, and for acknowledgements."""
+        mode = octets[1] & 0x0C
+        if mode == _LONG_ADDRESS:
+            eui64 = Eui64(octets[12:4:-1])
+            return eui64 if eui64 in self.nodes else None
+        if mode == _SHORT_ADDRESS:
+            short_address = octets[5] | octets[6] << 8
+            for node in self.nodes.values():
+                if node.mac.short_address == short_address and short_address < NO_SHORT_ADDRESS:
+                    return node.eui64
+        return None
 
     def record(self, event: str, *, source: str = "", target: str = "", **detail: Detail) -> None:
         """Note something that is no frame."""

@@ -53,6 +53,10 @@ class KeyTable:
             found = self._ciphers[key] = CcmStar(key)
         return found
 
+    def keys(self) -> tuple[bytes, ...]:
+        """Every key that was asked for, the oldest first."""
+        return tuple(self._ciphers)
+
 
 class FrameCounter:
     """An outgoing frame counter that never goes back, over power cuts too.

@@ -143,6 +143,10 @@ class NwkEntity:
     def eui64(self) -> Eui64:
         return self.mac.eui64
 
+    def used_keys(self) -> tuple[bytes, ...]:
+        """Every network key that has sealed or opened a frame here."""
+        return self._keys.keys()
+
     def forget(self) -> None:
         """The power goes: routes, neighbours and what waits are lost."""
         self.neighbours.clear()

@@ -98,6 +98,11 @@ def _options(*options: tuple[int, bytes]) -> bytes:
 # -------------------------------------------------------------------------------- reading
 
 
+def is_capture(head: bytes) -> bool:
+    """Whether a file begins as pcapng or pcap; four octets of it will do."""
+    return head[:4] == b"\x0a\x0d\x0d\x0a" or head[:4] in _PCAP_MAGICS
+
+
 def read_capture(data: bytes) -> Iterator[Packet]:
     """The packets of a pcap or pcapng file, in order. Raises CaptureError at what is neither."""
     if data[:4] == b"\x0a\x0d\x0d\x0a":

@@ -10,10 +10,13 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from smetslab.errors import CaptureError
 
-KEY_OCTETS = 16
+KEY_OCTETS: Final = 16
+MAX_KEY_FILE_OCTETS: Final = 1 << 20
+"""More than ten thousand keys."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
