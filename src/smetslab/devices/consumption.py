@@ -34,6 +34,17 @@ class Ledger:
     week: Period = field(default_factory=Period)
     month: Period = field(default_factory=Period)
     yesterday: Period = field(default_factory=Period)
+    tenancy: str = ""
+    """The change of tenancy that it has followed last."""
+
+    def change_tenancy(self, date: datetime) -> None:
+        """A new tenant begins at `date`: sums of periods that began before it are nobody's business."""
+        if self.tenancy == date.isoformat():
+            return
+        self.tenancy = date.isoformat()
+        for period in (self.day, self.week, self.month, self.yesterday):
+            if period.begun and datetime.fromisoformat(period.begun).replace(tzinfo=date.tzinfo) < date:
+                period.energy_wh, period.cost = 0, 0
 
     def add(self, time: datetime, *, energy_wh: int, price: int, standing_charge: int) -> None:
         """A reading of the register. `price` and `standing_charge` in thousandths of a penny. UTC days."""
@@ -67,8 +78,9 @@ class Ledger:
     @classmethod
     def decode(cls, octets: bytes) -> Ledger:
         kept = json.loads(octets)
-        register = kept.pop("register_wh")
-        return cls(register, **{name: Period(**period) for name, period in kept.items()})
+        register, tenancy = kept.pop("register_wh"), kept.pop("tenancy")
+        periods = {name: Period(**period) for name, period in kept.items()}
+        return cls(register, tenancy=tenancy, **periods)
 
 
 def _days_since(begun: str, today: date) -> int:

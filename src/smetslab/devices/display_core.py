@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 from smetslab.devices.consumption import Ledger
+from smetslab.devices.display_server import DAYS
 from smetslab.devices.han_frames import HanFrame, HanOutbox, readings_in
+from smetslab.devices.schedule import after_2000
 from smetslab.devices.work import Workplace
 from smetslab.errors import ZclDecodeError
 from smetslab.gbcs.codes import DeviceType
-from smetslab.gbcs.values import Value
+from smetslab.gbcs.values import Value, utc_text
 from smetslab.ids import Eui64
-from smetslab.zigbee.zcl import Attribute, find_command
+from smetslab.zigbee.zcl import Attribute, Record, find_command
+from smetslab.zigbee.zcl.clusters.device_management import DeviceManagement
 from smetslab.zigbee.zcl.clusters.messaging import Messaging
 from smetslab.zigbee.zcl.clusters.metering import Metering
 from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
@@ -28,6 +31,8 @@ from smetslab.zigbee.zcl.foundation import DefaultResponse
 ELECTRICITY_INTERVAL: Final = timedelta(seconds=10)
 GAS_INTERVAL: Final = timedelta(minutes=30)
 PRICE_INTERVAL: Final = timedelta(minutes=5)
+HISTORY_INTERVAL: Final = timedelta(hours=1)
+HISTORY_DAYS: Final = 8
 STALE_AFTER: Final = 3
 """Intervals without an answer after which a meter counts as out of reach."""
 
@@ -84,6 +89,10 @@ class Reading:
     message: str = ""
     at: datetime | None = None
     ledger: Ledger = field(default_factory=Ledger)
+    tenancy: datetime | None = None
+    """When the tenants change, or have changed."""
+    history: dict[str, int] = field(default_factory=dict)
+    """Units of the meter's register used in each of the last days, by its date."""
 
     @property
     def total(self) -> float | None:
@@ -140,6 +149,7 @@ class DisplayCore:
                 reading.ledger = Ledger.decode(octets)
         self._due = {meter.device: now for meter in meters}
         self._price_due = {meter.device: now for meter in meters}
+        self._history_due = dict(self._price_due)
         self.refusals = 0
         """Answers that refused something."""
 
@@ -162,6 +172,23 @@ class DisplayCore:
                 self.han.read(meter.device, _PRICE)
                 self.han.command(meter.device, Price.get_current_price, {"command_options": []})
                 self.han.command(meter.device, Messaging.get_last_message, {})
+                self.han.command(meter.device, DeviceManagement.get_change_of_tenancy, {})
+            if now >= self._history_due[meter.device]:
+                self._history_due[meter.device] = now + HISTORY_INTERVAL
+                self._ask_history(meter, now)
+
+    def _ask_history(self, meter: ShownMeter, now: datetime) -> None:
+        since = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=HISTORY_DAYS - 1)
+        self.han.command(
+            meter.device,
+            Metering.get_sampled_data,
+            {
+                "sample_id": DAYS,
+                "earliest_sample_time": utc_text(since),
+                "sample_type": "consumption_delivered",
+                "number_of_samples": HISTORY_DAYS,
+            },
+        )
 
     def receive(self, data: bytes, now: datetime) -> None:
         """A GBCS message: nobody sends one to a Type 2 device."""
@@ -191,6 +218,12 @@ class DisplayCore:
         if "current_summation_delivered" not in values or energy is None:
             return
         before = replace(reading.ledger)
+        if reading.tenancy is not None and reading.tenancy <= now:
+            reading.ledger.change_tenancy(reading.tenancy)
+            first = utc_text(reading.tenancy)
+            reading.history = {
+                day: used for day, used in reading.history.items() if f"{day}T00:00:00Z" >= first
+            }
         reading.ledger.add(
             now,
             energy_wh=round(energy * 1000),
@@ -212,6 +245,11 @@ class DisplayCore:
             elif command is Messaging.display_message:
                 text = command.decode(frame.frame.payload).octets("message")
                 reading.message = text.decode("utf-8", "replace")
+            elif command is DeviceManagement.publish_change_of_tenancy:
+                record = command.decode(frame.frame.payload)
+                reading.tenancy = after_2000(record.integer("implementation_date_time"))
+            elif command is Metering.get_sampled_data_response:
+                _remember(reading, command.decode(frame.frame.payload))
         except ZclDecodeError as error:
             self._place.note("FrameIgnored", peer=str(frame.peer), reason=str(error))
 
@@ -234,10 +272,21 @@ class DisplayCore:
                     "message": reading.message,
                     "readings": dict(reading.values),
                     "today_wh": reading.ledger.day.energy_wh,
+                    "change_of_tenancy": None if reading.tenancy is None else utc_text(reading.tenancy),
+                    "days": dict(reading.history),
                 }
                 for reading in self.readings.values()
             ]
         }
+
+
+def _remember(reading: Reading, record: Record) -> None:
+    """The days that a meter tells, in place of those that it told before: what it hides now is gone."""
+    ends = after_2000(record.integer("sample_start_time"))
+    samples = cast("tuple[int, ...]", record["samples"])
+    reading.history = {
+        (ends + timedelta(days=number - 1)).date().isoformat(): used for number, used in enumerate(samples)
+    }
 
 
 def _key(reading: Reading) -> str:

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from smetslab.devices.han_frames import HanFrame, default_response
+from smetslab.devices.tenancy import Tenancy
+from smetslab.devices.zcl.logs import Samples, answer_samples
 from smetslab.errors import ZclDecodeError
+from smetslab.gbcs.values import seconds_since_2000
 from smetslab.zigbee.zcl import SERVER_TO_CLIENT, Attribute, Command, Record, find_command
+from smetslab.zigbee.zcl.clusters.device_management import DeviceManagement
+from smetslab.zigbee.zcl.clusters.metering import Metering
 from smetslab.zigbee.zcl.foundation import (
     ReadAttributes,
     ReadAttributesResponse,
@@ -25,8 +30,18 @@ from smetslab.zigbee.zcl.values import ZclValue
 Readings: TypeAlias = Callable[[datetime], Mapping[Attribute, ZclValue]]
 """Every attribute that displays may read, with its value at a moment."""
 
-Teller: TypeAlias = Callable[[datetime], "tuple[Command, Record] | None"]
+Teller: TypeAlias = Callable[[datetime, Record], "tuple[Command, Record] | None"]
 """What answers a question of a display: a command of the same cluster, None when there is nothing to tell."""
+
+MOST_SAMPLES: Final = 50
+"""Of one answer, so that its frame stays small. Unverified."""
+HALF_HOURS: Final = 0
+DAYS: Final = 1
+"""Samples that displays may ask for: the profile and the daily consumption log. Spec: RTDS 4.5.0 (GCS17,
+GCS61).
+"""
+CLEAR_CONSUMER_DATA: Final = 0x0200
+"""What a display does at a change of tenancy. Spec: ZSE 1.4 D.10.2.4.1."""
 
 
 class DisplayServer:
@@ -45,12 +60,21 @@ class DisplayServer:
             if content.command == ReadAttributes.code:
                 return self._read(frame, now)
             return default_response(frame, Status.NOT_AUTHORIZED)
+        return self._answer(frame, now)
+
+    def _answer(self, frame: HanFrame, now: datetime) -> HanFrame:
+        content = frame.frame
         command = find_command(frame.cluster, content)
-        teller = None if command is None else self._questions.get(command)
+        if command is None:
+            return default_response(frame, Status.UNSUP_CLUSTER_COMMAND)
+        teller = self._questions.get(command)
         if teller is None:
-            unknown = command is None
-            return default_response(frame, Status.UNSUP_CLUSTER_COMMAND if unknown else Status.NOT_AUTHORIZED)
-        told = teller(now)
+            return default_response(frame, Status.NOT_AUTHORIZED)
+        try:
+            asked = command.decode(content.payload)
+        except ZclDecodeError:
+            return default_response(frame, Status.MALFORMED_COMMAND)
+        told = teller(now, asked)
         if told is None:
             return default_response(frame, Status.NOT_FOUND)
         answer, record = told
@@ -80,3 +104,31 @@ class DisplayServer:
         answer = ReadAttributesResponse(tuple(results))
         content = general_frame(answer, direction=SERVER_TO_CLIENT, sequence=frame.frame.sequence)
         return HanFrame(frame.peer, frame.cluster, content)
+
+
+def change_of_tenancy(tenancy: Tenancy) -> tuple[Command, Record] | None:
+    """What a display is told of a change of tenancy, before it and after. Spec: ZSE 1.4 D.10.2.4.1."""
+    if tenancy.date is None:
+        return None
+    command = DeviceManagement.publish_change_of_tenancy
+    return command, command.record(
+        provider_id=0,
+        issuer_event_id=seconds_since_2000(tenancy.date),
+        tariff_type=0,
+        implementation_date_time=seconds_since_2000(tenancy.date),
+        proposed_tenancy_change_control=CLEAR_CONSUMER_DATA,
+    )
+
+
+def samples_told(asked: Record, samples: Samples) -> tuple[Command, Record] | None:
+    """The samples that a display asked for; None when there are none."""
+    if not samples.values:
+        return None
+    return Metering.get_sampled_data_response, answer_samples(asked, samples)
+
+
+def first_shown(asked: Record, hidden_before: datetime | None, period_s: int) -> int:
+    """The end of the first period that a display may have, in seconds since 2000: one that began before a
+    change of tenancy is hidden."""
+    first = asked.integer("earliest_sample_time")
+    return first if hidden_before is None else max(first, seconds_since_2000(hidden_before) + period_s)

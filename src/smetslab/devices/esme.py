@@ -46,6 +46,7 @@ from smetslab.ids import Eui64
 from smetslab.rng import RootSeed
 from smetslab.store import Nvm
 from smetslab.trace import Trace
+from smetslab.zigbee.zcl.clusters.device_management import DeviceManagement
 from smetslab.zigbee.zcl.clusters.load_control import LoadControl
 from smetslab.zigbee.zcl.clusters.messaging import Messaging
 from smetslab.zigbee.zcl.clusters.metering import Metering
@@ -53,7 +54,14 @@ from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
 from smetslab.zigbee.zcl.clusters.price import Price
 
 TUNNEL_ENDPOINT = 1
-HAN_CLUSTERS = (Prepayment.id, Metering.id, LoadControl.id, Price.id, Messaging.id)
+HAN_CLUSTERS = (
+    Prepayment.id,
+    Metering.id,
+    LoadControl.id,
+    Price.id,
+    Messaging.id,
+    DeviceManagement.id,
+)
 """Of which the meter is the server on the HAN."""
 
 

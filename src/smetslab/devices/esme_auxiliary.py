@@ -22,7 +22,16 @@ from smetslab.gbcs.dlms import axdr
 from smetslab.gbcs.dlms.apdu import DataAccessResult
 from smetslab.gbcs.dlms.axdr import Data, Number
 from smetslab.gbcs.usecases.registry import USE_CASES
-from smetslab.gbcs.values import HEX_PREFIX, IMMEDIATE, NEVER, Parameters, Value, parse_utc, utc_text
+from smetslab.gbcs.values import (
+    HEX_PREFIX,
+    IMMEDIATE,
+    NEVER,
+    Parameters,
+    Value,
+    as_moment,
+    parse_utc,
+    utc_text,
+)
 from smetslab.store import Nvm
 
 _FULL: Final = 100
@@ -221,13 +230,11 @@ def _moment(value: Value, now: datetime) -> datetime | None:
     """The time that a setting gives; None for one that never comes, and for minutes (ECS47). Raises ItemError
     for a date-time with wildcards.
     """
-    if not isinstance(value, str) or value == NEVER:
-        return None
     if value == IMMEDIATE:
         return now
-    if value.startswith(HEX_PREFIX):
+    if isinstance(value, str) and value.startswith(HEX_PREFIX):
         raise ItemError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, f"{value} names no moment")
-    return parse_utc(value)
+    return as_moment(value)
 
 
 def _controller(place: int) -> Parameters:

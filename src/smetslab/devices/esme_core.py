@@ -47,6 +47,7 @@ from smetslab.devices.prepay.token import Refusal, TokenSource
 from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import Hooks, SecuritySettings, install_security
 from smetslab.devices.supply import Supply, SupplyEvent
+from smetslab.devices.tenancy import Tenancy
 from smetslab.devices.user_interface import PinAnswer, PrivacyPin, UserInterface
 from smetslab.devices.voltage import Voltage
 from smetslab.devices.work import Work, Workplace
@@ -54,7 +55,7 @@ from smetslab.gbcs.codes import DeviceType
 from smetslab.gbcs.dlms import axdr
 from smetslab.gbcs.dlms.apdu import DataAccessResult
 from smetslab.gbcs.dlms.axdr import Data, Octets, Sequence
-from smetslab.gbcs.values import Value, date_time_value, utc_text
+from smetslab.gbcs.values import IMMEDIATE, Value, as_moment, date_time_value, utc_text
 from smetslab.ids import Eui64
 
 
@@ -114,6 +115,7 @@ class EsmeCore:
         )
         self.pin, panel = PrivacyPin(nvm), EsmePanel(self)
         self.interface = UserInterface(pin=self.pin, public=panel.public, personal=panel.personal)
+        self.tenancy = Tenancy(nvm)
         self.alerts = EsmeAlerts(application=self.application, server=lambda: self.server)
         self.duties = EsmeDuties(self)
         self.life = EsmeLife(
@@ -295,6 +297,7 @@ class EsmeCore:
         )
         masks = {mask: self._masked(mask, shown) for mask, shown in MASKS.items()}
         masks["privacy_pin_disabled"] = self.pin.disable
+        masks["restricted_data_date_time"] = self._tenancy_written
         return {**tariff, **calendars, **rules, **mode, **watched, **auxiliary, **masks}
 
     def _masked(self, mask: str, shown: str) -> Changed:
@@ -316,6 +319,12 @@ class EsmeCore:
     def _calendar_written(self, work: Work) -> None:
         self.life.reconfigured()
         self.life.keep(work)
+
+    def _tenancy_written(self, work: Work) -> None:
+        """Spec: GBCS use case ECS12."""
+        given = self.server.value("restricted_data_date_time")
+        date = self.clock.time(work.now) if given == IMMEDIATE else as_moment(given)
+        self.tenancy.set(work, date)
 
     def _rules_written(self, work: Work) -> None:
         self.prepayment.rules_written(work)
@@ -536,6 +545,7 @@ class EsmeCore:
             "load_limit": {name: server.value(name) for name in limits},
             "supplier_message": server.value("supplier_message"),
             "utrn_counters": list(self.prepayment.utrns.counters),
+            "change_of_tenancy": self.tenancy.describe(),
             "auxiliary_controllers": self.auxiliary.describe(self._slots),
             "user_interface": self.interface.inspect(now),
             **self.application.inspect(),

@@ -8,14 +8,26 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, Protocol
 
+from smetslab.devices import display_server
 from smetslab.devices.clock import DeviceClock
-from smetslab.devices.display_server import DisplayServer
+from smetslab.devices.display_server import (
+    MOST_SAMPLES,
+    DisplayServer,
+    change_of_tenancy,
+    first_shown,
+    samples_told,
+)
 from smetslab.devices.esme_life import EsmeLife
+from smetslab.devices.esme_logs import EsmeLogs
+from smetslab.devices.gas_meter import DAY_S, HALF_HOUR_S, NO_INTERVAL
 from smetslab.devices.load import Energies
 from smetslab.devices.metering import EnergyMeter
 from smetslab.devices.supply import Supply
+from smetslab.devices.tenancy import Tenancy
+from smetslab.devices.zcl.logs import Samples
 from smetslab.gbcs.values import Value, dig
 from smetslab.zigbee.zcl import Attribute, Command, Record
+from smetslab.zigbee.zcl.clusters.device_management import DeviceManagement
 from smetslab.zigbee.zcl.clusters.messaging import Messaging
 from smetslab.zigbee.zcl.clusters.metering import Metering
 from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
@@ -50,6 +62,8 @@ class Shown(Protocol):
     supply: Supply
     meter: EnergyMeter
     life: EsmeLife
+    logs: EsmeLogs
+    tenancy: Tenancy
 
     @property
     def server(self) -> Server: ...
@@ -64,7 +78,15 @@ class EsmeDisplays:
     def server(self) -> DisplayServer:
         """The answers to displays."""
         return DisplayServer(
-            self.readings, {Price.get_current_price: self.price, Messaging.get_last_message: self.message}
+            self.readings,
+            {
+                Price.get_current_price: self.price,
+                Messaging.get_last_message: self.message,
+                Metering.get_sampled_data: self.samples,
+                DeviceManagement.get_change_of_tenancy: lambda _now, _asked: change_of_tenancy(
+                    self._meter.tenancy
+                ),
+            },
         )
 
     def readings(self, now: datetime) -> dict[Attribute, ZclValue]:
@@ -97,8 +119,24 @@ class EsmeDisplays:
         limits = [dig(thresholds, f"{name}_power_threshold") for name in ("low_medium", "medium_high")]
         return sum(isinstance(limit, int) and watts >= limit for limit in limits)
 
-    def price(self, now: datetime) -> tuple[Command, Record]:
+    def samples(self, now: datetime, asked: Record) -> tuple[Command, Record] | None:
+        """Half hours or days of import, none from before a change of tenancy. Spec: ZSE 1.4 D.3.3.2."""
+        logs, hidden = self._meter.logs, self._meter.tenancy.hidden_before(self._meter.clock.time(now))
+        most = min(asked.integer("number_of_samples"), MOST_SAMPLES)
+        match asked.integer("sample_id"):
+            case display_server.HALF_HOURS:
+                first = first_shown(asked, hidden, HALF_HOUR_S)
+                found, interval = logs.half_hours_from(now, first, most), HALF_HOUR_S
+            case display_server.DAYS:
+                found, interval = logs.days_from(now, first_shown(asked, hidden, DAY_S), most), NO_INTERVAL
+            case _:
+                return None
+        start = found[0][0] if found else 0
+        return samples_told(asked, Samples(start, interval, tuple(value for _, value in found)))
+
+    def price(self, now: datetime, asked: Record) -> tuple[Command, Record]:
         """The price that is active. Spec: ZSE 1.4 D.4.2.4.1."""
+        del asked
         seconds = self._seconds(now)
         index = self._meter.life.active_index
         command = Price.publish_price
@@ -116,8 +154,9 @@ class EsmeDisplays:
             price=max(0, self._meter.life.active_price),
         )
 
-    def message(self, now: datetime) -> tuple[Command, Record] | None:
+    def message(self, now: datetime, asked: Record) -> tuple[Command, Record] | None:
         """The supplier's last message. Spec: ZSE 1.4 D.5.2.3.1; GBCS use case ECS10."""
+        del asked
         text = self._meter.server.value("supplier_message")
         if not isinstance(text, str) or not text:
             return None

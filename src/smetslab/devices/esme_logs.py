@@ -11,6 +11,7 @@ from datetime import datetime
 
 from smetslab.devices.cosem.server import CosemServer
 from smetslab.devices.esme_life import EsmeLife
+from smetslab.devices.gas_meter import DAY_S, HALF_HOUR_S
 from smetslab.devices.limits import (
     DAILY_CONSUMPTION_ENTRIES,
     DAILY_READ_LOG_ENTRIES,
@@ -21,6 +22,7 @@ from smetslab.devices.load import DAY_US
 from smetslab.devices.metering import MILLI, SECOND_US, EnergyMeter, microseconds, whole
 from smetslab.devices.prepay.state import AccountState
 from smetslab.devices.ring import Ring
+from smetslab.devices.schedule import after_2000
 from smetslab.devices.work import Work
 from smetslab.gbcs.dlms import axdr
 from smetslab.gbcs.dlms.axdr import (
@@ -177,18 +179,40 @@ class EsmeLogs:
         ]
         return _numbers(rows, 2)
 
+    def half_hours_from(self, now: datetime, first: int, most: int) -> list[tuple[int, int]]:
+        """At most `most` half hours of import without a gap, for a display: the end of each, at `first` or
+        later, in seconds since 2000, and Wh."""
+        found: list[tuple[int, int]] = []
+        for seconds, energies in self._meter.half_hours(now, after_2000(first), None, PROFILE_LOG_ENTRIES):
+            if len(found) == most or (found and seconds - found[-1][0] != HALF_HOUR_S):
+                break
+            found.append((seconds, energies.active_import + energies.secondary_import))
+        return found
+
+    def days_from(self, now: datetime, first: int, most: int) -> list[tuple[int, int]]:
+        """At most `most` days of import without a gap: the midnight that ends each, and Wh."""
+        found: list[tuple[int, int]] = []
+        for seconds, value in self._days(now, first, None):
+            if len(found) == most or (found and seconds - found[-1][0] != DAY_S):
+                break
+            found.append((seconds, value))
+        return found
+
     def _daily_consumption(self, now: datetime, first: datetime | None, last: datetime | None) -> Data:
+        return _numbers(self._days(now, *_seconds(first, last)), 1)
+
+    def _days(self, now: datetime, low: int | None, high: int | None) -> list[list[int]]:
         """Differences of the readings at midnights, while the clock ran."""
         rows: list[list[int]] = []
-        low, high = _seconds(first, last)
         previous: int | None = None
+        first_day = 0 if low is None else low // DAY_S - 1
         for start_us, end_us, segment in self._meter.pieces(
             self._meter.segments[0].start_us, microseconds(now)
         ):
             if not segment.clock_runs:
                 continue
             device_start, device_end = start_us + segment.offset_us, end_us + segment.offset_us
-            for day in range(-(-device_start // DAY_US), device_end // DAY_US + 1):
+            for day in range(max(first_day, -(-device_start // DAY_US)), device_end // DAY_US + 1):
                 reading = whole(self._meter.reading(day * DAY_US - segment.offset_us))
                 total = reading.active_import + reading.secondary_import
                 seconds = day * DAY_US // SECOND_US
@@ -196,8 +220,7 @@ class EsmeLogs:
                     rows.append([seconds, max(0, total - previous)])
                 previous = total
         rows = rows[-DAILY_CONSUMPTION_ENTRIES:]
-        rows = [row for row in rows if (low is None or row[0] >= low) and (high is None or row[0] <= high)]
-        return _numbers(rows, 1)
+        return [row for row in rows if (low is None or row[0] >= low) and (high is None or row[0] <= high)]
 
     def _daily_reads(self, now: datetime, first: datetime | None, last: datetime | None) -> Data:
         del now

@@ -168,11 +168,16 @@ class HalfHourProfile:
     def samples(self, first: int, most: int) -> Samples:
         """At most `most` half hours that end at `first` or later, without a gap, as far as they are known."""
         start = -(-first // HALF_HOUR_S) * HALF_HOUR_S
-        oldest = min(self._days, default=0) * DAY_S + HALF_HOUR_S
+        oldest = self.oldest
         end = min(self._end(), start + (most - 1) * HALF_HOUR_S)
         start = max(start, oldest)
         values = [self._value(seconds) for seconds in range(start, end + 1, HALF_HOUR_S)]
         return Samples(start, HALF_HOUR_S, tuple(values))
+
+    @property
+    def oldest(self) -> int:
+        """When the first half hour that is kept ended."""
+        return min(self._days, default=0) * DAY_S + HALF_HOUR_S
 
     def _end(self) -> int:
         """When the last half hour ended; before all time when there is none."""

@@ -304,7 +304,7 @@ GPF_EFFECTS: Final[Mapping[Command, Effect]] = {
             Prepayment.set_maximum_credit_limit,
         )
     },
-    DeviceManagement.publish_change_of_tenancy: Effect(keeps="tenancy"),
+    DeviceManagement.publish_change_of_tenancy: Effect(calls="tenancy_changed"),
 }
 """What a proxy does itself, and what it does after its meter (tap-off, GBCS 10.3.4)."""
 

@@ -37,13 +37,14 @@ from smetslab.rng import RootSeed
 from smetslab.store import Nvm
 from smetslab.trace import Trace
 from smetslab.zigbee.zcl import decode_frame
+from smetslab.zigbee.zcl.clusters.device_management import DeviceManagement
 from smetslab.zigbee.zcl.clusters.messaging import Messaging
 from smetslab.zigbee.zcl.clusters.metering import Metering
 from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
 from smetslab.zigbee.zcl.clusters.price import Price
 
 MIRROR_ENDPOINT = 11
-DISPLAYED_CLUSTERS: Final = (Metering.id, Prepayment.id, Price.id, Messaging.id)
+DISPLAYED_CLUSTERS: Final = (Metering.id, Prepayment.id, Price.id, Messaging.id, DeviceManagement.id)
 """Of which the proxy is the server for displays."""
 MIRRORED_CLUSTERS: Final = (Metering.id, Prepayment.id, Price.id)
 

@@ -25,17 +25,19 @@ from smetslab.devices.han_frames import HanFrame, HanOutbox, default_response
 from smetslab.devices.mirror import Mirror
 from smetslab.devices.security.installed import Hooks, SecuritySettings, install_security
 from smetslab.devices.tap_off import TapOff
+from smetslab.devices.tenancy import Tenancy
 from smetslab.devices.work import Work, Workplace
 from smetslab.devices.zcl.calendar import Calendars
 from smetslab.devices.zcl.engine import ZclEngine
 from smetslab.devices.zcl.memory import ZclMemory
-from smetslab.devices.zcl.model import ZclBindings
+from smetslab.devices.zcl.model import Answer, ZclBindings, ZclCall
 from smetslab.gbcs.codes import CounterFamily, DeviceType, RemotePartyRole
 from smetslab.gbcs.usecases.model import UseCase
 from smetslab.gbcs.usecases.registry import USE_CASES
-from smetslab.gbcs.values import Value, seconds_to_text, utc_text
+from smetslab.gbcs.values import IMMEDIATE, Value, as_moment, seconds_to_text, utc_text
 from smetslab.ids import Eui64
-from smetslab.zigbee.zcl import ZclFrame
+from smetslab.zigbee.zcl import Record, ZclFrame
+from smetslab.zigbee.zcl.clusters.device_management import DeviceManagement
 from smetslab.zigbee.zcl.foundation import Status
 
 GPF_LOG_CHANGED: Final = 0x8071
@@ -118,7 +120,11 @@ class GpfCore:
             ZclEngine(
                 model=GPF_MODEL,
                 bindings=ZclBindings(
-                    handlers={**self.calendars.handlers(), **self.records.handlers()},
+                    handlers={
+                        **self.calendars.handlers(),
+                        **self.records.handlers(),
+                        "tenancy_changed": self._tenancy_changed,
+                    },
                     stagers=self.calendars.stagers(),
                 ),
                 future_dated=self.application.future_dated,
@@ -135,9 +141,12 @@ class GpfCore:
             settings=plant.security,
             hooks=Hooks(log_changed=self.back_up_device_log),
         )
+        self.tenancy = Tenancy(nvm)
         self.mirror = Mirror(self._memory, self.records)
         self.han = HanOutbox()
-        self._displays = GpfDisplays(self._memory, self.tariff, self.clock.time).server()
+        self._displays = GpfDisplays(
+            self._memory, self.tariff, self.records, self.tenancy, self.clock.time
+        ).server()
         self.tap_off = TapOff(nvm, self.engine, self.application.raise_event)
 
     def _memory(self) -> ZclMemory:
@@ -190,6 +199,15 @@ class GpfCore:
                 work, USE_CASES["GCS62"], GPF_LOG_CHANGED, broker, {"device_log_entries": entries}
             )
 
+    def _tenancy_changed(self, call: ZclCall, record: Record) -> Answer:
+        """Spec: GBCS use case GCS09."""
+        match DeviceManagement.publish_change_of_tenancy.to_json(record)["implementation_date_time"]:
+            case str(text) if text == IMMEDIATE:
+                self.tenancy.set(call.work, self.clock.time(call.work.now))
+            case other:
+                self.tenancy.set(call.work, as_moment(str(other)))
+        return None
+
     def next_deadline(self) -> datetime | None:
         """When `tick` has something to do, in laboratory time."""
         dated = self.tap_off.next_deadline()
@@ -213,18 +231,13 @@ class GpfCore:
 
     # ---------------------------------------------------------------------------- for people
 
-    def tenancy_date(self) -> str | None:
-        """From when on displays may see gas data; None: always. Spec: GBCS use case GCS09."""
-        kept = self._memory().document("tenancy")
-        return str(kept["implementation_date_time"]) if isinstance(kept, dict) else None
-
     def inspect(self, now: datetime) -> dict[str, Value]:
         """The state of the proxy, for diagnosis."""
         updated = self.mirror.updated
         return {
             "time": utc_text(self.clock.time(now)),
             "mirror_updated": None if updated is None else seconds_to_text(updated),
-            "tenancy": self.tenancy_date(),
+            "change_of_tenancy": self.tenancy.describe(),
             "security": self.security.inspect(),
             "attributes": self._memory().describe(now),
             **self.application.inspect(),

@@ -9,10 +9,21 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import cast
 
-from smetslab.devices.display_server import DisplayServer
+from smetslab.devices import display_server
+from smetslab.devices.display_server import (
+    MOST_SAMPLES,
+    DisplayServer,
+    change_of_tenancy,
+    first_shown,
+    samples_told,
+)
+from smetslab.devices.gas_meter import DAY_S, HALF_HOUR_S
+from smetslab.devices.gas_records import GasRecords
 from smetslab.devices.gas_tariff import GasTariff
+from smetslab.devices.tenancy import Tenancy
 from smetslab.devices.zcl.memory import ZclMemory
 from smetslab.zigbee.zcl import Attribute, Command, Record
+from smetslab.zigbee.zcl.clusters.device_management import DeviceManagement
 from smetslab.zigbee.zcl.clusters.messaging import Messaging
 from smetslab.zigbee.zcl.clusters.metering import Metering
 from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
@@ -47,24 +58,53 @@ class GpfDisplays:
     """The mirror of one proxy as attributes and commands. `time`: the proxy's own."""
 
     def __init__(
-        self, memory: Callable[[], ZclMemory], tariff: GasTariff, time: Callable[[datetime], datetime]
+        self,
+        memory: Callable[[], ZclMemory],
+        tariff: GasTariff,
+        records: GasRecords,
+        tenancy: Tenancy,
+        time: Callable[[datetime], datetime],
     ) -> None:
         self._memory = memory
         self._tariff = tariff
+        self._records = records
+        self._tenancy = tenancy
         self._time = time
 
     def server(self) -> DisplayServer:
         """The answers to displays."""
         return DisplayServer(
-            self.readings, {Price.get_current_price: self.price, Messaging.get_last_message: self.message}
+            self.readings,
+            {
+                Price.get_current_price: self.price,
+                Messaging.get_last_message: self.message,
+                Metering.get_sampled_data: self.samples,
+                DeviceManagement.get_change_of_tenancy: lambda _now, _asked: change_of_tenancy(self._tenancy),
+            },
         )
 
     def readings(self, now: datetime) -> dict[Attribute, ZclValue]:
         memory = self._memory()
         return {attribute: memory.get(attribute, now) for attribute in _SHOWN if memory.has(attribute)}
 
-    def price(self, now: datetime) -> tuple[Command, Record]:
+    def samples(self, now: datetime, asked: Record) -> tuple[Command, Record] | None:
+        """Half hours or days of the mirror, none from before a change of tenancy. Spec: ZSE 1.4 D.3.3.2."""
+        hidden = self._tenancy.hidden_before(self._time(now))
+        most = min(asked.integer("number_of_samples"), MOST_SAMPLES)
+        match asked.integer("sample_id"):
+            case display_server.HALF_HOURS:
+                profile = self._records.profile
+                first = max(profile.oldest, first_shown(asked, hidden, HALF_HOUR_S))
+                found = profile.samples(first, most)
+            case display_server.DAYS:
+                found = self._records.daily_consumption.samples(first_shown(asked, hidden, DAY_S), most)
+            case _:
+                return None
+        return samples_told(asked, found)
+
+    def price(self, now: datetime, asked: Record) -> tuple[Command, Record]:
         """The price of the active rate, per kWh. Spec: ZSE 1.4 D.4.2.4.1."""
+        del asked
         seconds = self._seconds(now)
         command = Price.publish_price
         return command, command.record(
@@ -81,9 +121,9 @@ class GpfDisplays:
             price=max(0, self._tariff.price(self._time(now), 0)),
         )
 
-    def message(self, now: datetime) -> tuple[Command, Record] | None:
+    def message(self, now: datetime, asked: Record) -> tuple[Command, Record] | None:
         """The supplier's last message, as it came. Spec: ZSE 1.4 D.5.2.3.1; GBCS use case GCS07."""
-        del now
+        del now, asked
         kept = self._memory().document("message")
         if not isinstance(kept, dict):
             return None

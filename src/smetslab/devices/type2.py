@@ -31,12 +31,13 @@ from smetslab.han import ApsService, ClusterRole
 from smetslab.ids import Eui64
 from smetslab.store import Nvm
 from smetslab.trace import Trace
+from smetslab.zigbee.zcl.clusters.device_management import DeviceManagement
 from smetslab.zigbee.zcl.clusters.messaging import Messaging
 from smetslab.zigbee.zcl.clusters.metering import Metering
 from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
 from smetslab.zigbee.zcl.clusters.price import Price
 
-CLUSTERS = (Metering.id, Price.id, Prepayment.id, Messaging.id)
+CLUSTERS = (Metering.id, Price.id, Prepayment.id, Messaging.id, DeviceManagement.id)
 
 
 def refuse_settings(profile: DeviceProfile) -> None:

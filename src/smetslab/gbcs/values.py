@@ -89,6 +89,12 @@ def date_time_value(octets: bytes) -> datetime | None:
     return parse_utc(text)
 
 
+def as_moment(value: Value) -> datetime | None:
+    """The moment that a text of `date_time_to_text` names, None when it names none."""
+    named = isinstance(value, str) and value not in {IMMEDIATE, NEVER} and not value.startswith(HEX_PREFIX)
+    return parse_utc(value) if named else None
+
+
 def utc_text(moment: datetime) -> str:
     """`2015-01-01T00:00:00Z`."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

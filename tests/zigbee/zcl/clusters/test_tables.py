@@ -51,6 +51,7 @@ FROM_CLIENT = {
         01:get_day_profiles 02:get_week_profiles 03:get_seasons 04:get_special_days
     """,
     "device_management": """
+        00:get_change_of_tenancy
         04:report_event_configuration
     """,
     "events": """
