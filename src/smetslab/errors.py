@@ -6,9 +6,17 @@ specification says so. Nothing here may import another smetslab module.
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class SmetsLabError(Exception):
     """Root of every deliberate smetslab exception."""
+
+
+def joined(outer: str, inner: str) -> str:
+    """The field path `inner` inside the field `outer`: `a.b`, `a[0]`, `a[0].b`."""
+    joint = "." if outer and inner and not inner.startswith("[") else ""
+    return f"{outer}{joint}{inner}"
 
 
 class CodecError(SmetsLabError):
@@ -50,17 +58,18 @@ class CodecError(SmetsLabError):
             text += f" ({self.spec})"
         return text
 
-    def within(self, prefix: str) -> CodecError:
+    def within(self, prefix: str) -> Self:
         """The same error with `prefix` put before its field path; used while an error climbs out of a
         nest."""
-        path = f"{prefix}.{self.path}" if self.path else prefix
+        return self._like(joined(prefix, self.path), self.offset)
+
+    def moved(self, base: int) -> Self:
+        """The same error, its offset counted from `base` octets before."""
+        return self._like(self.path, None if self.offset is None else base + self.offset)
+
+    def _like(self, path: str, offset: int | None) -> Self:
         return type(self)(
-            self.what,
-            offset=self.offset,
-            path=path,
-            expected=self.expected,
-            found=self.found,
-            spec=self.spec,
+            self.what, offset=offset, path=path, expected=self.expected, found=self.found, spec=self.spec
         )
 
 

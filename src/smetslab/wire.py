@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
 from smetslab.errors import CodecError, GbcsDecodeError
+
+T = TypeVar("T")
 
 
 class Reader:
@@ -13,6 +19,9 @@ class Reader:
     """
 
     __slots__ = ("base", "data", "end", "error", "position")
+
+    traces = False
+    """True for a reader that is told of every field by itself; codecs may read others several at once."""
 
     def __init__(
         self,
@@ -113,6 +122,29 @@ class Reader:
                 found=self.data[start : start + 1 + size].hex().upper(),
             )
         return value
+
+    def each(self, count: int, read: Callable[[], T], path_of: Callable[[int], str]) -> list[T]:
+        """What `read` gives, `count` times. `path_of` tells the field path of an item by its place."""
+        items: list[T] = []
+        if self.traces:
+            for place in range(count):
+                with self.at(path_of(place)):
+                    items.append(read())
+            return items
+        try:
+            for _ in range(count):
+                items.append(read())  # noqa: PERF401 - errors say how far it came
+        except CodecError as error:
+            raise error.within(path_of(len(items))) from None
+        return items
+
+    @contextmanager
+    def at(self, path: str) -> Iterator[None]:
+        """What is read inside belongs to the field `path`, and errors say so."""
+        try:
+            yield
+        except CodecError as error:
+            raise error.within(path) from None
 
     def finish(self, path: str = "") -> None:
         """Fail when bytes are left over."""

@@ -80,7 +80,7 @@ EVERY_TYPE: tuple[Data, ...] = (
 )
 
 
-@pytest.mark.parametrize("data", EVERY_TYPE, ids=lambda data: axdr.tag_of(data).name)
+@pytest.mark.parametrize("data", EVERY_TYPE, ids=lambda data: data.tag.name)
 def test_every_type_of_data(data: Data) -> None:
     form = form_of(DataNotification(0x200003E8, data).encode())
     assert isinstance(form["dlms"], dict)

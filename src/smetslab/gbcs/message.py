@@ -18,12 +18,14 @@ Spec: GBCS 7.2.7 (grouping header), 7.2.8 (MAC header).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from struct import Struct
+from struct import error as StructError
 
 from smetslab.crypto import SIGNATURE_BYTES, TAG_BYTES
 from smetslab.errors import GbcsDecodeError, GbcsEncodeError
 from smetslab.gbcs.codes import Cra
 from smetslab.ids import MAX_COUNTER, Eui64
+from smetslab.value_class import value_class
 from smetslab.wire import Reader, ber_length
 
 MAX_MESSAGE_BYTES = 256 * 1024
@@ -42,7 +44,7 @@ _SPEC = "GBCS 7.2.7"
 _MAC_SPEC = "GBCS 7.2.8"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class OtherInformation:
     """The other-information field of the grouping header; its variants differ by length alone.
 
@@ -60,11 +62,11 @@ class OtherInformation:
     def length(self) -> int:
         """How many octets `encode` gives."""
         fixed = (
-            self.supplementary_remote_party_id,
-            self.supplementary_remote_party_counter,
-            self.supplementary_originator_counter,
+            (self.supplementary_remote_party_id is not None)
+            + (self.supplementary_remote_party_counter is not None)
+            + (self.supplementary_originator_counter is not None)
         )
-        return 2 + 8 * sum([part is not None for part in fixed]) + len(self.key_agreement_certificate or b"")
+        return 2 + 8 * fixed + len(self.key_agreement_certificate or b"")
 
     def encode(self) -> bytes:
         """Raises GbcsEncodeError when the parts present make no variant."""
@@ -94,7 +96,7 @@ class OtherInformation:
         return out
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class Message:
     """One GBCS message. Ids and counters are those of the grouping header."""
 
@@ -178,24 +180,25 @@ def read_message(reader: Reader) -> Message:
     return _decode_grouping(reader, reader.data[reader.end :])
 
 
+_HEADER = Struct(">2sBQB8sB8s")
+"""The part of the grouping header that always has the same length, constants included."""
+_HEADER_START, _ID_LENGTH = b"\xdf\x09", 8
+_CRAS = {int(cra): cra for cra in Cra}
+
+
 def _decode_grouping(reader: Reader, message_mac: bytes | None) -> Message:
-    reader.expect(b"\xdf\x09", "grouping header.tag and transaction id length", _SPEC)
-    cra_offset = reader.position
-    cra = reader.u8("grouping header.CRA flag")
-    if not 1 <= cra <= 3:
-        reader.position = cra_offset
-        raise reader.fail(
-            "unknown CRA flag",
-            path="grouping header.CRA flag",
-            expected="01 command, 02 response or 03 alert",
-            found=f"{cra:02X}",
-            spec=_SPEC,
-        )
-    counter = reader.unsigned(8, "grouping header.originator counter")
-    reader.expect(b"\x08", "grouping header.originator length", _SPEC)
-    originator = Eui64(reader.take(8, "grouping header.business originator id"))
-    reader.expect(b"\x08", "grouping header.recipient length", _SPEC)
-    target = Eui64(reader.take(8, "grouping header.business target id"))
+    start = reader.position
+    stop = start + _HEADER.size
+    if stop > reader.end or reader.traces:
+        _read_by_field(reader)
+    head, flag, counter, originator_length, originator, target_length, target = _HEADER.unpack_from(
+        reader.data, start
+    )
+    cra = _CRAS.get(flag)
+    if cra is None or head != _HEADER_START or not originator_length == target_length == _ID_LENGTH:
+        _read_by_field(reader)
+        raise AssertionError("the fields of a wrong grouping header are right")
+    reader.position = stop
     date_time: bytes | None = None
     date_time_length = reader.u8("grouping header.date-time length")
     if date_time_length == DATE_TIME_BYTES:
@@ -228,10 +231,10 @@ def _decode_grouping(reader: Reader, message_mac: bytes | None) -> Message:
         signature = reader.take(signature_length, "signature")
         reader.finish("signature")
     return Message(
-        cra=Cra(cra),
+        cra=cra,
         originator_counter=counter,
-        business_originator_id=originator,
-        business_target_id=target,
+        business_originator_id=Eui64(originator),
+        business_target_id=Eui64(target),
         date_time=date_time,
         other_information=other_information,
         content=content,
@@ -240,32 +243,55 @@ def _decode_grouping(reader: Reader, message_mac: bytes | None) -> Message:
     )
 
 
+def _read_by_field(reader: Reader) -> None:
+    """Take the fields of constant length one by one, and fail at the first that is wrong."""
+    reader.expect(_HEADER_START, "grouping header.tag and transaction id length", _SPEC)
+    if reader.u8("grouping header.CRA flag") not in _CRAS:
+        reader.position -= 1
+        raise reader.fail(
+            "unknown CRA flag",
+            path="grouping header.CRA flag",
+            expected="01 command, 02 response or 03 alert",
+            found=f"{reader.peek():02X}",
+            spec=_SPEC,
+        )
+    reader.take(8, "grouping header.originator counter")
+    reader.expect(b"\x08", "grouping header.originator length", _SPEC)
+    reader.take(8, "grouping header.business originator id")
+    reader.expect(b"\x08", "grouping header.recipient length", _SPEC)
+    reader.take(8, "grouping header.business target id")
+
+
 def _decode_other_information(reader: Reader) -> OtherInformation:
-    path = "grouping header.other information"
     start = reader.position
-    length = reader.ber_length(f"{path} length")
+    length = reader.ber_length("grouping header.other information length")
     fields = _OTHER_INFORMATION_FIELDS.get(length, 4 if length > 26 else None)
     if fields is None:
         reader.position = start
         raise reader.fail(
             "no variant has this length",
-            path=f"{path} length",
+            path="grouping header.other information length",
             expected="2, 10, 18, 26 or more",
             found=str(length),
             spec=_SPEC,
         )
-    code = reader.unsigned(2, f"{path}.message code")
-    party = Eui64(reader.take(8, f"{path}.supplementary remote party id")) if fields >= 1 else None
-    counter = reader.unsigned(8, f"{path}.supplementary remote party counter") if fields >= 2 else None
+    code = reader.unsigned(2, "grouping header.other information.message code")
+    if fields == 0:  # two messages of three
+        return OtherInformation(message_code=code)
+    path = "grouping header.other information.supplementary"
+    party = Eui64(reader.take(8, f"{path} remote party id"))
+    counter = reader.unsigned(8, f"{path} remote party counter") if fields >= 2 else None
     return OtherInformation(
         message_code=code,
         supplementary_remote_party_id=party,
         supplementary_remote_party_counter=counter,
         supplementary_originator_counter=(
-            reader.unsigned(8, f"{path}.supplementary originator counter") if fields == 3 else None
+            reader.unsigned(8, f"{path} originator counter") if fields == 3 else None
         ),
         key_agreement_certificate=(
-            reader.take(length - 18, f"{path}.key agreement certificate") if fields == 4 else None
+            reader.take(length - 18, "grouping header.other information.key agreement certificate")
+            if fields == 4
+            else None
         ),
     )
 
@@ -278,15 +304,21 @@ def encode_grouping(message: Message, *, with_signature: bool = True) -> bytes:
             "wrong length", path="date-time", expected="12 octets", found=str(len(date_time)), spec=_SPEC
         )
     other_information = message.other_information.encode()
+    try:
+        header = _HEADER.pack(
+            _HEADER_START,
+            message.cra,
+            message.originator_counter,
+            _ID_LENGTH,
+            message.business_originator_id.raw,
+            _ID_LENGTH,
+            message.business_target_id.raw,
+        )
+    except StructError:
+        raise _out_of_range(message.originator_counter, 8, "originator counter") from None
     out = b"".join(
         (
-            b"\xdf\x09",
-            bytes((message.cra,)),
-            _unsigned(message.originator_counter, 8, "originator counter"),
-            b"\x08",
-            message.business_originator_id.raw,
-            b"\x08",
-            message.business_target_id.raw,
+            header,
             b"\x00" if date_time is None else b"\x0c" + date_time,
             ber_length(len(other_information)),
             other_information,
@@ -343,11 +375,16 @@ def signed_part(message: Message) -> bytes:
 
 
 def _unsigned(value: int, size: int, path: str) -> bytes:
-    if not 0 <= value < 1 << (8 * size):
-        raise GbcsEncodeError(
-            "out of range", path=path, expected=f"{size} octets unsigned", found=str(value), spec=_SPEC
-        )
-    return value.to_bytes(size, "big")
+    try:
+        return value.to_bytes(size, "big")
+    except OverflowError:
+        raise _out_of_range(value, size, path) from None
+
+
+def _out_of_range(value: int, size: int, path: str) -> GbcsEncodeError:
+    return GbcsEncodeError(
+        "out of range", path=path, expected=f"{size} octets unsigned", found=str(value), spec=_SPEC
+    )
 
 
 __all__ = [

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from smetslab.errors import GbcsDecodeError
+from smetslab.errors import GbcsDecodeError, joined
 from smetslab.wire import Reader
 
 
@@ -79,28 +80,51 @@ class Cursor:
 class TracingReader(Reader):
     """A reader that remembers each read: the field path it was for, where it began and ended."""
 
-    __slots__ = ("reads",)
+    __slots__ = ("_outer", "_reached", "reads")
+
+    traces = True
 
     def __init__(self, data: bytes, *, position: int = 0, end: int | None = None) -> None:
         super().__init__(data, position=position, end=end)
         self.reads: list[tuple[str, int, int]] = []
+        self._outer = ""
+        self._reached = position
+
+    @contextmanager
+    def at(self, path: str) -> Iterator[None]:
+        outer, self._outer = self._outer, joined(self._outer, path)
+        with super().at(path):
+            yield
+        self._skip(self.position)
+        self._outer = outer
 
     def take(self, count: int, path: str = "") -> bytes:
         start = self.position
         taken = super().take(count, path)
-        self.reads.append((path, start, self.position))
+        self._remember(path, start)
         return taken
 
     def u8(self, path: str = "") -> int:
         start = self.position
         value = super().u8(path)
-        self.reads.append((path, start, self.position))
+        self._remember(path, start)
         return value
 
     def expect(self, wanted: bytes, path: str, spec: str = "") -> None:
         start = self.position
         super().expect(wanted, path, spec)
-        self.reads.append((path, start, self.position))
+        self._remember(path, start)
+
+    def _remember(self, path: str, start: int) -> None:
+        self._skip(start)
+        self.reads.append((joined(self._outer, path), start, self.position))
+        self._reached = self.position
+
+    def _skip(self, start: int) -> None:
+        """What was read without a name of its own, up to `start`."""
+        if self._reached < start:
+            self.reads.append((self._outer, self._reached, start))
+            self._reached = start
 
 
 _STEPS = re.compile(r"\[\d+\]|[^.\[]+")

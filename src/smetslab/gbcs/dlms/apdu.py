@@ -6,12 +6,14 @@ Spec: IEC 62056-5-3 (ACCESS service, DataNotification), as used by GBCS 7.3.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
+from struct import Struct
 from typing import TypeAlias
 
 from smetslab.errors import GbcsEncodeError
-from smetslab.gbcs.dlms.axdr import Budget, Data, encode_data, read_data
+from smetslab.gbcs.dlms.axdr import Budget, Data, encode_data, read_data, read_list
+from smetslab.value_class import value_class
 from smetslab.wire import Reader, ber_length
 
 ACCESS_REQUEST = 0xD9
@@ -29,7 +31,7 @@ _SPEC = "IEC 62056-5-3 ACCESS"
 _OBIS = re.compile(r"(\d+)-(\d+):(\d+)\.(\d+)\.(\d+)(?:\.(\d+))?")
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@value_class(frozen=True, slots=True, order=True)
 class Obis:
     """A logical name: six value groups, printed A-B:C.D.E.F."""
 
@@ -61,6 +63,9 @@ class Choice(IntEnum):
     SET_WITH_SELECTION = 5
 
 
+_SELECTIVE = (Choice.GET_WITH_SELECTION, Choice.SET_WITH_SELECTION)
+
+
 class DataAccessResult(IntEnum):
     """Result of one item. Spec: IEC 62056-5-3 Data-Access-Result."""
 
@@ -82,7 +87,7 @@ class DataAccessResult(IntEnum):
     OTHER_REASON = 250
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Specification:
     """One item of an access list: what to do to which attribute or method of which object."""
 
@@ -98,7 +103,7 @@ class Specification:
         return f"{self.choice.name.lower()} class {self.class_id} {self.obis} {kind} {self.index}"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class AccessRequest:
     """A command: the access list and one data item for each specification (null-data for a get)."""
 
@@ -120,7 +125,7 @@ class AccessRequest:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class AccessResult:
     """Outcome of one item; `choice` repeats get, set or action."""
 
@@ -128,7 +133,7 @@ class AccessResult:
     result: int
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class AccessResponse:
     """A response: one data item and one result for each specification of the request."""
 
@@ -154,7 +159,7 @@ class AccessResponse:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class DataNotification:
     """An alert: one Data value."""
 
@@ -246,29 +251,56 @@ def _read_specifications(reader: Reader, budget: Budget) -> tuple[Specification,
             found=str(count),
             spec=_SPEC,
         )
-    return tuple([_read_specification(reader, f"access list[{i}]", budget) for i in range(count)])
+    return tuple(
+        reader.each(count, lambda: _read_specification(reader, budget), lambda place: f"access list[{place}]")
+    )
 
 
-def _read_specification(reader: Reader, path: str, budget: Budget) -> Specification:
-    octet = reader.u8(f"{path}.choice")
-    if not 1 <= octet <= 5:
-        reader.position -= 1
+_SPECIFICATION = Struct(">BH6sB")
+"""Choice, class, logical name, attribute or method."""
+
+
+def _read_specification(reader: Reader, budget: Budget) -> Specification:
+    start = reader.position
+    choice = reader.u8("choice")
+    if not 1 <= choice <= 5:
+        reader.position = start
         raise reader.fail(
             "unknown choice",
-            path=f"{path}.choice",
+            path="choice",
             expected="01 get .. 05 set with selection",
-            found=f"{octet:02X}",
+            found=f"{choice:02X}",
             spec=_SPEC,
         )
-    choice = Choice(octet)
-    class_id = reader.unsigned(2, f"{path}.class")
-    obis = Obis(reader.take(6, f"{path}.logical name"))
-    index = reader.u8(f"{path}.attribute or method")
-    if choice in {Choice.GET_WITH_SELECTION, Choice.SET_WITH_SELECTION}:
-        selector = reader.u8(f"{path}.selector")
-        selection = read_data(reader, f"{path}.selection", budget)
-        return Specification(choice, class_id, obis, index, selector, selection)
-    return Specification(choice, class_id, obis, index)
+    stop = start + _SPECIFICATION.size
+    if stop > reader.end or reader.traces:
+        _read_by_field(reader)
+    plain = _plain_specification(reader.data[start:stop])
+    reader.position = stop
+    if choice not in _SELECTIVE:
+        return plain
+    selector = reader.u8("selector")
+    selection = read_data(reader, "selection", budget)
+    return Specification(plain.choice, plain.class_id, plain.obis, plain.index, selector, selection)
+
+
+def plain_specification(choice: Choice, class_id: int, obis: Obis, index: int) -> Specification:
+    """A specification without selection: the one object to which messages with these octets are read, too."""
+    return _plain_specification(_SPECIFICATION.pack(choice, class_id, obis.raw, index))
+
+
+@lru_cache(maxsize=4096)
+def _plain_specification(octets: bytes) -> Specification:
+    """A specification without selection. Kept, because access lists name the same attributes all the time."""
+    choice, class_id, obis, index = _SPECIFICATION.unpack(octets)
+    return Specification(Choice(choice), class_id, Obis(obis), index)
+
+
+def _read_by_field(reader: Reader) -> None:
+    """Take the fields behind the choice one by one, and fail at the first that is not all there."""
+    reader.take(2, "class")
+    reader.take(6, "logical name")
+    reader.u8("attribute or method")
 
 
 def _read_list(reader: Reader, expected: int | None, budget: Budget) -> tuple[Data, ...]:
@@ -286,7 +318,7 @@ def _read_list(reader: Reader, expected: int | None, budget: Budget) -> tuple[Da
             found=str(count),
             spec=_SPEC,
         )
-    return tuple([read_data(reader, f"data list[{i}]", budget) for i in range(count)])
+    return tuple(read_list(reader, count, budget, lambda place: f"data list[{place}]"))
 
 
 def _read_results(reader: Reader, expected: int) -> tuple[AccessResult, ...]:
@@ -301,29 +333,35 @@ def _read_results(reader: Reader, expected: int) -> tuple[AccessResult, ...]:
             found=str(count),
             spec=_SPEC,
         )
-    results: list[AccessResult] = []
-    for i in range(count):
-        choice = reader.u8(f"result list[{i}].choice")
-        if not 1 <= choice <= 3:
-            reader.position -= 1
-            raise reader.fail(
-                "unknown choice",
-                path=f"result list[{i}].choice",
-                expected="01, 02 or 03",
-                found=f"{choice:02X}",
-                spec=_SPEC,
-            )
-        results.append(AccessResult(Choice(choice), reader.u8(f"result list[{i}].result")))
-    return tuple(results)
+    return tuple(reader.each(count, lambda: _read_result(reader), lambda place: f"result list[{place}]"))
+
+
+def _read_result(reader: Reader) -> AccessResult:
+    choice = reader.u8("choice")
+    if not 1 <= choice <= 3:
+        reader.position -= 1
+        raise reader.fail(
+            "unknown choice",
+            path="choice",
+            expected="01, 02 or 03",
+            found=f"{choice:02X}",
+            spec=_SPEC,
+        )
+    return _RESULTS[choice][reader.u8("result")]
+
+
+_RESULTS = {
+    int(choice): tuple([AccessResult(choice, result) for result in range(256)])
+    for choice in (Choice.GET, Choice.SET, Choice.ACTION)
+}
+"""Every result that two octets can say."""
 
 
 def _encode_specifications(specifications: tuple[Specification, ...]) -> bytes:
     parts = [ber_length(len(specifications))]
     for item in specifications:
-        parts.append(
-            bytes((item.choice,)) + item.class_id.to_bytes(2, "big") + item.obis.raw + bytes((item.index,))
-        )
-        if item.choice in {Choice.GET_WITH_SELECTION, Choice.SET_WITH_SELECTION}:
+        parts.append(_SPECIFICATION.pack(item.choice, item.class_id, item.obis.raw, item.index))
+        if item.choice in _SELECTIVE:
             if item.selector is None or item.parameters is None:
                 raise GbcsEncodeError(
                     "a selection needs a selector and parameters", path=str(item), spec=_SPEC

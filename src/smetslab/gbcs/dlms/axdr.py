@@ -1,16 +1,56 @@
-"""DLMS Data: every type of the A-XDR `Data` choice, decoded to frozen values and back byte for byte.
+"""DLMS Data in A-XDR: every type of the `Data` choice, read to values and written back byte for byte.
+
+What reads and what writes a type is made once, at import, and found by its tag or class. Field paths of
+errors are put together while an error climbs out of a nest, so that sound data pays nothing for them.
 
 Spec: IEC 62056-6-2 (Data, compact-array), as used by GBCS 7.3.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import TypeAlias
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import repeat
+from struct import Struct
+from struct import error as StructError
+from typing import NoReturn, TypeAlias
 
 from smetslab.errors import CodecError, GbcsEncodeError
+from smetslab.gbcs.dlms.data import (
+    FIXED_OCTETS,
+    NULL,
+    NUMBER_FORMS,
+    STRING_TAGS,
+    ArrayDescription,
+    BitString,
+    Boolean,
+    CompactArray,
+    Data,
+    DontCare,
+    Null,
+    Number,
+    Octets,
+    Sequence,
+    StructureDescription,
+    Tag,
+    TypeDescription,
+    array,
+    boolean,
+    compact_array,
+    describe_type,
+    double_long,
+    double_long_unsigned,
+    enum,
+    integer,
+    long,
+    long_unsigned,
+    null,
+    octet_string,
+    structure,
+    unsigned,
+    utf8_string,
+    visible_string,
+)
 from smetslab.wire import Reader, ber_length
 
 MAX_DEPTH = 16
@@ -26,192 +66,11 @@ MAX_DESCRIBED_COUNT = 0xFFFF
 """Most elements of an array inside a compact-array: its count has two octets."""
 
 _SPEC = "IEC 62056-6-2 Data"
-
-
-class Tag(IntEnum):
-    """Tags of the Data choice."""
-
-    NULL_DATA = 0x00
-    ARRAY = 0x01
-    STRUCTURE = 0x02
-    BOOLEAN = 0x03
-    BIT_STRING = 0x04
-    DOUBLE_LONG = 0x05
-    DOUBLE_LONG_UNSIGNED = 0x06
-    OCTET_STRING = 0x09
-    VISIBLE_STRING = 0x0A
-    UTF8_STRING = 0x0C
-    BCD = 0x0D
-    INTEGER = 0x0F
-    LONG = 0x10
-    UNSIGNED = 0x11
-    LONG_UNSIGNED = 0x12
-    COMPACT_ARRAY = 0x13
-    LONG64 = 0x14
-    LONG64_UNSIGNED = 0x15
-    ENUM = 0x16
-    FLOAT32 = 0x17
-    FLOAT64 = 0x18
-    DATE_TIME = 0x19
-    DATE = 0x1A
-    TIME = 0x1B
-    DONT_CARE = 0xFF
-
-
-NUMBER_FORMS: dict[Tag, tuple[int, bool]] = {
-    Tag.DOUBLE_LONG: (4, True),
-    Tag.DOUBLE_LONG_UNSIGNED: (4, False),
-    Tag.BCD: (1, True),
-    Tag.INTEGER: (1, True),
-    Tag.LONG: (2, True),
-    Tag.UNSIGNED: (1, False),
-    Tag.LONG_UNSIGNED: (2, False),
-    Tag.LONG64: (8, True),
-    Tag.LONG64_UNSIGNED: (8, False),
-    Tag.ENUM: (1, False),
+_LETTER_OF = {
+    tag: "bhiq"[size.bit_length() - 1] if signed else "BHIQ"[size.bit_length() - 1]
+    for tag, (size, signed) in NUMBER_FORMS.items()
 }
-"""Octets and signedness of the number types."""
-
-STRING_TAGS = (Tag.OCTET_STRING, Tag.VISIBLE_STRING, Tag.UTF8_STRING)
-
-FIXED_OCTETS: dict[Tag, int] = {Tag.FLOAT32: 4, Tag.FLOAT64: 8, Tag.DATE_TIME: 12, Tag.DATE: 5, Tag.TIME: 4}
-"""Types kept as their octets: equal bytes in and out matter more than arithmetic."""
-
-
-@dataclass(frozen=True, slots=True)
-class Null:
-    """null-data."""
-
-
-@dataclass(frozen=True, slots=True)
-class DontCare:
-    """dont-care: leaves a member of a value unconstrained."""
-
-
-@dataclass(frozen=True, slots=True)
-class Boolean:
-    """boolean. Any octet but zero is true; GBCS devices write FF."""
-
-    octet: int
-
-    @property
-    def value(self) -> bool:
-        return self.octet != 0
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """Any of the integer types, bcd and enum."""
-
-    tag: Tag
-    value: int
-
-
-@dataclass(frozen=True, slots=True)
-class Octets:
-    """octet-string, visible-string, utf8-string, and the fixed-size float, date and time types, as octets."""
-
-    tag: Tag
-    value: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class BitString:
-    """bit-string of `length` bits, left aligned in `raw`."""
-
-    length: int
-    raw: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Sequence:
-    """array or structure."""
-
-    tag: Tag
-    items: tuple[Data, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ArrayDescription:
-    """Type description of an array of `count` elements inside a compact-array."""
-
-    count: int
-    element: TypeDescription
-
-
-@dataclass(frozen=True, slots=True)
-class StructureDescription:
-    """Type description of a structure inside a compact-array."""
-
-    elements: tuple[TypeDescription, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CompactArray:
-    """compact-array: one description of the element type, then elements without tags."""
-
-    description: TypeDescription
-    elements: tuple[Data, ...]
-
-
-TypeDescription: TypeAlias = Tag | ArrayDescription | StructureDescription
-Data: TypeAlias = Null | DontCare | Boolean | Number | Octets | BitString | Sequence | CompactArray
-
-
-def null() -> Null:
-    return Null()
-
-
-def boolean(value: bool) -> Boolean:
-    return Boolean(0xFF if value else 0x00)
-
-
-def integer(value: int) -> Number:
-    return Number(Tag.INTEGER, value)
-
-
-def long(value: int) -> Number:
-    return Number(Tag.LONG, value)
-
-
-def double_long(value: int) -> Number:
-    return Number(Tag.DOUBLE_LONG, value)
-
-
-def unsigned(value: int) -> Number:
-    return Number(Tag.UNSIGNED, value)
-
-
-def long_unsigned(value: int) -> Number:
-    return Number(Tag.LONG_UNSIGNED, value)
-
-
-def double_long_unsigned(value: int) -> Number:
-    return Number(Tag.DOUBLE_LONG_UNSIGNED, value)
-
-
-def enum(value: int) -> Number:
-    return Number(Tag.ENUM, value)
-
-
-def octet_string(value: bytes) -> Octets:
-    return Octets(Tag.OCTET_STRING, value)
-
-
-def visible_string(value: str) -> Octets:
-    return Octets(Tag.VISIBLE_STRING, value.encode("ascii"))
-
-
-def utf8_string(value: str) -> Octets:
-    return Octets(Tag.UTF8_STRING, value.encode())
-
-
-def array(*items: Data) -> Sequence:
-    return Sequence(Tag.ARRAY, items)
-
-
-def structure(*items: Data) -> Sequence:
-    return Sequence(Tag.STRUCTURE, items)
+"""The number types in the language of `struct`."""
 
 
 # ---------------------------------------------------------------------------------------------- decoding
@@ -225,13 +84,17 @@ class Budget:
     def __init__(self, octets: int) -> None:
         self.left = self.most = min(MAX_ITEMS, SPARE_ITEMS + MAX_ITEMS_PER_OCTET * octets)
 
-    def spend(self, reader: Reader, path: str) -> None:
-        """Count one item. Raises GbcsDecodeError when there are too many."""
-        self.left -= 1
+    def spend(self, items: int, reader: Reader) -> None:
+        """Count so many items before they are read. Raises GbcsDecodeError when there are too many."""
+        self.left -= items
         if self.left < 0:
             raise reader.fail(
-                "too many data items", path=path, expected=f"at most {self.most}", found="more", spec=_SPEC
+                "too many data items", expected=f"at most {self.most}", found="more", spec=_SPEC
             )
+
+
+_Read: TypeAlias = Callable[[Reader, int, Budget], Data]
+"""Reads one value whose tag has been taken: reader, how much deeper it may nest, what may still be read."""
 
 
 def decode_data(data: bytes, *, base: int = 0, path: str = "data") -> Data:
@@ -244,106 +107,126 @@ def decode_data(data: bytes, *, base: int = 0, path: str = "data") -> Data:
 
 def read_data(reader: Reader, path: str = "data", budget: Budget | None = None) -> Data:
     """Read one Data value from `reader` and leave the rest."""
-    return _read(reader, path, MAX_DEPTH, budget or Budget(reader.remaining))
+    return read_list(reader, 1, budget or Budget(reader.remaining), lambda place: path)[0]
 
 
-def _read(reader: Reader, path: str, depth: int, budget: Budget) -> Data:
-    return _read_value(reader, reader.u8(path), path, depth, budget)
+def read_list(
+    reader: Reader, count: int, budget: Budget, path_of: Callable[[int], str], depth: int = MAX_DEPTH
+) -> list[Data]:
+    """Read `count` Data values, one after the other. `path_of` names the place of one in errors."""
+    budget.spend(count, reader)
+    if reader.traces:
+        return reader.each(count, lambda: _READERS[reader.u8()](reader, depth, budget), path_of)
+    data, end = reader.data, reader.end
+    items: list[Data] = []
+    try:
+        for _ in range(count):
+            position = reader.position
+            if position >= end:
+                reader.u8()  # which fails
+            reader.position = position + 1
+            items.append(_READERS[data[position]](reader, depth, budget))
+    except CodecError as error:
+        raise error.within(path_of(len(items))) from None
+    return items
 
 
-def _read_value(reader: Reader, tag: int, path: str, depth: int, budget: Budget) -> Data:
-    """One value whose tag byte has been taken, or is known from a type description."""
-    budget.spend(reader, path)
-    form = _NUMBER_BY_OCTET.get(tag)
-    if form is not None:  # nine values of ten
-        number_tag, size, signed = form
-        return Number(number_tag, int.from_bytes(reader.take(size, path), "big", signed=signed))
-    string_tag = _STRING_BY_OCTET.get(tag)
-    if string_tag is not None:
-        return Octets(string_tag, reader.take(reader.ber_length(path), path))
-    nested = _NESTED_BY_OCTET.get(tag)
-    if nested is not None:
-        if depth == 0:
-            raise _too_deep(reader, path)
-        return nested(reader, path, depth, budget)
-    other = _OTHER_BY_OCTET.get(tag)
-    if other is None:
-        reader.position -= 1
-        raise reader.fail(
-            "unknown data type",
-            path=path,
-            expected="a tag of the Data choice",
-            found=f"{tag:02X}",
-            spec=_SPEC,
-        )
-    return other(reader, path)
+def _in_brackets(place: int) -> str:
+    return f"[{place}]"
 
 
-def _read_items(tag: Tag) -> Callable[[Reader, str, int, Budget], Data]:
-    def read(reader: Reader, path: str, depth: int, budget: Budget) -> Data:
-        count = _member_count(reader, path)
-        items = [_read(reader, f"{path}[{i}]", depth - 1, budget) for i in range(count)]
-        return Sequence(tag, tuple(items))
+def _number_reader(tag: Tag) -> _Read:
+    layout = Struct(">" + _LETTER_OF[tag])
+    size, unpack = layout.size, layout.unpack_from
+
+    def read(reader: Reader, depth: int, budget: Budget) -> Number:
+        start = reader.position
+        if start + size > reader.end:
+            reader.take(size)  # which fails
+        reader.position = start + size
+        return Number(tag, unpack(reader.data, start)[0])
 
     return read
 
 
-def _member_count(reader: Reader, path: str) -> int:
+def _string_reader(tag: Tag) -> _Read:
+    return lambda reader, depth, budget: Octets(tag, reader.take(reader.ber_length()))
+
+
+def _fixed_reader(tag: Tag) -> _Read:
+    size = FIXED_OCTETS[tag]
+    return lambda reader, depth, budget: Octets(tag, reader.take(size))
+
+
+def _sequence_reader(tag: Tag) -> _Read:
+    def read(reader: Reader, depth: int, budget: Budget) -> Sequence:
+        if depth == 0:
+            raise _too_deep(reader)
+        count = _member_count(reader)
+        return Sequence(tag, tuple(read_list(reader, count, budget, _in_brackets, depth - 1)))
+
+    return read
+
+
+def _member_count(reader: Reader) -> int:
     start = reader.position
-    count = reader.ber_length(path)
+    count = reader.ber_length()
     room = reader.remaining
     if count > room:  # every member takes at least one byte
         reader.position = start
-        raise reader.fail(
-            "more members than bytes", path=path, expected=f"at most {room}", found=str(count), spec=_SPEC
-        )
+        raise reader.fail("more members than bytes", expected=f"at most {room}", found=str(count), spec=_SPEC)
     return count
 
 
-def _too_deep(reader: Reader, path: str) -> CodecError:
-    return reader.fail(
-        "nested too deeply", path=path, expected=f"at most {MAX_DEPTH} levels", found="more", spec=_SPEC
-    )
+def _too_deep(reader: Reader) -> CodecError:
+    return reader.fail("nested too deeply", expected=f"at most {MAX_DEPTH} levels", found="more", spec=_SPEC)
 
 
-def _read_fixed(tag: Tag, size: int) -> Callable[[Reader, str], Data]:
-    return lambda reader, path: Octets(tag, reader.take(size, path))
+def _read_boolean(reader: Reader, depth: int, budget: Budget) -> Boolean:
+    return Boolean(reader.u8())
 
 
-def _read_bit_string(reader: Reader, path: str) -> BitString:
-    length = reader.ber_length(path)
-    raw = reader.take((length + 7) // 8, path)
+def _read_bit_string(reader: Reader, depth: int, budget: Budget) -> BitString:
+    length = reader.ber_length()
+    raw = reader.take((length + 7) // 8)
     if length % 8 and raw[-1] & (0xFF >> (length % 8)):
         reader.position -= 1
         raise reader.fail(
-            "unused bits set",
-            path=path,
-            expected=f"{length} bits, then zeros",
-            found=f"{raw[-1]:02X}",
-            spec=_SPEC,
+            "unused bits set", expected=f"{length} bits, then zeros", found=f"{raw[-1]:02X}", spec=_SPEC
         )
     return BitString(length, raw)
 
 
-def _read_compact_array(reader: Reader, path: str, depth: int, budget: Budget) -> CompactArray:
-    description = _read_description(reader, path, depth)
+def _read_unknown(reader: Reader, depth: int, budget: Budget) -> NoReturn:
+    reader.position -= 1
+    raise reader.fail(
+        "unknown data type",
+        expected="a tag of the Data choice",
+        found=f"{reader.data[reader.position]:02X}",
+        spec=_SPEC,
+    )
+
+
+def _read_compact_array(reader: Reader, depth: int, budget: Budget) -> CompactArray:
+    if depth == 0:
+        raise _too_deep(reader)
+    description = _read_description(reader, depth)
     start = reader.position
-    length = reader.ber_length(path)
+    length = reader.ber_length()
     if length > reader.remaining:
         room = reader.remaining
         reader.position = start
-        raise reader.fail(
-            "truncated", path=path, expected=f"{length} bytes of contents", found=str(room), spec=_SPEC
-        )
+        raise reader.fail("truncated", expected=f"{length} bytes of contents", found=str(room), spec=_SPEC)
     outer_end, reader.end = reader.end, reader.position + length
+    element = partial(_described_reader(description), reader, depth, budget)
     elements: list[Data] = []
-    while reader.remaining:
+    while reader.position < reader.end:
         before = reader.position
-        elements.append(_read_described(reader, description, f"{path}[{len(elements)}]", depth, budget))
+        budget.spend(1, reader)
+        elements.extend(reader.each(1, element, lambda _: _in_brackets(len(elements))))
         if reader.position == before:
             raise reader.fail(
                 "element type without any octet",
-                path=path,
                 expected="no contents",
                 found=f"{reader.remaining} bytes",
                 spec=_SPEC,
@@ -352,65 +235,93 @@ def _read_compact_array(reader: Reader, path: str, depth: int, budget: Budget) -
     return CompactArray(description, tuple(elements))
 
 
-def _read_description(reader: Reader, path: str, depth: int) -> TypeDescription:
+def _read_description(reader: Reader, depth: int) -> TypeDescription:
     if depth == 0:
-        raise _too_deep(reader, path)
-    octet = reader.u8(path)
+        raise _too_deep(reader)
+    octet = reader.u8()
     if octet == Tag.ARRAY:
-        return ArrayDescription(reader.unsigned(2, path), _read_description(reader, path, depth - 1))
+        return ArrayDescription(reader.unsigned(2), _read_description(reader, depth - 1))
     if octet == Tag.STRUCTURE:
-        members = range(_member_count(reader, path))
-        return StructureDescription(tuple([_read_description(reader, path, depth - 1) for _ in members]))
+        members = range(_member_count(reader))
+        return StructureDescription(tuple([_read_description(reader, depth - 1) for _ in members]))
     if octet == Tag.COMPACT_ARRAY or octet not in _TAGS:
         reader.position -= 1
         raise reader.fail(
             "type not allowed in a type description",
-            path=path,
             expected="a tag of the Data choice but compact-array",
             found=f"{octet:02X}",
             spec=_SPEC,
         )
-    return Tag(octet)
+    return _TAGS[octet]
 
 
-def _read_described(
-    reader: Reader, description: TypeDescription, path: str, depth: int, budget: Budget
-) -> Data:
-    """A value without tags. Counts of nested arrays multiply, which only `budget` bounds."""
+def _described_reader(description: TypeDescription) -> _Read:
+    """Reads values without tags, made once for the elements of one array.
+
+    Counts of nested arrays multiply, which only the budget bounds.
+    """
     if isinstance(description, Tag):
-        return _read_value(reader, description, path, depth, budget)
-    budget.spend(reader, path)
+        return _READERS[description]
     if isinstance(description, StructureDescription):
         members = description.elements
-        return Sequence(
-            Tag.STRUCTURE,
-            tuple(
-                [_read_described(reader, m, f"{path}[{i}]", depth - 1, budget) for i, m in enumerate(members)]
-            ),
-        )
-    element = description.element
-    places = range(description.count)
-    return Sequence(
-        Tag.ARRAY,
-        tuple([_read_described(reader, element, f"{path}[{i}]", depth - 1, budget) for i in places]),
-    )
+        readers = tuple([_described_reader(member) for member in members])
+        numbers = _numbers_reader(members)
+
+        def read_structure(reader: Reader, depth: int, budget: Budget) -> Sequence:
+            budget.spend(len(readers), reader)
+            items = None if numbers is None else numbers(reader)
+            if items is None:
+                left = iter(readers)
+                items = reader.each(len(readers), lambda: next(left)(reader, depth, budget), _in_brackets)
+            return Sequence(Tag.STRUCTURE, tuple(items))
+
+        return read_structure
+    count, element = description.count, _described_reader(description.element)
+
+    def read_array(reader: Reader, depth: int, budget: Budget) -> Sequence:
+        budget.spend(count, reader)
+        items = reader.each(count, lambda: element(reader, depth, budget), _in_brackets)
+        return Sequence(Tag.ARRAY, tuple(items))
+
+    return read_array
 
 
-_TAGS = frozenset(int(tag) for tag in Tag)
-_NUMBER_BY_OCTET = {int(tag): (tag, size, signed) for tag, (size, signed) in NUMBER_FORMS.items()}
-_STRING_BY_OCTET = {int(tag): tag for tag in STRING_TAGS}
-_NESTED_BY_OCTET: dict[int, Callable[[Reader, str, int, Budget], Data]] = {
-    Tag.STRUCTURE: _read_items(Tag.STRUCTURE),
-    Tag.ARRAY: _read_items(Tag.ARRAY),
+def _numbers_reader(members: tuple[TypeDescription, ...]) -> Callable[[Reader], list[Data] | None] | None:
+    """Reads a structure of nothing but numbers in one go, as the entries of most logs are.
+
+    It gives None, and takes nothing, where there are not octets enough.
+    """
+    tags = [member for member in members if isinstance(member, Tag) and member in NUMBER_FORMS]
+    if not tags or len(tags) != len(members):
+        return None
+    layout = Struct(">" + "".join([_LETTER_OF[tag] for tag in tags]))
+    size, unpack = layout.size, layout.unpack_from
+
+    def read(reader: Reader) -> list[Data] | None:
+        start = reader.position
+        if start + size > reader.end or reader.traces:
+            return None
+        reader.position = start + size
+        return list(map(Number, tags, unpack(reader.data, start)))
+
+    return read
+
+
+_TAGS = {int(tag): tag for tag in Tag}
+_BY_TAG: dict[Tag, _Read] = {
+    Tag.STRUCTURE: _sequence_reader(Tag.STRUCTURE),
+    Tag.ARRAY: _sequence_reader(Tag.ARRAY),
     Tag.COMPACT_ARRAY: _read_compact_array,
-}
-_OTHER_BY_OCTET: dict[int, Callable[[Reader, str], Data]] = {
-    Tag.NULL_DATA: lambda reader, path: Null(),
-    Tag.DONT_CARE: lambda reader, path: DontCare(),
-    Tag.BOOLEAN: lambda reader, path: Boolean(reader.u8(path)),
+    Tag.NULL_DATA: lambda reader, depth, budget: NULL,
+    Tag.DONT_CARE: lambda reader, depth, budget: DontCare(),
+    Tag.BOOLEAN: _read_boolean,
     Tag.BIT_STRING: _read_bit_string,
-    **{tag: _read_fixed(tag, size) for tag, size in FIXED_OCTETS.items()},
+    **{tag: _number_reader(tag) for tag in NUMBER_FORMS},
+    **{tag: _string_reader(tag) for tag in STRING_TAGS},
+    **{tag: _fixed_reader(tag) for tag in FIXED_OCTETS},
 }
+_READERS = tuple([_BY_TAG[_TAGS[octet]] if octet in _TAGS else _read_unknown for octet in range(256)])
+"""What reads the value behind each possible tag octet."""
 
 
 # ---------------------------------------------------------------------------------------------- encoding
@@ -418,73 +329,74 @@ _OTHER_BY_OCTET: dict[int, Callable[[Reader, str], Data]] = {
 
 def encode_data(value: Data) -> bytes:
     """Write one Data value. Raises GbcsEncodeError when a number does not fit its type."""
-    if isinstance(value, CompactArray):
-        contents = b"".join([_encode_described(e, value.description) for e in value.elements])
-        return b"\x13" + _encode_description(value.description) + ber_length(len(contents)) + contents
-    if isinstance(value, Sequence):
-        return (
-            bytes((value.tag,))
-            + ber_length(len(value.items))
-            + b"".join([encode_data(i) for i in value.items])
-        )
-    return bytes((tag_of(value),)) + _encode_contents(value)
+    return _WRITERS[type(value)](value)
 
 
-def tag_of(value: Data) -> Tag:
-    """The tag that `value` is written with."""
-    if isinstance(value, (Number, Octets, Sequence)):
-        return value.tag
-    if isinstance(value, Boolean):
-        return Tag.BOOLEAN
-    if isinstance(value, BitString):
-        return Tag.BIT_STRING
-    if isinstance(value, CompactArray):
-        return Tag.COMPACT_ARRAY
-    return Tag.NULL_DATA if isinstance(value, Null) else Tag.DONT_CARE
-
-
-def _encode_contents(value: Data) -> bytes:
-    """A simple value without its tag."""
-    if isinstance(value, Number):
+def _write_number(value: Number) -> bytes:
+    try:
+        return _PACKERS[value.tag](value.tag, value.value)
+    except StructError as error:
         size, signed = NUMBER_FORMS[value.tag]
-        try:
-            return value.value.to_bytes(size, "big", signed=signed)
-        except OverflowError as error:
-            sign = "signed" if signed else "unsigned"
-            raise GbcsEncodeError(
-                "number out of range",
-                path=value.tag.name.lower(),
-                expected=f"{size} octets {sign}",
-                found=str(value.value),
-                spec=_SPEC,
-            ) from error
-    if isinstance(value, Octets):
-        fixed = FIXED_OCTETS.get(value.tag)
-        if fixed is None:
-            return ber_length(len(value.value)) + value.value
-        if len(value.value) != fixed:
-            raise GbcsEncodeError(
-                "wrong length",
-                path=value.tag.name.lower(),
-                expected=f"{fixed} octets",
-                found=str(len(value.value)),
-                spec=_SPEC,
-            )
-        return value.value
-    if isinstance(value, Boolean):
-        return bytes((value.octet,))
-    if isinstance(value, BitString):
-        unused = -value.length % 8
-        if len(value.raw) * 8 != value.length + unused or (unused and value.raw[-1] & ((1 << unused) - 1)):
-            raise GbcsEncodeError(
-                "wrong length, or unused bits set",
-                path="bit_string",
-                expected=f"{value.length} bits, then zeros",
-                found=value.raw.hex().upper(),
-                spec=_SPEC,
-            )
-        return ber_length(value.length) + value.raw
-    return b""
+        raise GbcsEncodeError(
+            "number out of range",
+            path=value.tag.name.lower(),
+            expected=f"{size} octets {'signed' if signed else 'unsigned'}",
+            found=str(value.value),
+            spec=_SPEC,
+        ) from error
+
+
+def _write_octets(value: Octets) -> bytes:
+    octets = value.value
+    fixed = FIXED_OCTETS.get(value.tag)
+    if fixed is None:
+        return _head(value.tag, len(octets)) + octets
+    if len(octets) != fixed:
+        raise GbcsEncodeError(
+            "wrong length",
+            path=value.tag.name.lower(),
+            expected=f"{fixed} octets",
+            found=str(len(octets)),
+            spec=_SPEC,
+        )
+    return bytes((value.tag,)) + octets
+
+
+def _write_sequence(value: Sequence) -> bytes:
+    items = value.items
+    return _head(value.tag, len(items)) + b"".join([_WRITERS[type(item)](item) for item in items])
+
+
+def _head(tag: int, length: int) -> bytes:
+    """A tag and the length or count behind it."""
+    return bytes((tag, length)) if length < 0x80 else bytes((tag,)) + ber_length(length)
+
+
+def _write_bit_string(value: BitString) -> bytes:
+    unused = -value.length % 8
+    if len(value.raw) * 8 != value.length + unused or (unused and value.raw[-1] & ((1 << unused) - 1)):
+        raise GbcsEncodeError(
+            "wrong length, or unused bits set",
+            path="bit_string",
+            expected=f"{value.length} bits, then zeros",
+            found=value.raw.hex().upper(),
+            spec=_SPEC,
+        )
+    return _head(Tag.BIT_STRING, value.length) + value.raw
+
+
+def _write_compact_array(value: CompactArray) -> bytes:
+    contents = _contents(value)
+    return b"\x13" + _encode_description(value.description) + ber_length(len(contents)) + contents
+
+
+def contents_length(value: CompactArray) -> int:
+    """How many octets the elements of a compact-array take together."""
+    return len(_contents(value))
+
+
+def _contents(value: CompactArray) -> bytes:
+    return b"".join([_encode_described(element, value.description) for element in value.elements])
 
 
 def _encode_description(description: TypeDescription) -> bytes:
@@ -499,62 +411,59 @@ def _encode_description(description: TypeDescription) -> bytes:
             )
         return b"\x01" + description.count.to_bytes(2, "big") + _encode_description(description.element)
     if isinstance(description, StructureDescription):
-        members = b"".join([_encode_description(d) for d in description.elements])
+        members = b"".join([_encode_description(member) for member in description.elements])
         return b"\x02" + ber_length(len(description.elements)) + members
     return bytes((description,))
 
 
 def _encode_described(value: Data, description: TypeDescription) -> bytes:
     if isinstance(description, Tag):
-        if tag_of(value) != description:
-            raise GbcsEncodeError(
-                "element does not match the type description",
-                path="compact-array",
-                expected=description.name,
-                found=tag_of(value).name,
-                spec=_SPEC,
-            )
-        return _encode_contents(value)
+        if value.tag is not description:
+            raise _undescribed(description.name, value.tag.name)
+        return encode_data(value)[1:]
     if isinstance(description, StructureDescription):
-        tag, members = Tag.STRUCTURE, description.elements
+        tag, count = Tag.STRUCTURE, len(description.elements)
+        members: Iterable[TypeDescription] = description.elements
     else:
-        tag, members = Tag.ARRAY, (description.element,) * description.count
+        tag, count = Tag.ARRAY, description.count
+        members = repeat(description.element)
     items = value.items if isinstance(value, Sequence) and value.tag is tag else None
-    if items is None or len(items) != len(members):
-        raise GbcsEncodeError(
-            "element does not match the type description",
-            path="compact-array",
-            expected=f"{tag.name} of {len(members)}",
-            found=tag_of(value).name if items is None else f"{tag.name} of {len(items)}",
-            spec=_SPEC,
-        )
-    return b"".join([_encode_described(item, member) for item, member in zip(items, members, strict=True)])
+    if items is None or len(items) != count:
+        found = value.tag.name if items is None else f"{tag.name} of {len(items)}"
+        raise _undescribed(f"{tag.name} of {count}", found)
+    return b"".join(map(_encode_described, items, members))
 
 
-def contents_length(value: CompactArray) -> int:
-    """How many octets the elements of a compact-array take together."""
-    return sum([len(_encode_described(element, value.description)) for element in value.elements])
+def _undescribed(expected: str, found: str) -> GbcsEncodeError:
+    return GbcsEncodeError(
+        "element does not match the type description",
+        path="compact-array",
+        expected=expected,
+        found=found,
+        spec=_SPEC,
+    )
 
 
-def describe_type(value: Data) -> TypeDescription:
-    """The type description under which `value` can be an element of a compact-array."""
-    if isinstance(value, Sequence):
-        if value.tag is Tag.STRUCTURE:
-            return StructureDescription(tuple(describe_type(item) for item in value.items))
-        return ArrayDescription(
-            len(value.items), describe_type(value.items[0]) if value.items else Tag.NULL_DATA
-        )
-    return tag_of(value)
-
-
-def compact_array(element: TypeDescription, elements: tuple[Data, ...]) -> CompactArray:
-    """A compact-array of `elements`, each of which must have the type `element`."""
-    return CompactArray(element, elements)
+_PACKERS = {tag: Struct(">B" + letter).pack for tag, letter in _LETTER_OF.items()}
+_WRITERS: dict[type, Callable[..., bytes]] = {
+    Null: lambda value: b"\x00",
+    DontCare: lambda value: b"\xff",
+    Boolean: lambda value: bytes((Tag.BOOLEAN, value.octet)),
+    Number: _write_number,
+    Octets: _write_octets,
+    BitString: _write_bit_string,
+    Sequence: _write_sequence,
+    CompactArray: _write_compact_array,
+}
+"""What writes the values of each class."""
 
 
 __all__ = [
+    "FIXED_OCTETS",
     "MAX_DEPTH",
     "MAX_ITEMS",
+    "NUMBER_FORMS",
+    "STRING_TAGS",
     "ArrayDescription",
     "BitString",
     "Boolean",
@@ -585,8 +494,8 @@ __all__ = [
     "null",
     "octet_string",
     "read_data",
+    "read_list",
     "structure",
-    "tag_of",
     "unsigned",
     "utf8_string",
     "visible_string",

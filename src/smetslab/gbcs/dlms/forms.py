@@ -140,20 +140,20 @@ class NamedList:
     def decode(self, data: Data, path: str) -> Value:
         if type(data) is not Sequence or data.tag is not Tag.ARRAY or len(data.items) != len(self.names):
             raise mismatch(data, path, f"array of {len(self.names)}")
-        return {
-            name: self.element.decode(item, f"{path}.{name}")
-            for name, item in zip(self.names, data.items, strict=True)
-        }
+        decode = self.element.decode
+        try:
+            return {name: decode(item, name) for name, item in zip(self.names, data.items, strict=True)}
+        except GbcsDecodeError as error:
+            raise error.within(path) from None
 
     def encode(self, value: Value, path: str) -> Data:
         given = _members(value, self.names, path)
-        return Sequence(
-            Tag.ARRAY,
-            tuple(
-                self.element.encode(item, f"{path}.{name}")
-                for name, item in zip(self.names, given, strict=True)
-            ),
-        )
+        encode = self.element.encode
+        try:
+            items = tuple([encode(item, name) for name, item in zip(self.names, given, strict=True)])
+        except GbcsEncodeError as error:
+            raise error.within(path) from None
+        return Sequence(Tag.ARRAY, items)
 
     def type_of(self, value: Value) -> TypeDescription:
         del value

@@ -49,7 +49,7 @@ class Shape(Protocol):
 
 def kind_of(data: Data) -> str:
     """The type of a Data value in the words of the standard: `long-unsigned`, `structure of 3`."""
-    kind = axdr.tag_of(data).name.lower().replace("_", "-")
+    kind = data.tag.name.lower().replace("_", "-")
     if isinstance(data, Sequence):
         return f"{kind} of {len(data.items)}"
     if isinstance(data, Octets) and data.tag is Tag.OCTET_STRING:
@@ -78,6 +78,18 @@ class Num:
     unit: str = ""
     minimum: int | None = None
     maximum: int | None = None
+    _numbers: Mapping[str, int] = field(init=False, repr=False, compare=False)
+    _low: int = field(init=False, repr=False, compare=False)
+    _high: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        size, signed = axdr.NUMBER_FORMS[self.tag]
+        values = 1 << (8 * size)
+        object.__setattr__(self, "_low", -values // 2 if signed else 0)
+        object.__setattr__(self, "_high", self._low + values - 1)
+        # Of two numbers with one name the first is meant.
+        numbers = {name: number for number, name in reversed(list(self.names.items()))}
+        object.__setattr__(self, "_numbers", numbers)
 
     def decode(self, data: Data, path: str) -> Value:
         if type(data) is not Number or data.tag is not self.tag:
@@ -85,19 +97,13 @@ class Num:
         return self.names.get(data.value, data.value)
 
     def encode(self, value: Value, path: str) -> Data:
-        if isinstance(value, str):
-            for number, name in self.names.items():
-                if name == value:
-                    return Number(self.tag, number)
+        if isinstance(value, str) and value in self._numbers:
+            return Number(self.tag, self._numbers[value])
         if not isinstance(value, int) or isinstance(value, bool):
             wanted = " or ".join(("a number", *self.names.values()))
             raise _refuse(value, path, wanted)
-        size, signed = axdr.NUMBER_FORMS[self.tag]
-        low, high = (
-            (-(1 << (8 * size - 1)), (1 << (8 * size - 1)) - 1) if signed else (0, (1 << (8 * size)) - 1)
-        )
-        if not low <= value <= high:
-            raise _refuse(value, path, f"{low} to {high}")
+        if not self._low <= value <= self._high:
+            raise _refuse(value, path, f"{self._low} to {self._high}")
         return Number(self.tag, value)
 
     def in_range(self, data: Data) -> bool:
@@ -285,7 +291,7 @@ class Struct:
     """A structure of named members in order. Names in `optional` may be absent, from the last one
     backwards."""
 
-    __slots__ = ("elements", "members", "required")
+    __slots__ = ("_named", "_readers", "elements", "members", "required")
 
     def __init__(self, members: Mapping[str, Shape], optional: tuple[str, ...] = ()) -> None:
         names = tuple([str(name) for name in members])
@@ -294,11 +300,16 @@ class Struct:
         self.members = tuple(zip(names, members.values(), strict=True))
         self.required = len(names) - len(optional)
         self.elements = {str(name): elements_of(name) for name in members if elements_of(name)}
+        self._readers = tuple(
+            [(name, shape.decode, not isinstance(shape, Const)) for name, shape in self.members]
+        )
+        self._named = frozenset([name for name, _, named in self._readers[: self.required] if named])
 
     def decode(self, data: Data, path: str) -> Value:
         if type(data) is not Sequence or data.tag is not Tag.STRUCTURE:
             raise mismatch(data, path, "structure")
-        if not self.required <= len(data.items) <= len(self.members):
+        items = data.items
+        if not self.required <= len(items) <= len(self.members):
             wanted = (
                 str(self.required)
                 if self.required == len(self.members)
@@ -308,21 +319,26 @@ class Struct:
                 "not the shape of the use case",
                 path=path,
                 expected=f"structure of {wanted}",
-                found=f"structure of {len(data.items)}",
+                found=f"structure of {len(items)}",
             )
         result: dict[str, Value] = {}
-        for (name, shape), item in zip(self.members, data.items, strict=False):
-            value = shape.decode(item, f"{path}.{name}")
-            if not isinstance(shape, Const):
-                result[name] = value
+        try:
+            for (name, decode, named), item in zip(self._readers, items, strict=False):
+                value = decode(item, name)
+                if named:
+                    result[name] = value
+        except GbcsDecodeError as error:
+            raise error.within(path) from None
         return result
 
     def encode(self, value: Value, path: str) -> Data:
         present = self._present(value, path)
         given = value if isinstance(value, dict) else {}
-        return Sequence(
-            Tag.STRUCTURE, tuple(shape.encode(given.get(name), f"{path}.{name}") for name, shape in present)
-        )
+        try:
+            items = tuple([shape.encode(given.get(name), name) for name, shape in present])
+        except GbcsEncodeError as error:
+            raise error.within(path) from None
+        return Sequence(Tag.STRUCTURE, items)
 
     def type_of(self, value: Value) -> TypeDescription:
         present = self.members[: self.required] if value is None else self._present(value, "element")
@@ -332,6 +348,8 @@ class Struct:
     def _present(self, value: Value, path: str) -> tuple[tuple[str, Shape], ...]:
         if not isinstance(value, dict):
             raise _refuse(value, path, "named members")
+        if value.keys() == self._named:
+            return self.members[: self.required]
         known = {name for name, shape in self.members if not isinstance(shape, Const)}
         for name in value:
             if name not in known:
@@ -347,6 +365,28 @@ class Struct:
             if place >= count and name in value:
                 raise GbcsEncodeError("an earlier optional member is missing", path=f"{path}.{name}")
         return self.members[:count]
+
+
+def _decode_each(shape: Shape, items: tuple[Data, ...], path: str) -> list[Value]:
+    decode = shape.decode
+    found: list[Value] = []
+    try:
+        for item in items:
+            found.append(decode(item, ""))  # noqa: PERF401 - errors say how far it came
+    except GbcsDecodeError as error:
+        raise error.within(f"{path}[{len(found)}]") from None
+    return found
+
+
+def _encode_each(shape: Shape, values: list[Value], path: str) -> tuple[Data, ...]:
+    encode = shape.encode
+    made: list[Data] = []
+    try:
+        for value in values:
+            made.append(encode(value, ""))  # noqa: PERF401 - errors say how far it came
+    except GbcsEncodeError as error:
+        raise error.within(f"{path}[{len(made)}]") from None
+    return tuple(made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,14 +406,12 @@ class ListOf:
                 expected=f"array of {self.count}",
                 found=f"array of {len(data.items)}",
             )
-        return [self.element.decode(item, f"{path}[{i}]") for i, item in enumerate(data.items)]
+        return _decode_each(self.element, data.items, path)
 
     def encode(self, value: Value, path: str) -> Data:
         if not isinstance(value, list) or (self.count is not None and len(value) != self.count):
             raise _refuse(value, path, "a list" if self.count is None else f"a list of {self.count}")
-        return Sequence(
-            Tag.ARRAY, tuple(self.element.encode(item, f"{path}[{i}]") for i, item in enumerate(value))
-        )
+        return Sequence(Tag.ARRAY, _encode_each(self.element, value, path))
 
     def type_of(self, value: Value) -> TypeDescription:
         if isinstance(value, list) and value:
@@ -394,9 +432,7 @@ class Compact:
     def decode(self, data: Data, path: str) -> Value:
         if type(data) is not CompactArray:
             raise mismatch(data, path, "compact-array")
-        entries: list[Value] = [
-            self.element.decode(item, f"{path}[{i}]") for i, item in enumerate(data.elements)
-        ]
+        entries = _decode_each(self.element, data.elements, path)
         if not entries and data.description != self.element.type_of(None):
             return {"type": to_hex(axdr.encode_data(data)[1:-1]), "entries": []}
         return entries
@@ -411,9 +447,7 @@ class Compact:
         if not isinstance(value, list):
             raise _refuse(value, path, "a list of entries")
         description = self.element.type_of(value[0] if value else None)
-        return CompactArray(
-            description, tuple(self.element.encode(item, f"{path}[{i}]") for i, item in enumerate(value))
-        )
+        return CompactArray(description, _encode_each(self.element, value, path))
 
     def type_of(self, value: Value) -> TypeDescription:
         del value

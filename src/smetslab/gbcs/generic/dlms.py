@@ -197,7 +197,7 @@ def data_to_json(data: Data) -> Value:
         case CompactArray():
             entries: list[Value] = [data_to_json(item) for item in data.elements]
             value = {"of": _description_to_json(data.description), "entries": entries}
-    return {_NAMES[axdr.tag_of(data)]: value}
+    return {_NAMES[data.tag]: value}
 
 
 def data_from_json(value: Value, path: str) -> Data:

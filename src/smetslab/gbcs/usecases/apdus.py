@@ -11,12 +11,14 @@ _SPEC = "GBCS 7.3"
 
 def apdu_of(message: Message) -> Apdu:
     """The APDU of the content, which must repeat the originator counter and carry no date-time."""
-    base = content_offset(message)
-    apdu = decode_apdu(message.content, base=base)
+    try:
+        apdu = decode_apdu(message.content)
+    except GbcsDecodeError as error:
+        raise error.moved(content_offset(message)) from None
     if apdu.long_invoke_id != long_invoke_id(message.originator_counter):
         raise GbcsDecodeError(
             "does not repeat the originator counter",
-            offset=base + 1,
+            offset=content_offset(message) + 1,
             path="APDU.long-invoke-id-and-priority",
             expected=f"{long_invoke_id(message.originator_counter):08X}",
             found=f"{apdu.long_invoke_id:08X}",
@@ -25,7 +27,7 @@ def apdu_of(message: Message) -> Apdu:
     if apdu.date_time:
         raise GbcsDecodeError(
             "date-time not allowed",
-            offset=base + 5,
+            offset=content_offset(message) + 5,
             path="APDU.date-time",
             expected="none",
             found=apdu.date_time.hex().upper(),

@@ -5,7 +5,7 @@ Spec: GBCS 7.3 (DLMS content), 9.2 (future dating), 16 (alerts).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from smetslab.errors import GbcsDecodeError, GbcsEncodeError
 from smetslab.gbcs.codes import Cra
@@ -22,6 +22,7 @@ from smetslab.gbcs.dlms.apdu import (
     data_offset,
     is_dlms,
     long_invoke_id,
+    plain_specification,
     result_offset,
     specification_offset,
 )
@@ -69,7 +70,11 @@ ALERT = "alert"
 RESULTS = "results"
 """The parameter of a response to a command with optional items."""
 
+_SUCCESS = int(DataAccessResult.SUCCESS)
 _SPEC = "GBCS 7.3"
+
+
+_ANSWERS = {Choice.GET_WITH_SELECTION: Choice.GET, Choice.SET_WITH_SELECTION: Choice.SET}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +102,37 @@ class AccessItem:
     confidence: Confidence = "vectors"
     elements: tuple[str, ...] = ()
     later_than: GbcsVersion | None = None
+    specification: Specification = field(init=False, repr=False, compare=False)
+    says: bool = field(init=False, repr=False, compare=False)
+    """True when a command says something with the item's data."""
+    command_names: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """The parameters of a command that belong to the item."""
+    answers: bool = field(init=False, repr=False, compare=False)
+    """True when a success returns data."""
+    answer: Choice = field(init=False, repr=False, compare=False)
+    """The choice that a result repeats: a get with selection is answered as a get. Spec: GBCS 7.3."""
 
     def __post_init__(self) -> None:
         if not self.elements:
             object.__setattr__(self, "elements", elements_of(self.name))
         object.__setattr__(self, "name", str(self.name))
+        derived = {
+            "specification": plain_specification(self.choice, self.class_id, self.obis, self.index),
+            "says": self._says(),
+            "answers": self.response is not None or self.protected is not None,
+            "answer": _ANSWERS.get(self.choice, self.choice),
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
+        names = (self.name,) if self.says or (self.optional and self.selection is None) else ()
+        if self.selection is not None:
+            names = (*names, self.selection_name)
+        object.__setattr__(self, "command_names", names)
+
+    def _says(self) -> bool:
+        if self.protected is not None:
+            return self.protected.windowed
+        return self.command is not None and not isinstance(self.command, Const)
 
     @property
     def selection_name(self) -> str:
@@ -118,20 +149,28 @@ class DlmsAccess:
     """Content that is an access-request and its access-response."""
 
     items: tuple[AccessItem, ...]
+    has_optional_items: bool = field(init=False, repr=False, compare=False)
+    encrypts_response: bool = field(init=False, repr=False, compare=False)
+    names: frozenset[str] = field(init=False, repr=False, compare=False)
+    command_names: frozenset[str] = field(init=False, repr=False, compare=False)
+    response_names: frozenset[str] = field(init=False, repr=False, compare=False)
 
     is_alert = False
 
-    @property
-    def has_optional_items(self) -> bool:
-        return any(item.optional for item in self.items)
-
-    @property
-    def encrypts_response(self) -> bool:
-        return any(item.protected for item in self.items)
+    def __post_init__(self) -> None:
+        derived = {
+            "has_optional_items": any(item.optional for item in self.items),
+            "encrypts_response": any(item.protected for item in self.items),
+            "names": frozenset(item.name for item in self.items),
+            "command_names": frozenset(name for item in self.items for name in item.command_names),
+            "response_names": frozenset(item.name for item in self.items if item.answers) | {FAILURES},
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
 
     @property
     def command_parameters(self) -> tuple[str, ...]:
-        return tuple(name for item in self.items for name in _command_names(item) if not item.optional)
+        return tuple(name for item in self.items for name in item.command_names if not item.optional)
 
     @property
     def activations(self) -> tuple[str, ...]:
@@ -295,71 +334,60 @@ def protected_object(
     return ProtectedObject(name, class_id, Obis.parse(obis), attribute, shape, window)
 
 
-def _has_value(item: AccessItem) -> bool:
-    """True when a command says something with the item's data."""
-    if item.protected is not None:
-        return item.protected.windowed
-    return item.command is not None and not isinstance(item.command, Const)
-
-
-def _command_names(item: AccessItem) -> tuple[str, ...]:
-    """The parameters of a command that belong to `item`."""
-    names = (item.name,) if _has_value(item) or (item.optional and item.selection is None) else ()
-    return names if item.selection is None else (*names, item.selection_name)
-
-
 def _matches(item: AccessItem, found: Specification) -> bool:
-    return (
-        item.choice is found.choice
-        and item.index == found.index
-        and item.obis == found.obis
-        and item.class_id == found.class_id
+    wanted = item.specification
+    return found is wanted or (
+        found.choice is wanted.choice
+        and found.index == wanted.index
+        and found.obis == wanted.obis
+        and found.class_id == wanted.class_id
     )
 
 
-def _present(payload: DlmsAccess, apdu: AccessRequest, base: int) -> list[AccessItem]:
+def _present(payload: DlmsAccess, apdu: AccessRequest, header: Message) -> list[AccessItem]:
     """The declared item for each specification found. Raises GbcsDecodeError at the first that differs."""
     present: list[AccessItem] = []
     declared = iter(payload.items)
-
-    def differs(place: int, expected: str, found: str) -> GbcsDecodeError:
-        return GbcsDecodeError(
-            "not the access list of the use case",
-            offset=base + specification_offset(apdu, place),
-            path=f"access list[{place}]",
-            expected=expected,
-            found=found,
-            spec=_SPEC,
-        )
-
     for place, specification in enumerate(apdu.specifications):
         for item in declared:
             if _matches(item, specification):
                 present.append(item)
                 break
             if not item.optional:
-                raise differs(place, f"{item} ({item.name})", str(specification))
+                raise _other_list(header, apdu, place, f"{item} ({item.name})")
         else:
-            raise differs(place, f"the end, after {len(payload.items)} items at most", str(specification))
+            raise _other_list(header, apdu, place, f"the end, after {len(payload.items)} items at most")
     for item in declared:
         if not item.optional:
-            raise differs(len(apdu.specifications), f"{item} ({item.name})", "the end of the list")
+            raise _other_list(header, apdu, len(apdu.specifications), f"{item} ({item.name})")
     return present
 
 
+def _other_list(header: Message, apdu: AccessRequest, place: int, expected: str) -> GbcsDecodeError:
+    there = place < len(apdu.specifications)
+    return GbcsDecodeError(
+        "not the access list of the use case",
+        offset=content_offset(header) + specification_offset(apdu, place),
+        path=f"access list[{place}]",
+        expected=expected,
+        found=str(apdu.specifications[place]) if there else "the end of the list",
+        spec=_SPEC,
+    )
+
+
 def _decode_request(payload: DlmsAccess, apdu: AccessRequest, header: Message) -> Parameters:
-    base = content_offset(header)
     parameters: Parameters = {}
-    for place, item in enumerate(_present(payload, apdu, base)):
-        try:
-            _decode_selection(item, apdu.specifications[place], parameters)
-        except GbcsDecodeError as error:
-            raise placed(error, base + specification_offset(apdu, place)) from None
+    for place, item in enumerate(_present(payload, apdu, header)):
+        if item.selection is not None:
+            try:
+                _decode_selection(item, apdu.specifications[place], parameters)
+            except GbcsDecodeError as error:
+                raise placed(error, content_offset(header) + specification_offset(apdu, place)) from None
         try:
             value = _command_value(item, apdu.data[place], header)
         except GbcsDecodeError as error:
-            raise placed(error, base + data_offset(apdu, place)) from None
-        if item.name in _command_names(item):
+            raise placed(error, content_offset(header) + data_offset(apdu, place)) from None
+        if item.name in item.command_names:
             parameters[item.name] = value
     return parameters
 
@@ -375,73 +403,59 @@ def _decode_selection(item: AccessItem, specification: Specification, parameters
 
 def _command_value(item: AccessItem, data: Data, header: Message) -> Value:
     """What the data of an item says; true for an item whose presence says all."""
-    if item.protected is not None:
-        value = item.protected.decode_command(data, header, item.name)
-    elif item.command is not None:
+    if item.command is not None:
         value = item.command.decode(data, item.name)
+    elif item.protected is not None:
+        value = item.protected.decode_command(data, header, item.name)
     elif isinstance(data, Null):
         value = None
     else:
         raise mismatch(data, item.name, "null-data")
-    return value if _has_value(item) else True
+    return value if item.says else True
 
 
 def _encode_request(payload: DlmsAccess, header: Message, parameters: Parameters, invoke_id: int) -> bytes:
-    _refuse_unknown(parameters, {name for item in payload.items for name in _command_names(item)})
+    _refuse_unknown(parameters, payload.command_names)
     data: list[Data] = []
     specifications: list[Specification] = []
     for item in payload.items:
-        if item.optional and not any(name in parameters for name in _command_names(item)):
+        if item.optional and not any(name in parameters for name in item.command_names):
             continue
-        for name in _command_names(item):
+        for name in item.command_names:
             if name not in parameters:
                 raise GbcsEncodeError("missing", path=name)
-        value: Value = parameters.get(item.name)
-        if item.protected is not None:
-            data.append(item.protected.encode_command(value, header, item.name))
-        elif item.command is not None:
-            data.append(item.command.encode(value, item.name))
+        if item.command is not None:
+            data.append(item.command.encode(parameters.get(item.name), item.name))
+        elif item.protected is not None:
+            data.append(item.protected.encode_command(parameters.get(item.name), header, item.name))
         else:
             data.append(axdr.null())
-        specifications.append(
-            Specification(
-                item.choice,
-                item.class_id,
-                item.obis,
-                item.index,
-                None if item.selection is None else RANGE_DESCRIPTOR,
-                None
-                if item.selection is None
-                else item.selection.encode(parameters[item.selection_name], item.selection_name),
-            )
-        )
+        specification = item.specification
+        if item.selection is not None:
+            period = item.selection.encode(parameters[item.selection_name], item.selection_name)
+            specification = replace(specification, selector=RANGE_DESCRIPTOR, parameters=period)
+        specifications.append(specification)
     return AccessRequest(invoke_id, tuple(specifications), tuple(data)).encode()
-
-
-def _answer(choice: Choice) -> Choice:
-    """The choice that a result repeats: a get with selection is answered as a get. Spec: GBCS 7.3."""
-    return {Choice.GET_WITH_SELECTION: Choice.GET, Choice.SET_WITH_SELECTION: Choice.SET}.get(choice, choice)
 
 
 def _decode_response(
     payload: DlmsAccess, apdu: AccessResponse, header: Message, secret: bytes | None
 ) -> Parameters:
-    base = content_offset(header)
     if apdu.specifications:
         raise GbcsDecodeError(
             "echo of the access list not allowed",
-            offset=base + specification_offset(apdu, 0),
+            offset=content_offset(header) + specification_offset(apdu, 0),
             path="access list",
             expected="none",
             found=f"{len(apdu.specifications)} items",
             spec=_SPEC,
         )
     if payload.has_optional_items:
-        return _decode_results(payload, apdu, base)
+        return _decode_results(payload, apdu, header)
     if len(apdu.results) != len(payload.items):
         raise GbcsDecodeError(
             "not the response of the use case",
-            offset=base + result_offset(apdu, 0),
+            offset=content_offset(header) + result_offset(apdu, 0),
             path="result list",
             expected=f"{len(payload.items)} items",
             found=str(len(apdu.results)),
@@ -450,32 +464,27 @@ def _decode_response(
     parameters: Parameters = {}
     failures: dict[str, Value] = {}
     for place, (item, data, result) in enumerate(zip(payload.items, apdu.data, apdu.results, strict=True)):
-        if result.choice is not _answer(item.choice):
+        if result.choice is not item.answer:
             raise GbcsDecodeError(
                 "not the response of the use case",
-                offset=base + result_offset(apdu, place),
+                offset=content_offset(header) + result_offset(apdu, place),
                 path=f"{item.name}.choice",
-                expected=_answer(item.choice).name.lower(),
+                expected=item.answer.name.lower(),
                 found=result.choice.name.lower(),
                 spec=_SPEC,
             )
-        failed = result.result != DataAccessResult.SUCCESS
+        failed = result.result != _SUCCESS
         if failed:
             failures[item.name] = result_name(result.result)
         try:
             value = _response_value(item, data, header, secret, failed)
         except GbcsDecodeError as error:
-            raise placed(error, base + data_offset(apdu, place)) from None
-        if not failed and _answers(item):
+            raise placed(error, content_offset(header) + data_offset(apdu, place)) from None
+        if not failed and item.answers:
             parameters[item.name] = value
     if failures:
         parameters[FAILURES] = failures
     return parameters
-
-
-def _answers(item: AccessItem) -> bool:
-    """True when a success returns data."""
-    return item.response is not None or item.protected is not None
 
 
 def _response_value(
@@ -490,12 +499,12 @@ def _response_value(
     return None
 
 
-def _decode_results(payload: DlmsAccess, apdu: AccessResponse, base: int) -> Parameters:
+def _decode_results(payload: DlmsAccess, apdu: AccessResponse, header: Message) -> Parameters:
     """A response whose command may have left items out: it says how each ended, not which items they were."""
     if len(apdu.results) > len(payload.items):
         raise GbcsDecodeError(
             "not the response of the use case",
-            offset=base + result_offset(apdu, 0),
+            offset=content_offset(header) + result_offset(apdu, 0),
             path="result list",
             expected=f"at most {len(payload.items)} items",
             found=str(len(apdu.results)),
@@ -505,13 +514,13 @@ def _decode_results(payload: DlmsAccess, apdu: AccessResponse, base: int) -> Par
     for place, (data, result) in enumerate(zip(apdu.data, apdu.results, strict=True)):
         if not isinstance(data, Null):
             error = mismatch(data, f"{RESULTS}[{place}]", "null-data")
-            raise placed(error, base + data_offset(apdu, place))
+            raise placed(error, content_offset(header) + data_offset(apdu, place))
         results.append({"choice": result.choice.name.lower(), "result": result_name(result.result)})
     return {RESULTS: results}
 
 
 def _encode_results(payload: DlmsAccess, parameters: Parameters, invoke_id: int) -> bytes:
-    _refuse_unknown(parameters, {RESULTS})
+    _refuse_unknown(parameters, frozenset((RESULTS,)))
     given = parameters.get(RESULTS)
     results: list[AccessResult] = []
     entries = given if isinstance(given, list) else []
@@ -539,19 +548,18 @@ def _encode_response(
         return _encode_results(payload, parameters, invoke_id)
     given = parameters.get(FAILURES, {})
     failures = given if isinstance(given, dict) else {}
-    names = {item.name for item in payload.items}
-    _refuse_unknown(failures, names)
-    _refuse_unknown(parameters, {item.name for item in payload.items if _answers(item)} | {FAILURES})
+    _refuse_unknown(failures, payload.names)
+    _refuse_unknown(parameters, payload.response_names)
     data: list[Data] = []
     results: list[AccessResult] = []
     for item in payload.items:
-        result = result_number(failures[item.name]) if item.name in failures else DataAccessResult.SUCCESS
-        if item.name in failures and result == DataAccessResult.SUCCESS:
+        result = result_number(failures[item.name]) if item.name in failures else _SUCCESS
+        if item.name in failures and result == _SUCCESS:
             raise GbcsEncodeError(
                 "not a failure", path=f"{FAILURES}.{item.name}", found="success", spec=_SPEC
             )
-        results.append(AccessResult(_answer(item.choice), result))
-        if result or not _answers(item):
+        results.append(AccessResult(item.answer, result))
+        if result or not item.answers:
             data.append(axdr.null())
         elif item.name not in parameters:
             raise GbcsEncodeError("missing", path=item.name)
@@ -562,7 +570,9 @@ def _encode_response(
     return AccessResponse(invoke_id, tuple(data), tuple(results)).encode()
 
 
-def _refuse_unknown(parameters: dict[str, Value], known: set[str]) -> None:
+def _refuse_unknown(parameters: dict[str, Value], known: frozenset[str]) -> None:
+    if parameters.keys() <= known:
+        return
     for name in parameters:
         if name not in known:
             raise GbcsEncodeError(
