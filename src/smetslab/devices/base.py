@@ -19,6 +19,7 @@ from typing import Generic, Protocol, Self, TypeAlias, TypeVar
 from smetslab.clock import Clock, timeout
 from smetslab.devices.faults import FaultHandler, FaultValue
 from smetslab.devices.limits import RESPONSE_ATTEMPTS, RETRY_FIRST_S, RETRY_LONGEST_S
+from smetslab.devices.security.firmware_store import damage_running_image
 from smetslab.devices.work import Outgoing, Workplace
 from smetslab.errors import GbcsDecodeError, LocalProtocolError, TransportError
 from smetslab.gbcs.codes import DeviceType
@@ -229,6 +230,13 @@ class Device(ABC, Generic[C]):
             inject(int(parameters["item"]))
 
         return handle
+
+    async def _fault_firmware(self, parameters: Mapping[str, FaultValue]) -> None:
+        """The image that runs is damaged, and the device restarts."""
+        del parameters
+        await self.power_cut()
+        damage_running_image(self._nvm)
+        await self.power_restore()
 
     async def _fault_power_cut(self, parameters: Mapping[str, FaultValue]) -> None:
         await self.power_cut()

@@ -516,9 +516,12 @@ class CommunicationsHub(Device[HubCore]):
         return self._power.workplace.work(self.clock.now())
 
     def fault_handlers(self) -> Mapping[str, FaultHandler]:
-        """Those of every device, and a fault in its hardware."""
-        fault = self._fault_in_command(self.inject_hardware_fault)
-        return {**super().fault_handlers(), "hardware-fault": fault}
+        """Those of every device, and faults in its hardware and its firmware."""
+        return {
+            **super().fault_handlers(),
+            "hardware-fault": self._fault_in_command(self.inject_hardware_fault),
+            "firmware-corruption": self._fault_firmware,
+        }
 
     def inject_hardware_fault(self, item: int) -> None:
         """Item `item` (from 0) of the next command to the hub fails with a hardware fault, once."""

@@ -230,6 +230,7 @@ class HubCore:
             hooks=Hooks(firmware_changed=self._show_firmware),
         )
         with workplace.work(now) as work:
+            self.security.firmware.power_on(work)
             self._show_firmware(work, self.security.firmware.store.version)
 
     def _show_firmware(self, work: Work, version: bytes) -> None:

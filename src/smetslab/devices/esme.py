@@ -218,6 +218,7 @@ class Esme(Device[EsmeCore]):
     def fault_handlers(self) -> Mapping[str, FaultHandler]:
         return {
             **super().fault_handlers(),
+            "firmware-corruption": self._fault_firmware,
             "hardware-fault": self._immediate(lambda p: self.inject_hardware_fault(int(p["item"]))),
             "activation-fault": self._immediate(lambda p: self.inject_activation_fault(int(p["item"]))),
             "clock-drift": self._worked(lambda c, w, p: drift_clock(c, w, int(p["seconds"]))),

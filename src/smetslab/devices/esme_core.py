@@ -216,6 +216,7 @@ class EsmeCore:
 
     def _boot(self, work: Work, off_since: datetime | None) -> None:
         """Bring the history up to date with the time without power."""
+        self.security.firmware.power_on(work)
         self._show_firmware(work, self.security.firmware.store.version)
         self.meter.begin(work)
         if self.life.damaged:

@@ -98,6 +98,9 @@ UTRN_EXCEEDS_MAXIMUM = 0x8F5B
 UNUSUAL_NUMBER_OF_COMMANDS = 0x8F60
 UTRN_NOT_AUTHENTIC = 0x8F63
 UTRN_NOT_FOR_THIS_DEVICE = 0x8F64
+"""Unverified: nothing raises it. The MAC of a code covers the device that it is for, so a meter cannot tell a
+code for another device from one that is not authentic (0x8F63); no published text says how it could.
+"""
 FUTURE_DATED_DONE = 0x8F66
 FUTURE_DATED_FAILED = 0x8F67
 CREDENTIALS_UPDATED = 0x8F70

@@ -94,6 +94,11 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
                 devices=(DeviceType.ESME,),
             ),
             Fault(
+                name="firmware-corruption",
+                description="the image that runs is damaged, which the next start finds",
+                devices=(*_METERS, DeviceType.CHF, DeviceType.PPMID, DeviceType.HCALCS),
+            ),
+            Fault(
                 name="tamper",
                 description="somebody opens a cover, or brings a magnet or a screwdriver",
                 parameters={

@@ -284,6 +284,7 @@ class Gsme(Device[GsmeCore]):
     def fault_handlers(self) -> Mapping[str, FaultHandler]:
         return {
             **super().fault_handlers(),
+            "firmware-corruption": self._fault_firmware,
             "hardware-fault": self._happening(lambda p: self.inject_hardware_fault(int(p["item"]))),
             "activation-fault": self._happening(lambda p: self.inject_activation_fault(int(p["item"]))),
             "clock-drift": self._happening(

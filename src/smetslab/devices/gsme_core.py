@@ -213,6 +213,7 @@ class GsmeCore:
                 self.life.charge_missed_days(work, since)
             if self._memory().number(Metering.supply_depletion_state) == LOCKED:
                 self._move(work, ValveEvent.DEPLETION)
+        self.security.firmware.power_on(work)
         self.life.keep(work)
 
     # ---------------------------------------------------------------------------- events from outside

@@ -101,6 +101,8 @@ class Type1Core:
             clock=self.clock,
             settings=plant.security,
         )
+        with workplace.work(now) as work:
+            self.security.firmware.power_on(work)
 
     def work(self, now: datetime) -> AbstractContextManager[Work]:
         """A piece of work of the device's own."""

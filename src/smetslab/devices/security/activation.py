@@ -74,6 +74,14 @@ class FirmwareActivation:
                 {"manufacturer_image_hash": held.image_hash.hex().upper()},
             )
 
+    def power_on(self, work: Work) -> None:
+        """The device starts: a damaged image gives way to the one before it. Spec: GBCS 16.2 (8F1B)."""
+        if self.store.check_at_power_on(work):
+            return
+        work.note("FirmwareDamaged", version=self.store.version.hex().upper())
+        self.changed(work, self.store.version)
+        self.host.raise_event(work, events.FIRMWARE_NOT_VERIFIED_AT_POWER_ON)
+
     def activate_alone(self, work: Work) -> None:
         done = self.run(work)
         recipient = self.host.trust_anchors.party(RemotePartyRole.ACCESS_CONTROL_BROKER)

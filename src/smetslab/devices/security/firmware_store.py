@@ -2,7 +2,11 @@
 
     idle -> (receiving) -> held -> activating -> idle, or held again when the self test fails
 
-Spec: GBCS 11; SMETS 4.6.5.10, 5.7.5.17; that there is one place for an image is unverified.
+At power on the image that runs is checked; one that is damaged gives way to the one that ran before it, and
+that to the one the device was made with.
+
+Spec: GBCS 11; SMETS 4.6.5.10, 5.7.5.17; that there is one place for an image, and what a damaged one gives
+way to, are unverified.
 """
 
 from __future__ import annotations
@@ -19,6 +23,8 @@ from smetslab.store import Nvm
 
 _KEY = "firmware/held"
 _RUNNING = "firmware/running"
+_PREVIOUS = "firmware/previous"
+_DAMAGED = "firmware/damaged"
 
 Receipt = Literal["verified", "hardware mismatch", "does not fit", "verification failed"]
 """What became of a file: held, refused by its header (hub: 8F89), or refused by its content (8F1C)."""
@@ -57,6 +63,9 @@ class FirmwareStore:
     def __init__(self, nvm: Nvm, rules: FirmwareRules) -> None:
         self._rules = rules
         running, held = nvm.get(_RUNNING), nvm.get(_KEY)
+        previous = nvm.get(_PREVIOUS)
+        self._previous = rules.version if previous is None else previous
+        self._damaged = nvm.get(_DAMAGED) is not None
         self.version = rules.version if running is None else running
         self.held = rules.held if held is None else None
         if held:
@@ -102,7 +111,29 @@ class FirmwareStore:
         held = self.held
         if held is None or not held.self_test_passes:
             return False
-        self.version = held.version
-        work.tx.put(_RUNNING, held.version)
+        self._previous = self.version
+        work.tx.put(_PREVIOUS, self.version)
+        self._run(work, held.version)
         self._hold(work, None)
         return True
+
+    def check_at_power_on(self, work: Work) -> bool:
+        """Whether the image that runs is whole; another one runs when it was not."""
+        if not self._damaged:
+            return True
+        self._damaged = False
+        work.tx.delete(_DAMAGED)
+        self._run(work, self._previous)
+        self._previous = self._rules.version
+        work.tx.put(_PREVIOUS, self._previous)
+        return False
+
+    def _run(self, work: Work, version: bytes) -> None:
+        self.version = version
+        work.tx.put(_RUNNING, version)
+
+
+def damage_running_image(nvm: Nvm) -> None:
+    """Bits of the image that runs have fallen over; the next power on finds it."""
+    with nvm.transaction() as tx:
+        tx.put(_DAMAGED, b"\x01")
