@@ -184,3 +184,24 @@ def test_a_fifo_waits_for_its_reader(tmp_path: Path) -> None:
         assert where.key_file == Path(f"{fifo}{KEYS_SUFFIX}")
     reader.join(5)
     assert read == [capture_header()]
+
+
+def test_show_draws_the_networks_of_a_lab_file(tmp_path: Path, capsys) -> None:
+    assert main(["han", "show", str(lab_file(tmp_path, 'kind = "radio"\nchannel = 25'))]) == 0
+    title, hub, meter = capsys.readouterr().out.splitlines()
+    assert title.startswith("home: channel 25, PAN ")
+    assert "hub (CHF): coordinator" in hub
+    assert meter.startswith("└─ ")
+    assert "esme (ESME): router" in meter
+    assert main(["han", "show", "--url", "http://127.0.0.1:9"]) == 2
+    assert "no laboratory answers" in capsys.readouterr().err
+
+
+def test_keys_of_a_lab_are_known_before_it_runs(capture: Path, capsys) -> None:
+    lab = capture.with_name("air.lab.toml")
+    assert main(["han", "keys", str(lab)]) == 0
+    known = {entry.key for entry in read_keys(capsys.readouterr().out)}
+    used = {entry.key for entry in read_keys(capture.with_name(capture.name + KEYS_SUFFIX).read_text())}
+    assert known == used
+    assert main(["han", "keys", str(lab), "--seed", "99"]) == 0
+    assert not known & {entry.key for entry in read_keys(capsys.readouterr().out)}

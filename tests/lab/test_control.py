@@ -157,3 +157,14 @@ def test_a_planned_fault_that_cannot_be_is_refused(tmp_path: Path, fault: str, w
 def test_a_laboratory_that_does_not_answer_is_said_so() -> None:
     with pytest.raises(UsageError, match="no laboratory answers"):
         command.show(url="http://127.0.0.1:9")
+
+
+def test_the_home_networks_are_shown() -> None:
+    async def act(lab: Lab) -> None:
+        async with client(lab) as http:
+            seen = (await http.get("/lab/hans")).json()
+        assert set(seen["hans"]) == {"home"}
+        assert seen["names"][METER] == "esme (ESME)"
+        assert {device["eui64"] for device in seen["hans"]["home"]["devices"]} == {METER, HUB}
+
+    in_lab(act)

@@ -38,7 +38,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show the devices of a running laboratory, or everything about one."""
-    answer = _ask("GET", url, "/lab/devices" if device is None else _path(device))
+    answer = ask_control("GET", url, "/lab/devices" if device is None else _path(device))
     if as_json:
         output.print_json(answer)
     elif device is None:
@@ -70,7 +70,7 @@ def inject(
             raise UsageError(f"{text!r} is not KEY=VALUE")
         given[key] = value
     read_fault(fault, given)
-    answer = _ask("POST", url, f"{_path(device)}/faults", {"fault": fault, "parameters": given})
+    answer = ask_control("POST", url, f"{_path(device)}/faults", {"fault": fault, "parameters": given})
     if as_json:
         output.print_json(answer)
     else:
@@ -126,7 +126,7 @@ def _path(device: str) -> str:
     return f"/lab/devices/{quote(device, safe='')}"
 
 
-def _ask(method: str, url: str, path: str, body: Any = None) -> Any:
+def ask_control(method: str, url: str, path: str, body: Any = None) -> Any:
     """The JSON answer of the control interface. Raises UsageError."""
     try:
         answer = httpx.request(method, f"{url.rstrip('/')}{path}", json=body, timeout=_TIMEOUT_S)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from smetslab.cli import han_decode
+from smetslab.cli import han_decode, han_show
 
 app = typer.Typer(help="The home network, and captures of it.", no_args_is_help=True)
 
@@ -15,3 +15,5 @@ def _noun() -> None:
 
 
 app.command("decode")(han_decode.decode)
+app.command("show")(han_show.show)
+app.command("keys")(han_show.keys)

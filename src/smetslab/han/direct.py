@@ -90,6 +90,14 @@ class DirectMedium:
             self._out_of_reach[eui64] = None
         self._trace.record("han", "DeviceReachable" if reachable else "DeviceUnreachable", source=str(eui64))
 
+    def members(self) -> tuple[Eui64, ...]:
+        """Every device that has a place here, the first first."""
+        return tuple(self._links)
+
+    def is_reachable(self, eui64: Eui64) -> bool:
+        """Whether a device is in reach of the others."""
+        return eui64 not in self._out_of_reach
+
     async def carry(self, frame: ApsFrame) -> None:
         """Take a frame to its destination; `DirectLink.send` calls this."""
         sent = self._record("FrameSent", frame, data=frame.payload)

@@ -56,6 +56,13 @@ def make_han(config: HanConfig, clock: Clock, trace: Trace, seed: RootSeed) -> H
         clock,
         trace,
         seed,
-        quality=LinkQuality.bursty(config.loss_probability, config.burst_frames, rssi_dbm=-60.0),
+        quality=_quality(config),
         channel=None if config.channel is None else Channel(config.channel),
     )
+
+
+def _quality(config: HanConfig) -> LinkQuality:
+    """How every device hears every other. Where nothing is lost the link is a good one."""
+    if not config.loss_probability:
+        return LinkQuality()
+    return LinkQuality.bursty(config.loss_probability, config.burst_frames, rssi_dbm=-60.0)

@@ -4,6 +4,7 @@ Routes of an ASGI application for this machine alone; whoever is elsewhere is re
 
     GET  /lab/devices                 every device with its name
     GET  /lab/devices/EUI             everything that is known about one; a name such as `gsme` will do
+    GET  /lab/hans                    the home networks: who is in each, through whom, with which keys
     GET  /lab/faults                  the faults there are
     POST /lab/devices/EUI/faults      {"fault": "power-cut", "parameters": {"seconds": 60}}
 """
@@ -21,6 +22,7 @@ from starlette.routing import BaseRoute, Route
 from smetslab.devices.base import Device
 from smetslab.devices.faults import FAULTS, inject
 from smetslab.errors import LocalProtocolError, UsageError
+from smetslab.han.view import Json, view_of
 from smetslab.ids import Eui64
 from smetslab.lab.build import Lab
 
@@ -125,12 +127,31 @@ def control_routes(lab: Lab) -> Sequence[BaseRoute]:
                 raise UsageError('the body is {"fault": NAME, "parameters": {...}}')
         return JSONResponse({"injected": name, "device": str(found.eui64)})
 
+    async def hans(request: Request) -> JSONResponse:
+        del request
+        return JSONResponse(networks(lab))
+
     return [
+        Route("/lab/hans", _guarded(hans), methods=["GET"]),
         Route("/lab/devices", _guarded(devices), methods=["GET"]),
         Route("/lab/faults", _guarded(faults), methods=["GET"]),
         Route("/lab/devices/{eui64}", _guarded(device), methods=["GET"]),
         Route("/lab/devices/{eui64}/faults", _guarded(disturb), methods=["POST"]),
     ]
+
+
+def networks(lab: Lab) -> dict[str, Json]:
+    """Every home network of a lab by the name of its premises, and what the devices are called."""
+    types = {str(eui64): device.device_type.name for eui64, device in {**lab.hubs, **lab.devices}.items()}
+    names = {
+        eui64: f"{name.rpartition(' ')[2]} ({types[eui64]})" if eui64 in types else name
+        for eui64, name in lab.parties.items()
+    }
+    return {
+        "time": lab.clock.now().isoformat(),
+        "names": {eui64: name for eui64, name in names.items() if eui64 in types},
+        "hans": {name: view_of(han).to_json() for name, han in lab.hans.items()},
+    }
 
 
 def _guarded(answer: Answer) -> Answer:

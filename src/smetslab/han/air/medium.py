@@ -63,6 +63,14 @@ class LinkQuality:
         if not 0 <= self.lqi <= 255:
             raise LocalProtocolError("link: lqi must be between 0 and 255")
 
+    @property
+    def mean_loss(self) -> float:
+        """The share of frames that is lost in the long run: the states weigh as long as they last."""
+        if not self.audible:
+            return 1.0
+        bad = self.to_bad / (self.to_bad + self.to_good) if self.to_bad else 0.0
+        return bad * self.loss_bad + (1 - bad) * self.loss_good
+
     @classmethod
     def bursty(cls, loss: float, burst_frames: float = 5.0, *, rssi_dbm: float = -85.0) -> LinkQuality:
         """A link that loses a share `loss` of its frames, in bursts of a mean length."""

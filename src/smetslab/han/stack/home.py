@@ -225,6 +225,10 @@ class RadioHome:
         """The coordinator."""
         return next(iter(self.nodes.values()))
 
+    def devices_on(self, node: RadioNode) -> list[Eui64]:
+        """The logical devices of one radio."""
+        return [eui64 for eui64, place in self._devices.items() if place is node]
+
     def set_reachable(self, eui64: Eui64, reachable: bool) -> None:
         """Carry a device out of radio reach, or back."""
         node = self._devices[eui64]

@@ -554,6 +554,11 @@ class TrustCentre:
                 descriptor={"partner": other, "initiator": first},
             )
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a device may join now."""
+        return self._gate.opens()
+
     def remove(self, device: Eui64) -> None:
         """Have a device leave: CCS02, or one that did not prove itself."""
         node = self._node

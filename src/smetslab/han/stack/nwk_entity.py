@@ -229,6 +229,10 @@ class NwkEntity:
         else:
             self._hop(frame, hop, done, tag)
 
+    def way_to(self, destination: int) -> int | None:
+        """The neighbour that takes frames to `destination`; None where no way is known yet."""
+        return self._next_hop(destination)
+
     def _next_hop(self, destination: int) -> int | None:
         if self.kind is NodeKind.SLEEPY_END_DEVICE:
             return self.parent

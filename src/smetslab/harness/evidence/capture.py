@@ -19,9 +19,10 @@ _BETWEEN_CASES: Final = timedelta(seconds=1)
 
 
 class RecordedAir:
-    """The frames in the records of a run, as they come."""
+    """The frames in the records of a run, as they come. `titles`: with the messages that begin with them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, titles: bool = True) -> None:
+        self._wants_titles = titles
         self._shift = timedelta()
         self._last: datetime | None = None
         self._fresh = False
@@ -34,7 +35,7 @@ class RecordedAir:
             self._fresh = True
         elif isinstance(record, Observed) and record.layer == "han" and record.event == "FrameSent":
             cluster = record.detail.get("cluster")
-            if isinstance(cluster, int):
+            if isinstance(cluster, int) and self._wants_titles:
                 title = message_title(cluster, bytes.fromhex(record.data))
                 self._titles[record.observation] = f"{record.case}: {title}"
         elif isinstance(record, Observed) and record.layer == "air" and record.event == EVENT:

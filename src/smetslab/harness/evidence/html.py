@@ -11,6 +11,7 @@ from importlib.resources import files
 
 from smetslab.crypto import sha256
 from smetslab.harness.decoding import Decoders
+from smetslab.harness.evidence.air_charts import air_panel
 from smetslab.harness.evidence.charts import SYMBOLS, bars, donut
 from smetslab.harness.evidence.junit import seconds_of
 from smetslab.harness.evidence.ladder import Ladder, observation_id
@@ -52,6 +53,7 @@ def render_html(report: Report, records: Sequence[Record], decoders: Decoders) -
             _summary(report),
             _attention(report),
             _charts(report),
+            air_panel(records),
             _cases(
                 report,
                 [
