@@ -12,8 +12,9 @@ from smetslab.devices.chf import CommunicationsHub
 from smetslab.gbcs.codes import DeviceType
 from smetslab.han import DirectMedium, Han
 from smetslab.han.air.bands import Channel
-from smetslab.han.air.medium import LinkQuality
+from smetslab.han.air.medium import Interference, LinkQuality, Medium
 from smetslab.han.stack.home import RadioHome
+from smetslab.han.stack.rules import UpkeepRules
 from smetslab.ids import Eui64
 from smetslab.lab.config import HanConfig
 from smetslab.rng import RootSeed
@@ -41,8 +42,17 @@ class HubGate:
         self._hub.device_joined(device, self._types[device], link_key)
 
 
-def make_han(config: HanConfig, clock: Clock, trace: Trace, seed: RootSeed) -> Han:
-    """What joins the devices of one premises."""
+def shared_medium(config: HanConfig, clock: Clock, seed: RootSeed) -> Medium | None:
+    """The air of all homes, None where each has its own."""
+    if config.kind == "direct" or not config.shared_air:
+        return None
+    return _disturbed(Medium(clock, seed, quality=_quality(config)), config)
+
+
+def make_han(
+    config: HanConfig, clock: Clock, trace: Trace, seed: RootSeed, medium: Medium | None = None
+) -> Han:
+    """What joins the devices of one premises; `medium`: the air that it shares with others."""
     if config.kind == "direct":
         return DirectMedium(
             clock,
@@ -52,12 +62,17 @@ def make_han(config: HanConfig, clock: Clock, trace: Trace, seed: RootSeed) -> H
             jitter_s=config.jitter_s,
             loss_probability=config.loss_probability,
         )
+    if medium is None:
+        medium = _disturbed(Medium(clock, seed.child("air"), quality=_quality(config)), config)
     return RadioHome(
         clock,
         trace,
         seed,
-        quality=_quality(config),
+        medium=medium,
         channel=None if config.channel is None else Channel(config.channel),
+        upkeep=UpkeepRules(
+            keep_alive_base_minutes=config.keep_alive_minutes, link_status_s=config.link_status_s
+        ),
     )
 
 
@@ -66,3 +81,9 @@ def _quality(config: HanConfig) -> LinkQuality:
     if not config.loss_probability:
         return LinkQuality()
     return LinkQuality.bursty(config.loss_probability, config.burst_frames, rssi_dbm=-60.0)
+
+
+def _disturbed(medium: Medium, config: HanConfig) -> Medium:
+    for one in config.interference:
+        medium.interfere(Interference(channel=Channel(one.channel), on_s=one.on_s, off_s=one.off_s))
+    return medium

@@ -24,9 +24,10 @@ from smetslab.devices.quirks import known_quirks
 from smetslab.errors import CertificateError, UsageError
 from smetslab.gbcs.codes import CellUsage, DeviceType, KeyUsage, RemotePartyRole
 from smetslab.han import ApsService, Han
+from smetslab.han.air.medium import Medium
 from smetslab.han.stack.home import RadioHome
 from smetslab.ids import Eui64
-from smetslab.lab.air import HubGate, make_han
+from smetslab.lab.air import HubGate, make_han, shared_medium
 from smetslab.lab.config import DeviceConfig, HubConfig, LabConfig, PartyConfig, PremisesConfig
 from smetslab.lab.devices import (
     CONSTRUCTORS,
@@ -280,6 +281,8 @@ class Lab:
         self.hubs: dict[Eui64, CommunicationsHub] = {}
         self.devices: dict[Eui64, HomeDevice] = {}
         self.hans: dict[str, Han] = {}
+        self._air: Medium | None = None
+        """What all homes hear, where they share it."""
         self.users: dict[str, ServiceUser] = {}
         self._memory = f"{memory}/" if memory else ""
         self._keep = keep
@@ -300,6 +303,7 @@ class Lab:
                 self.dcc = self._dcc()
                 self._enlist_all()
             if self.role != "dcc":
+                self._air = shared_medium(config.han, self.clock, self.seed.child("air"))
                 for premises in self.shard.of(config.premises):
                     await self._bring_up(premises, stack)
             if self.role != "premises":
@@ -446,7 +450,9 @@ class Lab:
     async def _bring_up(self, premises: PremisesConfig, stack: AsyncExitStack) -> None:
         config, hub_id = self.config, premises.hub.eui64
         seed = self.seed.child(f"premises.{premises.name}")
-        medium = self.hans[premises.name] = make_han(config.han, self.clock, self.trace, seed.child("han"))
+        medium = self.hans[premises.name] = make_han(
+            config.han, self.clock, self.trace, seed.child("han"), self._air
+        )
         hub_profile = lab_profile(config, premises.hub)
         anchors = self._anchors(DeviceType.CHF, None)
         hub = CommunicationsHub(
@@ -512,14 +518,20 @@ class Lab:
         if device_type is DeviceType.GPF:
             return medium.link(eui64, on=hub, nvm=nvm)
         sleepy = device_type is DeviceType.GSME
-        if device.installed:
-            return medium.link(eui64, sleepy=sleepy, nvm=nvm)
         if not isinstance(medium, RadioHome):
+            if device.installed:
+                return medium.link(eui64, sleepy=sleepy, nvm=nvm)
             raise UsageError(
                 f"device {device.name} cannot join: there is no air",
                 hint='installed = false needs a section [han] with kind = "radio"',
             )
-        return medium.link(eui64, sleepy=sleepy, nvm=nvm, install_code=self.install_code(eui64))
+        return medium.link(
+            eui64,
+            sleepy=sleepy,
+            nvm=nvm,
+            install_code=self.install_code(eui64),
+            joined=device.installed,
+        )
 
     def _anchors(self, device_type: DeviceType, device: DeviceConfig | None) -> TrustAnchorStore:
         """The trust anchor cells of a new device; with a key store from elsewhere nobody has its root."""

@@ -111,6 +111,24 @@ class DccConfig(Declaration):
     """Codes of DCC alerts by the name of their element, in place of the laboratory's own table."""
 
 
+class InterferenceConfig(Declaration):
+    """A disturbance of one channel, on and off for random times around these means."""
+
+    channel: Annotated[int, Field(ge=11, le=26)]
+    on_s: Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
+    off_s: Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
+
+
+_ON_THE_AIR: Final = (
+    "burst_frames",
+    "channel",
+    "shared_air",
+    "keep_alive_minutes",
+    "link_status_s",
+    "interference",
+)
+
+
 class HanConfig(Declaration):
     """How the HAN of a premises behaves: the simulated air with a whole ZigBee stack, or direct links."""
 
@@ -122,10 +140,17 @@ class HanConfig(Declaration):
     burst_frames: Annotated[float, Field(ge=1)] = 1.0
     channel: Annotated[int, Field(ge=11, le=26)] | None = None
     """By default one of those that hubs prefer, by chance."""
+    shared_air: bool = False
+    """All homes of the laboratory hear each other; else each has its own air."""
+    keep_alive_minutes: Annotated[int, Field(ge=0, le=255)] = 10
+    """How often devices ask their hub whether it is there; 0: never."""
+    link_status_s: _Seconds = 0.0
+    """How often routers say whom they hear; 15 as ZigBee has it, 0: never."""
+    interference: tuple[InterferenceConfig, ...] = ()
 
     @model_validator(mode="after")
     def _of_one_kind(self) -> HanConfig:
-        others = {"direct": ("burst_frames", "channel"), "radio": ("latency_s", "jitter_s")}[self.kind]
+        others = {"direct": _ON_THE_AIR, "radio": ("latency_s", "jitter_s")}[self.kind]
         wrong = [name for name in others if name in self.model_fields_set]
         if wrong:
             raise ValueError(f"{wrong[0]} does not go with kind {self.kind!r}")

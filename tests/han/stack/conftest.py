@@ -14,6 +14,7 @@ from smetslab.han import SMART_ENERGY_PROFILE, ApsFrame, ClusterRole
 from smetslab.han.air.medium import LinkQuality, OnAir
 from smetslab.han.stack.home import RadioHome
 from smetslab.han.stack.node import RadioLink
+from smetslab.han.stack.rules import UpkeepRules
 from smetslab.han.stack.sleeper import SleepRules
 from smetslab.ids import Eui64
 from smetslab.rng import RootSeed
@@ -73,6 +74,17 @@ class Home:
         await self.stack.enter_async_context(link)
         return device
 
+    async def power(self, device: Device, *, on: bool) -> None:
+        """Cut the power of a device, or give it back."""
+        if on:
+            await device.link.__aenter__()
+        else:
+            await device.link.__aexit__(None, None, None)
+
+    def events(self, *names: str) -> list[tuple[str, str]]:
+        """What has happened, in order: event and last octet of the device."""
+        return [(one.event, one.source[-1:]) for one in self.trace.observations if one.event in names]
+
     def deafen(self, one: Device, other: Device) -> None:
         """Let two devices not hear each other."""
         pair = (one.link.node.eui64, other.link.node.eui64)
@@ -88,11 +100,16 @@ def run_home() -> Callable[..., Any]:
     """`run_home(story, seed=1, quality=..., sleep=...)` runs a story in a home; what it returns."""
 
     def run(
-        story: Story, *, seed: int = 1, quality: LinkQuality | None = None, sleep: SleepRules | None = None
+        story: Story,
+        *,
+        seed: int = 1,
+        quality: LinkQuality | None = None,
+        sleep: SleepRules | None = None,
+        upkeep: UpkeepRules | None = None,
     ) -> Any:
         async def main(clock: LoopClock) -> Any:
             trace = Trace(clock)
-            radio = RadioHome(clock, trace, RootSeed(seed), quality=quality, sleep=sleep)
+            radio = RadioHome(clock, trace, RootSeed(seed), quality=quality, sleep=sleep, upkeep=upkeep)
             async with AsyncExitStack() as stack:
                 home = Home(clock, trace, radio, stack)
                 radio.medium.listen(home.air.append)

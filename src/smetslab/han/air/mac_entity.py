@@ -109,6 +109,8 @@ class MacEntity:
         self.counts = MacCounts()
         self.always_listening = True
         """False for a sleeper: its receiver is on only while something of its own is under way."""
+        self.asked: Callable[[Address], None] = lambda _address: None
+        """Called when somebody asks for the frames that are kept for it, before it is answered."""
         self._scheduler = scheduler
         self._rng = rng
         self._received = received
@@ -156,6 +158,10 @@ class MacEntity:
     def listen(self, *, on: bool) -> None:
         """Switch a sleeper's receiver."""
         self._radio.receiving = self._on and (on or self.always_listening)
+
+    def energy(self, channel: Channel) -> int:
+        """How noisy a channel is for this radio, 0 to 255. Spec: IEEE 802.15.4 6.9.7 (energy detection)."""
+        return self._medium.energy(self._radio, channel)
 
     # ---------------------------------------------------------------------------- sending
 
@@ -289,7 +295,10 @@ class MacEntity:
         return frame.destination in {self.short_address, self.eui64, BROADCAST}
 
     def _take(self, frame: MacFrame, quality: LinkQuality) -> None:
-        pending = self._waits_for(frame)
+        asks = frame.kind is MacFrameType.COMMAND and frame.payload[:1] == bytes((DATA_REQUEST.id,))
+        if asks and frame.source is not None:
+            self.asked(frame.source)
+        pending = asks and frame.source is not None and bool(self._kept.get(frame.source))
         if frame.ack_request and frame.destination != BROADCAST:
             self._acknowledge(frame.sequence, pending=pending)
         if self._is_repeat(frame):
@@ -299,11 +308,6 @@ class MacEntity:
         if pending and frame.source is not None:
             self._release(frame.source)
         self._received(Reception(frame, quality))
-
-    def _waits_for(self, frame: MacFrame) -> bool:
-        """Whether a sleeper asks, and something is kept for it."""
-        asks = frame.kind is MacFrameType.COMMAND and frame.payload[:1] == bytes((DATA_REQUEST.id,))
-        return asks and frame.source is not None and bool(self._kept.get(frame.source))
 
     def _release(self, address: Address) -> None:
         """Send a sleeper the next frame that is kept for it, and say whether there is more."""

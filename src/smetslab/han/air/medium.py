@@ -9,6 +9,7 @@ Spec: Gilbert and Elliott (two-state loss); IEEE 802.15.4 6.7 (what a receiver m
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -172,6 +173,44 @@ class OnAir:
     """What the sender's upper layers call the message that the frame is a part of."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interference:
+    """A microwave oven, a video link: on a channel, on and off for random times around these means."""
+
+    channel: Channel
+    on_s: float
+    off_s: float
+
+    def __post_init__(self) -> None:
+        if self.on_s <= 0 or self.off_s <= 0:
+            raise LocalProtocolError("interference: its times on and off are longer than nothing")
+
+    @property
+    def share(self) -> float:
+        """The part of time that it is on."""
+        return self.on_s / (self.on_s + self.off_s)
+
+
+class _Noise:
+    """An interference and the state it is in: looked up when somebody asks, never stepped through."""
+
+    def __init__(self, source: Interference, stream: random.Random, now: float) -> None:
+        self.source = source
+        self._stream = stream
+        self._on = stream.random() < source.share
+        self._at = now
+
+    def is_on(self, now: float) -> bool:
+        """Two states that change at constant rates: where they are after some time follows from one draw."""
+        if now > self._at:
+            rate = 1 / self.source.on_s + 1 / self.source.off_s
+            still = math.exp(-rate * (now - self._at))
+            chance = self.source.share + (float(self._on) - self.source.share) * still
+            self._on = self._stream.random() < chance
+            self._at = now
+        return self._on
+
+
 class Medium:
     """Every radio that could hear another, on all channels."""
 
@@ -185,6 +224,7 @@ class Medium:
         self._on_air: dict[Channel, list[Transmission]] = {}
         self._listeners: list[Callable[[OnAir], object]] = []
         self._jammed: dict[Channel, float] = {}
+        self._noise: list[_Noise] = []
         self.counts = {"sent": 0, "heard": 0, "lost": 0, "collided": 0, "deaf": 0}
         """What became of frames: each radio that could have heard one counts."""
         self.airtime_s: dict[Channel, float] = {}
@@ -234,11 +274,41 @@ class Medium:
             link = radio.links[source] = self._link(source.eui64, radio.eui64)
         return link
 
+    def interfere(self, interference: Interference) -> Callable[[], None]:
+        """A source of disturbance from now on; the result ends it."""
+        stream = self._seed.stream(f"interference.{interference.channel}.{len(self._noise)}")
+        source = _Noise(interference, stream, self._scheduler.time())
+        self._noise.append(source)
+        return lambda: self._noise.remove(source)
+
+    def energy(self, radio: Radio, channel: Channel) -> int:
+        """What a scan measures on a channel, 0 to 255: the share of time that it is disturbed or in use."""
+        share = 0.0
+        for noise in self._noise:
+            if noise.source.channel == channel:
+                share = max(share, noise.source.share)
+        now = self._scheduler.time()
+        if self._jammed.get(channel, now) > now:
+            share = 1.0
+        for one in self._on_air.get(channel, ()):
+            if one.radio is not radio and self._hearing(radio, one.radio).quality.audible:
+                share = max(share, 0.5)
+        return round(share * 255)
+
+    def _disturbed(self, channel: Channel, now: float) -> bool:
+        if self._jammed.get(channel, now) > now:
+            return True
+        disturbed = False
+        for noise in self._noise:
+            if noise.source.channel == channel and noise.is_on(now):
+                disturbed = True
+        return disturbed
+
     # ---------------------------------------------------------------------------- what radios do
 
     def busy(self, radio: Radio) -> bool:
         now = self._scheduler.time()
-        if self._jammed.get(radio.channel, now) > now:
+        if self._disturbed(radio.channel, now):
             return True
         for one in self._on_air.get(radio.channel, ()):
             if one.start <= now < one.end and self._hearing(radio, one.radio).quality.audible:
@@ -284,6 +354,8 @@ class Medium:
             for listener in tuple(self._listeners):
                 listener(frame)
         jammed = self._jammed.get(transmission.channel, -1.0) > transmission.start
+        if self._noise and self._disturbed(transmission.channel, transmission.end):
+            jammed = True
         octets, channel = transmission.octets, transmission.channel
         for radio in tuple(self._radios):
             if radio.receiving and radio is not source and radio.wants(octets) and radio.channel == channel:

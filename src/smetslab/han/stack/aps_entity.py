@@ -59,6 +59,8 @@ class ApsData:
     payload: bytes
     secured: bool = False
     broadcast: bool = False
+    sender: Eui64 | None = None
+    """Who has sent the last hop of what has come."""
 
 
 @dataclass(slots=True)
@@ -175,6 +177,7 @@ class ApsEntity:
         self,
         row: Row,
         destination: int,
+        done: Done | None = None,
         /,
         *,
         protection: KeyIdentifier | None = None,
@@ -183,17 +186,29 @@ class ApsEntity:
         **values: FieldInput,
     ) -> None:
         """Send an APS command, under the key that `protection` names and that follows from `link_key`, or
-        under no key of this layer.
+        under no key of this layer. `done` is told whether the first hop has acknowledged it.
         """
-        payload = bytes((row.id,)) + row.encode(**values)
-        frame = ApsFrame(kind=ApsFrameType.COMMAND, counter=self._take_counter(), payload=payload)
-        octets = frame.encode() if protection is None else self._seal_command(frame, protection, link_key)
-        self.network.unicast(destination, octets, secured=network_secured)
+        if protection is None:
+            octets = self._command_frame(row, values).encode()
+        else:
+            octets = self.sealed_command(row, protection, link_key, **values)
+        self.network.unicast(destination, octets, done, secured=network_secured)
 
-    def _seal_command(self, frame: ApsFrame, key: KeyIdentifier, link_key: bytes) -> bytes:
+    def broadcast_command(self, row: Row, /, **values: FieldInput) -> None:
+        """Send an APS command to everybody who is awake, under the network key alone."""
+        frame = replace(self._command_frame(row, values), delivery=ApsDelivery.BROADCAST)
+        self.network.broadcast(frame.encode(), nwk.BROADCAST_AWAKE)
+
+    def sealed_command(self, row: Row, key: KeyIdentifier, link_key: bytes, /, **values: FieldInput) -> bytes:
+        """A whole APS command under the key that `key` names and that follows from `link_key`."""
         own = self.network.eui64
         auxiliary = AuxiliaryHeader(key, self.counter.next(), own)
-        return replace(frame, security=auxiliary).seal(self._keys.cipher(_derived(link_key, key)), own)
+        frame = replace(self._command_frame(row, values), security=auxiliary)
+        return frame.seal(self._keys.cipher(_derived(link_key, key)), own)
+
+    def _command_frame(self, row: Row, values: dict[str, FieldInput]) -> ApsFrame:
+        payload = bytes((row.id,)) + row.encode(**values)
+        return ApsFrame(kind=ApsFrameType.COMMAND, counter=self._take_counter(), payload=payload)
 
     def _take_counter(self) -> int:
         self._next_counter = self._next_counter + 1 & 0xFF
@@ -351,6 +366,7 @@ class ApsEntity:
                 payload=message,
                 secured=secured,
                 broadcast=frame.delivery is ApsDelivery.BROADCAST,
+                sender=data.sender,
             ),
             frame.counter,
         )

@@ -54,15 +54,19 @@ class DeviceProfile:
         *,
         clusters: Callable[[], list[EndpointCluster]],
         capability: Capability,
-        announced: Callable[[Eui64, int, int], None],
+        announced: Callable[[Eui64, int, Eui64 | None], None],
+        updated: Callable[[Record, int], list[int] | None],
         left: Callable[[], None],
     ) -> None:
-        """`announced`: a device has said its addresses and capability; `left`: this one is told to leave."""
+        """`announced`: a device has said its addresses, and who has passed that on last; `updated`: somebody
+        wants a change or a scan, whose energies are the answer; `left`: this one is told to leave.
+        """
         self._aps = aps
         self._scheduler = scheduler
         self._clusters = clusters
         self._capability = capability
         self._announced = announced
+        self._updated = updated
         self._left = left
         self._sequence = rng.randrange(256)
         self._asked: dict[tuple[int, int], tuple[Answered, Cancellable]] = {}
@@ -282,10 +286,25 @@ class DeviceProfile:
         )
 
     def _take_announce(self, record: Record, data: ApsData, sequence: int) -> None:
-        del data, sequence
+        del sequence
         eui64 = record["ieee_address"]
         if isinstance(eui64, Eui64):
-            self._announced(eui64, record.integer("short_address"), record.integer("capability"))
+            self._announced(eui64, record.integer("short_address"), data.sender)
+
+    def _take_update(self, record: Record, data: ApsData, sequence: int) -> None:
+        """A change of the channel, or a scan of the channels asked for. Spec: ZigBee 2.4.3.3.9."""
+        energies = self._updated(record, data.peer)
+        if energies is not None and not data.broadcast:
+            self._answer(
+                zdo.NWK_UPDATE_NOTIFY,
+                data,
+                sequence,
+                status=ZdoStatus.SUCCESS,
+                scanned_channels=record.integer("channels"),
+                total_transmissions=self._aps.network.mac.counts.sent & 0xFFFF,
+                transmission_failures=self._aps.network.mac.counts.no_acknowledgement & 0xFFFF,
+                energies=energies,
+            )
 
     def _take_leave(self, record: Record, data: ApsData, sequence: int) -> None:
         wanted = record["device"]
@@ -310,5 +329,6 @@ _ANSWERS: Final[dict[int, Callable[[DeviceProfile, Record, ApsData, int], None]]
     zdo.MATCH_DESCRIPTOR_REQUEST.id: DeviceProfile._answer_match_descriptor,
     zdo.DEVICE_ANNOUNCE.id: DeviceProfile._take_announce,
     zdo.LEAVE_REQUEST.id: DeviceProfile._take_leave,
+    zdo.NWK_UPDATE_REQUEST.id: DeviceProfile._take_update,
 }
 """What is done with each request; the others are not answered."""

@@ -10,6 +10,7 @@ Spec: GBCS 10 (the HAN); ZSE 1.4 5.4 (its security)
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Final
 
 from smetslab.clock import Clock
@@ -18,9 +19,10 @@ from smetslab.han.air.bands import PREFERRED_CHANNELS, Channel
 from smetslab.han.air.medium import LinkQuality, Medium, OnAir
 from smetslab.han.service import ApsFrame, ClusterRole
 from smetslab.han.stack.aps_entity import ApsData
-from smetslab.han.stack.joining import Gate, Joiner, JoiningRules, TrustCentre
+from smetslab.han.stack.joining import Gate, Joiner, JoiningRules, JoinState, TrustCentre
 from smetslab.han.stack.network import COORDINATOR_ADDRESS, NetworkSettings, NodeKind
 from smetslab.han.stack.node import WITHOUT_LINK_KEY, RadioLink, RadioNode, ask, transmit
+from smetslab.han.stack.rules import UpkeepRules
 from smetslab.han.stack.sleeper import SleepRules
 from smetslab.ids import Eui64
 from smetslab.rng import RootSeed
@@ -58,6 +60,7 @@ class RadioHome:
         channel: Channel | None = None,
         sleep: SleepRules | None = None,
         joining: JoiningRules | None = None,
+        upkeep: UpkeepRules | None = None,
     ) -> None:
         """`medium`: the air, when several homes share one; `quality`: that of every link of an own one."""
         self.clock = clock
@@ -67,6 +70,7 @@ class RadioHome:
         self._seed = seed
         self._sleep = SleepRules() if sleep is None else sleep
         self._joining = JoiningRules() if joining is None else joining
+        self._upkeep = UpkeepRules() if upkeep is None else upkeep
         self._authority: CertificateAuthority | None = None
         self._certificates: dict[Eui64, KeyEstablishmentKey] = {}
         self._devices: dict[Eui64, RadioNode] = {}
@@ -92,11 +96,13 @@ class RadioHome:
         sleepy: bool = False,
         nvm: Nvm | None = None,
         install_code: bytes | None = None,
+        joined: bool | None = None,
     ) -> RadioLink:
         """The place of one device; off the air until its `async with` block is entered.
 
-        `on`: another device whose radio it shares; `nvm`: where its frame counters survive a restart;
-        `install_code`: the device has not joined yet, and tries to with this code (16 octets).
+        `on`: another device whose radio it shares; `nvm`: where its place in the network and its frame
+        counters survive a restart; `install_code`: what the device joins with (16 octets); `joined`: it has
+        already, by default the devices without an install code have.
         """
         if eui64 in self._devices:
             raise LocalProtocolError(f"device {eui64} has its place on this HAN already")
@@ -104,15 +110,19 @@ class RadioHome:
             node = self._devices[on]
         elif not self.nodes:
             self.settings.extended_pan = eui64
-            node = self._node(eui64, NodeKind.COORDINATOR, COORDINATOR_ADDRESS, nvm)
+            node = self._node(eui64, NodeKind.COORDINATOR, COORDINATOR_ADDRESS, nvm, settings=self.settings)
+            node.recall()
         else:
             kind = NodeKind.SLEEPY_END_DEVICE if sleepy else NodeKind.ROUTER
-            if install_code is None:
+            member = install_code is None if joined is None else joined
+            if member:
                 node = self._node(eui64, kind, self._short_address(eui64), nvm)
-                self._provision(node)
             else:
                 node = self._node(eui64, kind, NO_SHORT_ADDRESS, nvm, settings=self._no_network(eui64))
-                self._let_join(node, install_code)
+            if install_code is not None:
+                self._let_join(node, install_code, joined=member)
+            if not node.recall() and member:
+                self._provision(node)
         self._devices[eui64] = node
         link = self._links[eui64] = RadioLink(node, eui64)
         return link
@@ -130,11 +140,13 @@ class RadioHome:
             self,
             eui64,
             kind=kind,
-            settings=self.settings if settings is None else settings,
+            settings=replace(self.settings) if settings is None else settings,
             short_address=short_address,
             rng=self._seed.stream(f"node.{eui64}"),
             nvm=nvm,
             sleep=self._sleep,
+            upkeep=self._upkeep,
+            draw_address=self._short_address,
         )
         self.nodes[eui64] = node
         return node
@@ -152,11 +164,11 @@ class RadioHome:
         hub = self.hub
         node.network.addresses.learn(COORDINATOR_ADDRESS, hub.eui64)
         hub.network.addresses.learn(node.network.short_address, node.eui64)
-        if node.kind is NodeKind.SLEEPY_END_DEVICE:
+        if node.kind is NodeKind.SLEEPY_END_DEVICE and hub.parent is not None:
             node.network.parent = COORDINATOR_ADDRESS
-            hub.network.sleepers[node.network.short_address] = None
+            hub.parent.adopt(node.eui64, node.network.short_address)
         for other in self.nodes.values():
-            if other is not node and other.joiner is None:
+            if other is not node and other.in_network:
                 key = self._link_key(other.eui64, node.eui64)
                 other.aps.link_keys[node.eui64] = node.aps.link_keys[other.eui64] = key
 
@@ -166,10 +178,14 @@ class RadioHome:
             pan=BROADCAST,
             extended_pan=Eui64(bytes(8)),
             channel=self.settings.channel,
-            key=self._seed.octets(f"no network {eui64}", 16),
+            key=self.no_key(eui64),
         )
 
-    def _let_join(self, node: RadioNode, install_code: bytes) -> None:
+    def no_key(self, eui64: Eui64) -> bytes:
+        """The network key of a device that is in no network."""
+        return self._seed.octets(f"no network {eui64}", 16)
+
+    def _let_join(self, node: RadioNode, install_code: bytes, *, joined: bool) -> None:
         key = node.aps.preconfigured = install_code_key(install_code)
         node.joiner = Joiner(
             node,
@@ -180,6 +196,8 @@ class RadioHome:
             finished=lambda: self.record("DeviceJoined", source=str(node.eui64)),
             rules=self._joining,
         )
+        if joined:
+            node.joiner.state = JoinState.JOINED
 
     def open_gate(self, gate: Gate) -> TrustCentre:
         """Have the hub let devices in that `gate` lets in. The hub must have its link."""
@@ -230,13 +248,13 @@ class RadioHome:
         return [eui64 for eui64, place in self._devices.items() if place is node]
 
     def set_reachable(self, eui64: Eui64, reachable: bool) -> None:
-        """Carry a device out of radio reach, or back."""
+        """Carry a device out of radio reach, or back: its links are as they were then."""
         node = self._devices[eui64]
         for other in self.nodes.values():
             if other is not node:
                 for pair in ((node.eui64, other.eui64), (other.eui64, node.eui64)):
-                    quality = LinkQuality(audible=False) if not reachable else self.medium.default
-                    self.medium.set_link(*pair, quality)
+                    quality = self.medium.quality(*pair)
+                    self.medium.set_link(*pair, replace(quality, audible=reachable))
         self.record("DeviceReachable" if reachable else "DeviceUnreachable", source=str(eui64))
 
     def capture_keys(self) -> list[CaptureKey]:
@@ -291,6 +309,8 @@ class RadioHome:
             del self._sent[next(iter(self._sent))]
         if not await done:
             self._observe("FrameLost", frame, sent=sent)
+            if secured and target is not self.hub and node is not self.hub:
+                node.aps.forget_device(target.eui64)  # it may have lost the key: the next message asks anew
             raise HanError(f"no acknowledgement from {frame.destination}")
 
     async def _find_address(self, node: RadioNode, peer: Eui64) -> int:

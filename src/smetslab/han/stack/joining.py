@@ -34,7 +34,6 @@ from smetslab.zigbee.mac_layer import (
     MacFrameType,
     ZigbeeBeacon,
     decode_beacon,
-    decode_mac_command,
 )
 from smetslab.zigbee.security import KeyIdentifier
 from smetslab.zigbee.zcl import decode_frame
@@ -146,6 +145,8 @@ class Joiner:
         """The device was told to leave: it has no key any more, and looks for a network again."""
         node = self._node
         node.aps.link_keys.clear()
+        node.network.settings.key = node.home.no_key(node.eui64)
+        node.network.settings.alternate_key = None
         node.network.forget()
         self._enter(JoinState.OUTSIDE)
         self._after(self._rules.retry_s, self.start)
@@ -350,6 +351,7 @@ class Joiner:
             self._node.aps.link_keys[hub] = link_key
         self._exchange = None
         self._enter(JoinState.JOINED)
+        self._node.joined()
         self._finished()
 
 
@@ -402,6 +404,8 @@ class TrustCentre:
         self._short_address = short_address
         self._rules = JoiningRules() if rules is None else rules
         self._guests: dict[Eui64, _Guest] = {}
+        if node.parent is not None:
+            node.parent.permits = gate.opens
 
     def forget(self) -> None:
         """The power goes."""
@@ -410,31 +414,14 @@ class TrustCentre:
                 guest.timer.cancel()
         self._guests.clear()
 
-    def command(self, reception: Reception) -> None:
-        """A command of the MAC layer has come."""
-        row, record = decode_mac_command(reception.frame.payload)
-        if row is mac_layer.BEACON_REQUEST:
-            self._beacon()
-        elif row is mac_layer.ASSOCIATION_REQUEST and isinstance(reception.frame.source, Eui64):
-            self._associate(reception.frame.source, record.integer("capability"))
+    def is_guest(self, device: Eui64) -> bool:
+        """Whether a device is on its way in, and has not proved itself yet."""
+        return device in self._guests
 
-    def _beacon(self) -> None:
-        settings = self._node.network.settings
-        beacon = ZigbeeBeacon(
-            extended_pan=settings.extended_pan,
-            permit_joining=self._gate.opens(),
-            coordinator=True,
-            update_id=settings.update_id,
-        )
-        self._node.mac.send(
-            MacFrame(
-                kind=MacFrameType.BEACON,
-                sequence=0,
-                source_pan=settings.pan,
-                source=COORDINATOR_ADDRESS,
-                payload=beacon.encode(),
-            )
-        )
+    def association_asked(self, reception: Reception, record: Record) -> None:
+        """A device wants to join."""
+        if isinstance(reception.frame.source, Eui64):
+            self._associate(reception.frame.source, record.integer("capability"))
 
     def _associate(self, device: Eui64, capability: int) -> None:
         """Spec: ZigBee 3.6.1.4.1 (parent), ZSE 1.4 5.4.7."""
@@ -447,8 +434,10 @@ class TrustCentre:
             node.network.forget_device(device)
             node.aps.forget_device(device)
             node.network.addresses.learn(address, device)
-            if not capability & Capability.RECEIVER_ON_WHEN_IDLE:
-                node.network.sleepers[address] = None
+            if node.parent is not None:
+                node.parent.disown(device)
+                if not capability & Capability.RECEIVER_ON_WHEN_IDLE:
+                    node.parent.adopt(device, address)
             node.aps.link_keys[device] = key
             self._admit(device, _Guest(address))
         status = AssociationStatus.SUCCESS if accepted else AssociationStatus.PAN_ACCESS_DENIED
@@ -520,6 +509,7 @@ class TrustCentre:
             guest.timer.cancel()
         del self._guests[device]
         self._node.aps.link_keys[device] = link_key
+        self._node.remember()
         self._node.home.record("LinkKeyEstablished", source=str(device), target=str(self._node.eui64))
         self._gate.joined(device, link_key)
 
@@ -568,3 +558,4 @@ class TrustCentre:
         node.home.record("DeviceSentAway", source=str(device))
         node.network.command(nwk.LEAVE, address, options=nwk.LEAVE_REQUEST)
         node.aps.forget_device(device)
+        node.remember()

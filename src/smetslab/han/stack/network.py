@@ -39,6 +39,28 @@ class NetworkSettings:
     key: bytes = field(repr=False)
     key_sequence: int = 0
     update_id: int = 0
+    alternate_key: bytes | None = field(default=None, repr=False)
+    """The key before this one, or the one after it. Spec: ZigBee 4.3.3 (two network keys)."""
+    alternate_sequence: int = 0
+
+    def key_of(self, sequence: int) -> bytes | None:
+        """The key of a sequence number, None for one that the device does not have."""
+        if sequence == self.key_sequence:
+            return self.key
+        return self.alternate_key if sequence == self.alternate_sequence else None
+
+    def offer(self, key: bytes, sequence: int) -> None:
+        """A key to switch to later."""
+        self.alternate_key, self.alternate_sequence = key, sequence
+
+    def switch(self, sequence: int) -> bool:
+        """Use the alternate key if it is the one meant. Spec: ZigBee 4.4.8.3."""
+        if self.alternate_key is None or sequence != self.alternate_sequence:
+            return False
+        former = self.key, self.key_sequence
+        self.key, self.key_sequence = self.alternate_key, self.alternate_sequence
+        self.offer(*former)
+        return True
 
 
 class KeyTable:
@@ -84,9 +106,13 @@ class FrameCounter:
                     tx.put(self._key, self._stored.to_bytes(4, "big"))
         return value
 
-    def jump(self, value: int) -> None:
-        """Set the counter, for faults: a device that has lost count."""
-        self._next = value
+    def restart(self) -> None:
+        """The power was away: counting goes on from what is stored."""
+        self._next = max(self._next, self._stored)
+
+    def jump(self, by: int) -> None:
+        """Move the counter, for faults: a device that has lost count. It does not fall below 1."""
+        self._next = max(1, self._next + by)
 
 
 class IncomingCounters:

@@ -22,17 +22,34 @@ from smetslab.han.air.mac_entity import MacEntity, Reception
 from smetslab.han.limits import SMART_ENERGY_PROFILE
 from smetslab.han.service import ApsFrame, ClusterRole, Handler
 from smetslab.han.stack.aps_entity import ApsData, ApsEntity
+from smetslab.han.stack.changes import NetworkChanges
 from smetslab.han.stack.discovery import DeviceProfile, EndpointCluster
 from smetslab.han.stack.joining import KEY_ENDPOINT, Joiner, JoinState, TrustCentre
+from smetslab.han.stack.keep_alive import KEEP_ALIVE_ENDPOINT, KeepAliveClient, answer_keep_alive
 from smetslab.han.stack.network import COORDINATOR_ADDRESS, FrameCounter, NetworkSettings, NodeKind
 from smetslab.han.stack.nwk_entity import NwkData, NwkEntity
+from smetslab.han.stack.parent import Parent
+from smetslab.han.stack.place import read_place, write_place
+from smetslab.han.stack.rejoin import Rejoiner, RejoinState
+from smetslab.han.stack.rules import UpkeepRules
 from smetslab.han.stack.sleeper import Sleeper, SleepRules
 from smetslab.ids import Eui64
 from smetslab.store import Nvm
 from smetslab.zigbee import nwk, zdo
-from smetslab.zigbee.aps import REQUEST_KEY, TRANSPORT_KEY, KeyType
+from smetslab.zigbee.aps import (
+    REMOVE_DEVICE,
+    REQUEST_KEY,
+    SWITCH_KEY,
+    TRANSPORT_KEY,
+    TUNNEL,
+    UPDATE_DEVICE,
+    DeviceStatus,
+    KeyType,
+)
 from smetslab.zigbee.mac_layer import (
+    ASSOCIATION_REQUEST,
     ASSOCIATION_RESPONSE,
+    BEACON_REQUEST,
     ROUTER,
     SLEEPY_END_DEVICE,
     MacFrameType,
@@ -40,6 +57,7 @@ from smetslab.zigbee.mac_layer import (
 )
 from smetslab.zigbee.rows import Row
 from smetslab.zigbee.security import KeyIdentifier
+from smetslab.zigbee.zcl.clusters.keep_alive import KeepAlive
 from smetslab.zigbee.zcl.clusters.key_establishment import KeyEstablishment
 from smetslab.zigbee.zcl.fields import FieldInput, Record
 
@@ -53,6 +71,7 @@ APPLICATION_KEY_REQUEST: Final = 2
 """Key type of a request for a link key with another device. Spec: ZigBee 4.4.9.5."""
 PARTNER_KEY_TIMEOUT_S: Final = 10.0
 """How long such a key is waited for (unverified)."""
+_REJOINED: Final = frozenset({DeviceStatus.SECURED_REJOIN, DeviceStatus.UNSECURED_REJOIN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +101,19 @@ class RadioNode:
         rng: random.Random,
         nvm: Nvm | None,
         sleep: SleepRules,
+        upkeep: UpkeepRules,
+        draw_address: Callable[[Eui64], int],
     ) -> None:
+        """`nvm`: where its place in the network survives a restart of the process."""
         self.home = home
         self.eui64 = eui64
         self.kind = kind
         self.places: list[_Place] = []
         self._endpoints: dict[tuple[Eui64, int], int] = {}
         self._on = 0
+        self._had_power = False
+        self._nvm = nvm
+        self._upkeep = upkeep
         scheduler = home.clock
         self.mac = MacEntity(
             home.medium,
@@ -126,6 +151,7 @@ class RadioNode:
             clusters=self._clusters,
             capability=SLEEPY_END_DEVICE if sleepy else ROUTER,
             announced=self._announced,
+            updated=self._update_asked,
             left=self._left,
         )
         self.capability = SLEEPY_END_DEVICE if sleepy else ROUTER
@@ -136,11 +162,26 @@ class RadioNode:
         self._zcl_sequence = 0
         self._partners: dict[Eui64, list[asyncio.Future[None]]] = {}
         """Who waits for a link key with another device."""
+        self.rejoiner = Rejoiner(self, scheduler, upkeep)
+        self.changes = NetworkChanges(self, scheduler, rng, upkeep)
+        self.network.key_switched = self.changes.key_switched
+        self.parent: Parent | None = None
+        self.keep_alive: KeepAliveClient | None = None
         self.sleeper: Sleeper | None = None
         if sleepy:
             self.sleeper = Sleeper(
-                self.mac, scheduler, sleep, parent=lambda: self.network.parent, pan=lambda: self.mac.pan
+                self.mac,
+                scheduler,
+                sleep,
+                parent=lambda: self.network.parent,
+                pan=lambda: self.mac.pan,
+                misses=upkeep.poll_misses,
+                lost=self._lost,
             )
+        else:
+            self.parent = Parent(self, scheduler, upkeep, short_address=draw_address)
+            if kind is NodeKind.ROUTER and upkeep.keep_alive_base_minutes:
+                self.keep_alive = KeepAliveClient(self, scheduler, rng, upkeep)
 
     # ---------------------------------------------------------------------------- power
 
@@ -163,13 +204,22 @@ class RadioNode:
         self._on += 1
         if self._on == 1:
             self.mac.switch_on()
-            if self.joiner is not None and self.joiner.state is not JoinState.JOINED:
+            again, self._had_power = self._had_power, True
+            if not self.in_network and self.joiner is not None:
                 self.joiner.start()
                 return
-            if self.sleeper is not None:
-                self.sleeper.start()
-            if self.kind is not NodeKind.COORDINATOR:
+            self._begin(urgent=again)
+            if again and self.kind is not NodeKind.COORDINATOR:
                 self.profile.announce()
+
+    def _begin(self, *, urgent: bool) -> None:
+        """What a member does as long as it has power."""
+        if self.sleeper is not None:
+            self.sleeper.start()
+        if self.parent is not None:
+            self.parent.start()
+        if self.keep_alive is not None:
+            self.keep_alive.start(urgent=urgent)
 
     def switch_off(self) -> None:
         """The power of one of the node's devices goes; with the last everything volatile is lost."""
@@ -179,12 +229,74 @@ class RadioNode:
                 self.joiner.stop()
             if self.trust_centre is not None:
                 self.trust_centre.forget()
-            if self.sleeper is not None:
-                self.sleeper.stop()
+            self._stop()
             self.mac.switch_off()
             self.network.forget()
             self.aps.forget()
             self.profile.forget()
+            self.network.counter.restart()
+            self.aps.counter.restart()
+
+    def _stop(self) -> None:
+        """The end of what `_begin` has begun."""
+        self.rejoiner.stop()
+        self.changes.stop()
+        for part in (self.sleeper, self.parent, self.keep_alive):
+            if part is not None:
+                part.stop()
+
+    # ---------------------------------------------------------------------------- the place in the network
+
+    def joined(self) -> None:
+        """The device has become a member by joining."""
+        self.ask_for_time()
+        if self.parent is not None:
+            self.parent.start()
+        if self.keep_alive is not None:
+            self.keep_alive.start(urgent=False)
+        self.remember()
+
+    def returned(self) -> None:
+        """The device has come back to its network."""
+        self.profile.announce()
+        self.ask_for_time()
+        if self.sleeper is not None:
+            self.sleeper.begin()
+        if self.keep_alive is not None:
+            self.keep_alive.start(urgent=False)
+        self.remember()
+
+    def ask_for_time(self) -> None:
+        """A sleeper says how long it may be silent. Spec: ZigBee 3.6.10.1."""
+        if self.sleeper is not None:
+            self.network.neighbour_command(
+                nwk.END_DEVICE_TIMEOUT_REQUEST,
+                self.network.parent,
+                timeout=self._upkeep.end_device_timeout,
+                configuration=0,
+            )
+
+    def _lost(self, why: str) -> None:
+        if self.in_network:
+            self.rejoiner.lost(why)
+
+    def may_rejoin(self, device: Eui64) -> bool:
+        """Whether the hub has a link key with a device that it has agreed."""
+        guest = self.trust_centre is not None and self.trust_centre.is_guest(device)
+        return device in self.aps.link_keys and not guest
+
+    def child_polled(self, device: Eui64) -> None:
+        """A sleeper of this parent is awake."""
+        self.changes.child_polled(device)
+
+    def remember(self) -> None:
+        """Keep the place in the network over a restart of the process. Spec: ZigBee 3.6.8, 4.3.3."""
+        if self._nvm is not None:
+            write_place(self._nvm, self)
+
+    def recall(self) -> bool:
+        """Take the place that was kept; False where there is none."""
+        return self._nvm is not None and read_place(self._nvm, self)
 
     # ---------------------------------------------------------------------------- endpoints
 
@@ -215,6 +327,9 @@ class RadioNode:
         if self.joiner is not None or self.trust_centre is not None:
             both = ClusterRole.SERVER | ClusterRole.CLIENT
             found.append(EndpointCluster(KEY_ENDPOINT, SMART_ENERGY_PROFILE, KeyEstablishment.id, both))
+        if self._upkeep.keep_alive_base_minutes:
+            role = ClusterRole.SERVER if self.kind is NodeKind.COORDINATOR else ClusterRole.CLIENT
+            found.append(EndpointCluster(KEEP_ALIVE_ENDPOINT, SMART_ENERGY_PROFILE, KeepAlive.id, role))
         return found
 
     # ---------------------------------------------------------------------------- from below
@@ -226,41 +341,105 @@ class RadioNode:
         try:
             if frame.kind is MacFrameType.DATA:
                 self.network.take(reception)
-            elif frame.kind is MacFrameType.BEACON and self.joiner is not None:
-                self.joiner.beacon(reception)
-            elif frame.kind is MacFrameType.COMMAND and self.trust_centre is not None:
-                self.trust_centre.command(reception)
-            elif frame.kind is MacFrameType.COMMAND and self.joiner is not None:
-                row, record = decode_mac_command(frame.payload)
-                if row is ASSOCIATION_RESPONSE:
-                    self.joiner.answered(record)
+            elif frame.kind is MacFrameType.BEACON:
+                if self.kind is NodeKind.COORDINATOR:
+                    self.changes.beacon_heard(reception)
+                elif self.joiner is not None and not self.in_network:
+                    self.joiner.beacon(reception)
+                else:
+                    self.rejoiner.beacon(reception)
+            elif frame.kind is MacFrameType.COMMAND:
+                self._mac_commanded(reception)
         except ZigbeeDecodeError:
             self.mac.counts.malformed += 1
+
+    def _mac_commanded(self, reception: Reception) -> None:
+        row, record = decode_mac_command(reception.frame.payload)
+        if row is BEACON_REQUEST:
+            if self.parent is not None and self.in_network and self.rejoiner.state is RejoinState.MEMBER:
+                self.parent.beacon()
+        elif row is ASSOCIATION_REQUEST and self.trust_centre is not None:
+            self.trust_centre.association_asked(reception, record)
+        elif row is ASSOCIATION_RESPONSE and self.joiner is not None:
+            self.joiner.answered(record)
 
     def _nwk_received(self, data: NwkData) -> None:
         self.aps.take(data)
 
     def _nwk_commanded(self, row: Row, record: Record, data: NwkData) -> None:
-        """Commands that are not about routes: of those a device that has joined acts on leaving alone."""
-        if row is nwk.LEAVE and data.secured and data.sender is not None:
+        """Commands that are not about routes; only those of a rejoin may be unsecured."""
+        from_hub = data.source == COORDINATOR_ADDRESS
+        if row is nwk.LEAVE and data.sender is not None:
             options = record.integer("options")
-            if options & nwk.LEAVE_REQUEST:
+            if options & nwk.LEAVE_REQUEST and options & nwk.LEAVE_REJOIN:
+                self._lost("told to come back")
+            elif options & nwk.LEAVE_REQUEST:
                 self._left()
             else:
-                self.network.forget_device(data.sender)
+                self._gone(data.sender)
+        elif row is nwk.REJOIN_REQUEST and self.parent is not None and self.in_network:
+            self.parent.rejoin_asked(record, data)
+        elif row is nwk.REJOIN_RESPONSE:
+            self.rejoiner.answered(record, secured=data.secured)
+        elif row is nwk.END_DEVICE_TIMEOUT_REQUEST and self.parent is not None:
+            self.parent.timeout_asked(record, data)
+        elif row is nwk.NETWORK_UPDATE and from_hub:
+            self.changes.network_update(record)
+
+    def _gone(self, device: Eui64) -> None:
+        if self.parent is not None:
+            self.parent.disown(device)
+        self.network.forget_device(device)
 
     def _aps_commanded(self, row: Row, record: Record, data: NwkData, key: KeyIdentifier | None) -> None:
         self.home.record(
             "ApsCommandReceived", source=str(data.sender or ""), target=str(self.eui64), command=row.name
         )
-        if row is TRANSPORT_KEY and record.integer("key_type") == KeyType.APPLICATION_LINK:
+        if row is TRANSPORT_KEY:
+            self._key_came(record, key)
+        elif not data.secured:
+            self.network.counts.unsecured += 1
+        elif self.trust_centre is not None or self.kind is NodeKind.COORDINATOR:
+            self._asked_as_hub(row, record, data, key)
+        elif data.source == COORDINATOR_ADDRESS:
+            self._told_by_hub(row, record, key)
+
+    def _key_came(self, record: Record, key: KeyIdentifier | None) -> None:
+        if record.integer("key_type") == KeyType.APPLICATION_LINK:
             self._partner_key_came(record, key)
-        elif row is TRANSPORT_KEY and self.joiner is not None:
+        elif self.joiner is not None and not self.in_network:
             self.joiner.key_came(record, key)
-        elif row is REQUEST_KEY and self.trust_centre is not None and key is KeyIdentifier.DATA:
+        elif self.rejoiner.state is RejoinState.AWAITING_KEY:
+            self.rejoiner.key_came(record, key)
+        else:
+            self.changes.key_came(record, key)
+
+    def _asked_as_hub(self, row: Row, record: Record, data: NwkData, key: KeyIdentifier | None) -> None:
+        if key is not KeyIdentifier.DATA or data.sender is None:
+            return
+        if row is REQUEST_KEY and self.trust_centre is not None:
             partner = record["partner"]
-            if data.sender is not None and isinstance(partner, Eui64):
+            if isinstance(partner, Eui64):
                 self.trust_centre.give_partner_key(data.sender, partner)
+        elif row is UPDATE_DEVICE and self.parent is not None:
+            device, number = record["device"], record.integer("status")
+            router = self.network.addresses.eui64(data.source)
+            if isinstance(device, Eui64) and number in _REJOINED and router is not None:
+                status = DeviceStatus(number)
+                self.parent.updated(device, record.integer("short_address"), status, through=router)
+
+    def _told_by_hub(self, row: Row, record: Record, key: KeyIdentifier | None) -> None:
+        if row is SWITCH_KEY:
+            self.changes.switch_came(record)
+        elif row is TUNNEL:
+            device = record["destination"]
+            address = self.network.addresses.short_address(device) if isinstance(device, Eui64) else None
+            if address is not None:
+                self.network.unicast(address, record.octets("frame"), secured=False)
+        elif row is REMOVE_DEVICE and key is KeyIdentifier.DATA and self.parent is not None:
+            device = record["device"]
+            if isinstance(device, Eui64):
+                self.parent.removed(device)
 
     def _partner_key_came(self, record: Record, key: KeyIdentifier | None) -> None:
         """A link key with another device, from the trust centre. Spec: ZigBee 4.4.3.3, 4.4.9.1."""
@@ -303,13 +482,20 @@ class RadioNode:
         except TimeoutError as error:
             raise HanError(f"the hub gives no link key with {partner}") from error
 
-    def _announced(self, eui64: Eui64, short_address: int, capability: int) -> None:
+    def _update_asked(self, record: Record, peer: int) -> list[int] | None:
+        return self.changes.update_asked(record, peer)
+
+    def _announced(self, eui64: Eui64, short_address: int, sender: Eui64 | None) -> None:
+        if self.parent is not None and sender != eui64:
+            self.parent.disown(eui64)  # it is another's child, or it would have been heard itself
         self.network.addresses.learn(short_address, eui64)
 
     def _left(self) -> None:
         self.home.record("DeviceLeft", source=str(self.eui64))
+        self._stop()
         if self.joiner is not None:
             self.joiner.left()
+        self.remember()
 
     def _aps_received(self, data: ApsData, counter: int) -> None:
         if data.profile == zdo.PROFILE:
@@ -322,8 +508,20 @@ class RadioNode:
         if data.cluster == KeyEstablishment.id:
             self._key_message(data, peer)
             return
+        if data.cluster == KeepAlive.id:
+            self._keep_alive_message(data)
+            return
         secured = data.secured or data.cluster in WITHOUT_LINK_KEY
         self.home.delivered(self, peer, data, counter, accepted=secured)
+
+    def _keep_alive_message(self, data: ApsData) -> None:
+        try:
+            if self.kind is NodeKind.COORDINATOR:
+                answer_keep_alive(self, data, self._upkeep)
+            elif self.keep_alive is not None:
+                self.keep_alive.answered(data)
+        except ZclDecodeError:
+            self.aps.counts.malformed += 1
 
     def _key_message(self, data: ApsData, peer: Eui64) -> None:
         try:

@@ -34,6 +34,9 @@ from smetslab.zigbee.zcl.fields import FieldInput, Record
 DISCOVERY_TIME_S: Final = 1.6
 """How long a route is looked for (unverified). Spec: ZigBee 3.5.1 (nwkcRouteDiscoveryTime is 10 s at most).
 """
+ROUTE_REQUEST_RETRIES: Final = 3
+ROUTE_REQUEST_INTERVAL_S: Final = 0.254
+"""Spec: ZigBee 3.5.1 (nwkcInitialRREQRetries, nwkcRREQRetryInterval)."""
 BROADCAST_JITTER_S: Final = 0.064
 PASSIVE_ACK_S: Final = 0.5
 BROADCAST_RETRIES: Final = 2
@@ -59,6 +62,8 @@ class NwkData:
     secured: bool
     sender: Eui64 | None
     lqi: int
+    source_ieee: Eui64 | None = None
+    """What an unsecured frame says of itself."""
 
 
 @dataclass(slots=True)
@@ -121,6 +126,12 @@ class NwkEntity:
         """Children whose receivers are off: what is for them is kept."""
         self.neighbours: dict[int, int] = {}
         """Link quality of whom this device has heard itself, by short address."""
+        self.heard_s: dict[int, float] = {}
+        """When that was."""
+        self.key_switched: Callable[[], None] = lambda: None
+        """Called when the network key has changed because a frame came under the new one."""
+        self.child_moved: Callable[[int], None] = lambda _address: None
+        """Called when a frame of a sleeper of this device comes through another."""
         self._scheduler = scheduler
         self._rng = rng
         self._received = received
@@ -150,10 +161,18 @@ class NwkEntity:
     def forget(self) -> None:
         """The power goes: routes, neighbours and what waits are lost."""
         self.neighbours.clear()
+        self.heard_s.clear()
         self._routes.clear()
         self._discoveries.clear()
         self._requests.clear()
         self._broadcasts.clear()
+
+    def forget_neighbour(self, short_address: int) -> None:
+        """A neighbour is silent, or has moved: no way leads over it any more."""
+        self.neighbours.pop(short_address, None)
+        self.heard_s.pop(short_address, None)
+        for destination in [one for one, hop in self._routes.items() if short_address in {one, hop}]:
+            del self._routes[destination]
 
     def forget_device(self, eui64: Eui64) -> None:
         """A device has left or joins anew."""
@@ -191,18 +210,46 @@ class NwkEntity:
         secured: bool = True,
         **values: FieldInput,
     ) -> None:
-        """Send a command of the network layer to one device."""
+        """Send a command of the network layer to one device. An unsecured one names its sender."""
+        self._send(self._command_frame(row, destination, values, secured=secured), done)
+
+    def neighbour_command(
+        self,
+        row: Row,
+        destination: int,
+        done: Done | None = None,
+        /,
+        *,
+        secured: bool = True,
+        asleep: bool = False,
+        **values: FieldInput,
+    ) -> None:
+        """Send a command to a device in reach; one that is `asleep` gets it when it asks."""
+        frame = self._command_frame(row, destination, values, secured=secured)
+        mac_frame = self._mac_frame(destination, self._octets(frame))
+        self.counts.sent += 1
+        if asleep:
+            self.mac.keep(mac_frame, done)
+        else:
+            self.mac.send(mac_frame, done)
+
+    def _command_frame(
+        self, row: Row, destination: int, values: dict[str, FieldInput], *, secured: bool
+    ) -> NwkFrame:
         payload = bytes((row.id,)) + row.encode(**values)
-        self._send(self._frame(NwkFrameType.COMMAND, destination, payload, secured=secured), done)
+        frame = self._frame(NwkFrameType.COMMAND, destination, payload, secured=secured)
+        return frame if secured else replace(frame, source_ieee=self.eui64)
 
     def broadcast(self, payload: bytes, destination: int = nwk.BROADCAST_AWAKE) -> None:
         """Send data to everybody whom the broadcast address means."""
         self._begin_broadcast(self._frame(NwkFrameType.DATA, destination, payload))
 
-    def broadcast_command(self, row: Row, destination: int, /, **values: FieldInput) -> None:
+    def broadcast_command(
+        self, row: Row, destination: int, /, *, radius: int = MAX_RADIUS, **values: FieldInput
+    ) -> None:
         """Send a command of the network layer to everybody whom the broadcast address means."""
-        payload = bytes((row.id,)) + row.encode(**values)
-        self._begin_broadcast(self._frame(NwkFrameType.COMMAND, destination, payload))
+        frame = self._command_frame(row, destination, values, secured=True)
+        self._begin_broadcast(replace(frame, radius=radius))
 
     def _frame(
         self, kind: NwkFrameType, destination: int, payload: bytes, *, secured: bool = True
@@ -306,7 +353,7 @@ class NwkEntity:
         if entry is None:
             return
         quiet = [one for one in self.neighbours if one not in entry.heard_from and one not in self.sleepers]
-        if attempt and not quiet:
+        if attempt and not quiet and not self._is_route_request(frame, frame.payload):
             return
         self.mac.send(self._mac_frame(BROADCAST, self._octets(frame)))
         self.counts.sent += 1
@@ -342,21 +389,31 @@ class NwkEntity:
                 self._scheduler.time() + DISCOVERY_TIME_S, self._give_up, destination, discovery
             )
             self._requests[self.short_address, discovery.identifier] = (0, self.short_address)
-            self.broadcast_command(
-                nwk.ROUTE_REQUEST,
-                nwk.BROADCAST_ROUTERS,
-                options=0,
-                identifier=discovery.identifier,
-                destination=destination,
-                path_cost=0,
-                destination_ieee=(),
-            )
+            values: dict[str, FieldInput] = {
+                "options": 0,
+                "identifier": discovery.identifier,
+                "destination": destination,
+                "path_cost": 0,
+                "destination_ieee": (),
+            }
+            request = self._command_frame(nwk.ROUTE_REQUEST, nwk.BROADCAST_ROUTERS, values, secured=True)
+            self._remember(request)
+            self._request(request, destination, discovery, ROUTE_REQUEST_RETRIES)
         if len(discovery.waiting) >= MAX_WAITING:
             self.counts.no_route += 1
             if done is not None:
                 done(False)
             return
         discovery.waiting.append((frame, done, tag))
+
+    def _request(self, request: NwkFrame, destination: int, discovery: _Discovery, again: int) -> None:
+        """Ask for a route, and again as long as nobody has answered. Spec: ZigBee 3.6.3.5.1."""
+        if self._discoveries.get(destination) is not discovery:
+            return
+        self._spread(request, BROADCAST_RETRIES)
+        if again:
+            later = self._scheduler.time() + ROUTE_REQUEST_INTERVAL_S
+            self._scheduler.call_at(later, self._request, request, destination, discovery, again - 1)
 
     def _give_up(self, destination: int, discovery: _Discovery) -> None:
         if self._discoveries.get(destination) is not discovery:
@@ -445,12 +502,20 @@ class NwkEntity:
                 self.addresses.learn(sender, eui64)
         if self.kind is not NodeKind.SLEEPY_END_DEVICE and sender not in self.sleepers:
             self.neighbours[sender] = reception.quality.lqi
+            self.heard_s[sender] = self._scheduler.time()
         if frame.source == self.short_address:
             # An own broadcast comes back: somebody has passed it on.
             entry = self._broadcasts.get((frame.source, frame.sequence))
             if entry is not None:
                 entry.heard_from[sender] = None
             return
+        if (
+            frame.source in self.sleepers
+            and sender != frame.source
+            and frame.destination < _FIRST_BROADCAST
+            and frame.security is not None
+        ):
+            self.child_moved(frame.source)
         data = NwkData(
             frame.source,
             frame.destination,
@@ -458,6 +523,7 @@ class NwkEntity:
             frame.security is not None,
             eui64,
             reception.quality.lqi,
+            frame.source_ieee,
         )
         self._route(frame, sender, data)
 
@@ -467,24 +533,29 @@ class NwkEntity:
         if auxiliary is None or auxiliary.source is None or auxiliary.key is not KeyIdentifier.NETWORK:
             self.counts.malformed += 1
             return None
-        if auxiliary.key_sequence != self.settings.key_sequence:
+        sequence = auxiliary.key_sequence
+        key = self.settings.key_of(sequence)
+        if key is None:
             self.counts.wrong_key += 1
             return None
         try:
-            payload = open_nwk(frame, self._keys.cipher(self.settings.key))
+            payload = open_nwk(frame, self._keys.cipher(key))
         except SecurityError:
             self.counts.wrong_key += 1
             return None
         if not self._incoming.admit(auxiliary.source, auxiliary.key_sequence, auxiliary.frame_counter):
             self.counts.replayed += 1
             return None
+        if _is_later(sequence, self.settings.key_sequence) and self.settings.switch(sequence):
+            # Somebody uses the new key: so does this device. Spec: ZigBee 4.3.1.2.
+            self.key_switched()
         return payload
 
     def _route(self, frame: NwkFrame, sender: int, data: NwkData) -> None:
         if frame.destination >= _FIRST_BROADCAST:
             if not data.secured:
                 self.counts.unsecured += 1
-            elif self._is_route_request(frame, data):
+            elif self._is_route_request(frame, data.payload):
                 self._up(replace(frame, payload=data.payload), data, sender)
             else:
                 self._take_broadcast(replace(frame, payload=data.payload), sender, data)
@@ -495,8 +566,8 @@ class NwkEntity:
             self._send(replace(frame, radius=frame.radius - 1, payload=data.payload), None)
 
     @staticmethod
-    def _is_route_request(frame: NwkFrame, data: NwkData) -> bool:
-        return frame.kind is NwkFrameType.COMMAND and data.payload[:1] == bytes((nwk.ROUTE_REQUEST.id,))
+    def _is_route_request(frame: NwkFrame, payload: bytes) -> bool:
+        return frame.kind is NwkFrameType.COMMAND and payload[:1] == bytes((nwk.ROUTE_REQUEST.id,))
 
     def _up(self, frame: NwkFrame, data: NwkData, sender: int | None = None) -> None:
         self.counts.received += 1
@@ -508,13 +579,19 @@ class NwkEntity:
         except ZigbeeDecodeError:
             self.counts.malformed += 1
             return
-        if row is nwk.ROUTE_REQUEST and sender is not None:
+        if not data.secured and row not in {nwk.REJOIN_REQUEST, nwk.REJOIN_RESPONSE}:
+            self.counts.unsecured += 1
+        elif row is nwk.ROUTE_REQUEST and sender is not None:
             self._take_route_request(record, frame, sender, data.lqi)
         elif row is nwk.ROUTE_REPLY and sender is not None:
-            if data.secured:
-                self._take_route_reply(record, sender)
+            self._take_route_reply(record, sender)
         else:
             self._commanded(row, record, data)
+
+
+def _is_later(sequence: int, than: int) -> bool:
+    """Whether a key sequence number comes after another, over its end too."""
+    return 0 < (sequence - than & 0xFF) < 0x80
 
 
 def link_cost(lqi: int) -> int:

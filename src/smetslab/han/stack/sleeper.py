@@ -36,12 +36,18 @@ class Sleeper:
         *,
         parent: Callable[[], int],
         pan: Callable[[], int],
+        misses: int,
+        lost: Callable[[str], None],
     ) -> None:
+        """`lost` is called when the parent has not acknowledged `misses` polls one after the other."""
         self._mac = mac
         self._scheduler = scheduler
         self._rules = rules
         self._parent = parent
         self._pan = pan
+        self._most_misses = misses
+        self._lost = lost
+        self._missed = 0
         self._awake_until = 0.0
         self._timer: Cancellable | None = None
         self._running = False
@@ -49,6 +55,12 @@ class Sleeper:
     def start(self) -> None:
         """The device has power and a parent."""
         self._running = True
+        self.stay_awake()
+
+    def begin(self) -> None:
+        """Something is expected of a parent: poll soon, running or not."""
+        self._running = True
+        self._awake_until = 0.0
         self.stay_awake()
 
     def stop(self) -> None:
@@ -102,8 +114,18 @@ class Sleeper:
 
     def _polled(self, ok: bool) -> None:
         """The receiver was left on if the parent has something; switch it off when that does not come."""
-        if ok and self._running:
-            self._scheduler.call_at(self._scheduler.time() + self._rules.listen_s, self._stop_listening)
+        if not self._running:
+            return
+        if not ok:
+            self._missed += 1
+            if self._missed >= self._most_misses:
+                self._missed = 0
+                self._lost("the parent does not acknowledge polls")
+            else:
+                self.stay_awake()
+            return
+        self._missed = 0
+        self._scheduler.call_at(self._scheduler.time() + self._rules.listen_s, self._stop_listening)
 
     def _stop_listening(self) -> None:
         self._mac.listen(on=False)
