@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
@@ -14,6 +15,8 @@ from smetslab.errors import UsageError
 
 DEFAULT_URL: Final = "http://127.0.0.1:8079"
 _TIMEOUT_S: Final = 30.0
+_IMAGE_TIMEOUT_S: Final = 330.0
+"""Longer than the DCC waits for a hub."""
 
 app = typer.Typer(help="The devices of a running laboratory.", no_args_is_help=True)
 
@@ -78,6 +81,30 @@ def inject(
 
 
 @app.command()
+def firmware(
+    device: Annotated[str, typer.Argument(metavar="EUI64|NAME", help="The device that gets the image.")],
+    image: Annotated[Path, typer.Argument(metavar="FILE", help="An OTA file.")],
+    *,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Give a device of a running laboratory a firmware image.
+
+    A hub gets it over the WAN and runs it, as its WAN provider has it; a meter keeps it until 11.3 activates
+    it.
+    """
+    try:
+        content = image.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{image}: {error.strerror}") from error
+    answer = ask_control("POST", url, f"{_path(device)}/firmware", content=content)
+    if as_json:
+        output.print_json(answer)
+    else:
+        output.line(f"{answer['device']}: {answer['step']}: {answer['outcome']}")
+
+
+@app.command()
 def faults(*, as_json: AsJson = False) -> None:
     """List the faults that can be injected, with their parameters."""
     if as_json:
@@ -126,17 +153,18 @@ def _path(device: str) -> str:
     return f"/lab/devices/{quote(device, safe='')}"
 
 
-def ask_control(method: str, url: str, path: str, body: Any = None) -> Any:
-    """The JSON answer of the control interface. Raises UsageError."""
+def ask_control(method: str, url: str, path: str, body: Any = None, content: bytes | None = None) -> Any:
+    """The JSON answer of the control interface to a JSON body or to octets. Raises UsageError."""
+    address, timeout = f"{url.rstrip('/')}{path}", _TIMEOUT_S if content is None else _IMAGE_TIMEOUT_S
     try:
-        answer = httpx.request(method, f"{url.rstrip('/')}{path}", json=body, timeout=_TIMEOUT_S)
-        content = answer.json()
+        answer = httpx.request(method, address, json=body, content=content, timeout=timeout)
+        told = answer.json()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise UsageError(
             f"no laboratory answers at {url}: {error}", hint="start one with `smetslab serve`, or give --url"
         ) from error
     if answer.status_code != httpx.codes.OK:
-        message = content.get("error") if isinstance(content, dict) else None
-        hint = content.get("hint", "") if isinstance(content, dict) else ""
+        message = told.get("error") if isinstance(told, dict) else None
+        hint = told.get("hint", "") if isinstance(told, dict) else ""
         raise UsageError(str(message or f"status {answer.status_code} from {url}"), hint=str(hint))
-    return content
+    return told

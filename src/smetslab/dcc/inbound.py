@@ -13,6 +13,7 @@ from smetslab.dcc.anomaly import SlidingCount
 from smetslab.dcc.carry import HEAD, Carrier
 from smetslab.dcc.correlate import Ledger
 from smetslab.dcc.effects import Effects
+from smetslab.dcc.hub_firmware import HubFirmware
 from smetslab.dcc.notices import Notices
 from smetslab.dcc.pending import FutureDated, Pending
 from smetslab.dcc.recovery import replacement_statuses
@@ -63,6 +64,7 @@ class Inbound:
         responder: Responder,
         alert_box: AlertBox,
         raw: RawExchanges,
+        hub_firmware: HubFirmware,
         clock: Clock,
         trace: Trace,
         rules: DccRules,
@@ -78,6 +80,7 @@ class Inbound:
         self._responder = responder
         self._alert_box = alert_box
         self._raw = raw
+        self._hub_firmware = hub_firmware
         self._clock = clock
         self._trace = trace
         self._rules = rules
@@ -86,6 +89,9 @@ class Inbound:
         """Called by the WAN."""
         if self._ledger.is_repeat(arrived.identity):
             self._drop(arrived, "repeated by the WAN")
+            return
+        if arrived.kind == "hub-firmware":
+            self._hub_firmware.receive(arrived)
             return
         try:
             message = decode_message(arrived.payload)

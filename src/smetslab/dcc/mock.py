@@ -22,6 +22,7 @@ from smetslab.dcc.correlate import Ledger
 from smetslab.dcc.desk import Office, ServiceDesk
 from smetslab.dcc.distribution import Distribution, Job
 from smetslab.dcc.effects import Effects
+from smetslab.dcc.hub_firmware import HubFirmware
 from smetslab.dcc.inbound import Inbound
 from smetslab.dcc.intake import Accepted, Answered, Cancelled, Intake, Outcome, Refused, Served
 from smetslab.dcc.notices import Notices
@@ -141,6 +142,14 @@ class MockDcc:
             failed=self._request_failed,
             sleeps=self._sleeps,
         )
+        self.hub_firmware = HubFirmware(
+            inventory=inventory,
+            wan=wan,
+            clock=clock,
+            trace=trace,
+            rules=self.rules,
+            next_number=self._ledger.next_number,
+        )
         self._inbound = Inbound(
             broker=self.broker,
             ledger=self._ledger,
@@ -153,6 +162,7 @@ class MockDcc:
             responder=self._responder,
             alert_box=self._alert_box,
             raw=self._raw,
+            hub_firmware=self.hub_firmware,
             clock=clock,
             trace=trace,
             rules=self.rules,

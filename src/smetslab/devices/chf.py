@@ -46,8 +46,8 @@ from smetslab.ids import Eui64
 from smetslab.rng import RootSeed
 from smetslab.store import Nvm
 from smetslab.trace import Trace
-from smetslab.wan import Seen, Wan, WanMessage
-from smetslab.wan.image import ImageDelivery
+from smetslab.wan import Kind, Seen, Wan, WanMessage
+from smetslab.wan.image import HubFirmwareReport, ImageDelivery, Step
 
 TUNNEL_ENDPOINT = 1
 GAS_TUNNEL_ENDPOINT = 12
@@ -191,6 +191,9 @@ class CommunicationsHub(Device[HubCore]):
         if message.kind == "firmware":
             self._take_images(message.payload)
             return
+        if message.kind == "hub-firmware":
+            self._activate(message.payload)
+            return
         try:
             _, target = routing(message.payload)
         except GbcsDecodeError as error:
@@ -222,7 +225,7 @@ class CommunicationsHub(Device[HubCore]):
             return
         for device in delivery.devices:
             if device == self.eui64:
-                self.receive_firmware(delivery.image)
+                self._report("image", self.receive_firmware(delivery.image))
             elif device in self.image_carriers:
                 self.distribute_firmware(device, delivery.image, self.image_carriers[device])
             else:
@@ -412,11 +415,11 @@ class CommunicationsHub(Device[HubCore]):
         """A message of the hub's own."""
         self._add_upward(payload)
 
-    def _add_upward(self, payload: bytes) -> None:
+    def _add_upward(self, payload: bytes, kind: Kind = "gbcs") -> None:
         relay = self._relay
         if relay is None:
             return
-        for dropped in relay.upward.add(payload):
+        for dropped in relay.upward.add(payload, kind):
             self._drop(dropped.message.payload, "buffer-full")
         relay.wake.set()
 
@@ -485,12 +488,30 @@ class CommunicationsHub(Device[HubCore]):
         self.carry_out()
         return receipt
 
-    def activate_firmware(self) -> bool:
-        """The WAN provider has the held image run; False when it does not. Spec: CHTS 4.6 (firmware)."""
+    def activate_firmware(self, image_hash: bytes) -> str:
+        """The WAN provider has the held image run that has this hash: one of the outcomes of CS06. Spec: CHTS
+        4.5 (firmware); GBCS 11.
+        """
+        firmware = self._core.security.firmware
+        held = firmware.store.held
+        if held is None:
+            return "no image held"
+        if held.image_hash != image_hash:
+            return "hash mismatch"
         with self._working() as work:
-            done = self._core.security.firmware.run(work)
+            done = firmware.run(work)
         self.carry_out()
-        return done
+        return "success" if done else "activation failure"
+
+    def _activate(self, image_hash: bytes) -> None:
+        """The WAN provider's order to run an image, and the report of it."""
+        self._report("activation", self.activate_firmware(image_hash))
+
+    def _report(self, step: Step, outcome: str) -> None:
+        """Tell the WAN provider what became of the hub's own firmware."""
+        version = self._core.security.firmware.store.version
+        self._note("HubFirmwareReported", b"", step=step, outcome=outcome, version=version.hex().upper())
+        self._add_upward(HubFirmwareReport(step, outcome, version).encode(), "hub-firmware")
 
     def distribute_firmware(
         self, device: Eui64, image: bytes, hand_over: Callable[[bytes], Receipt]

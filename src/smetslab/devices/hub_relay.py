@@ -14,7 +14,7 @@ from smetslab.gbcs.gbt import decode_block, is_block
 from smetslab.gbcs.message import decode_message
 from smetslab.ids import Eui64
 from smetslab.store import Nvm
-from smetslab.wan import WanMessage
+from smetslab.wan import Kind, WanMessage
 
 _UP = "up/"
 _BOOT = "up-boot"
@@ -50,15 +50,16 @@ class UpwardBuffer:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, payload: bytes) -> tuple[Waiting, ...]:
+    def add(self, payload: bytes, kind: Kind = "gbcs") -> tuple[Waiting, ...]:
         """Take a message; returns those that had to give way."""
         number, self._next = self._next, self._next + 1
         identity = f"{self._hub}/{self._boot}/{number}"
-        key = f"{_UP}{self._boot:012}/{number:012}" if _is_alert(payload) else None
+        kept = kind == "gbcs" and _is_alert(payload)
+        key = f"{_UP}{self._boot:012}/{number:012}" if kept else None
         if key is not None:
             with self._nvm.transaction() as tx:
                 tx.put(key, bytes((len(identity),)) + identity.encode("ascii") + payload)
-        self._waiting.append(Waiting(WanMessage(identity, self._hub, payload), key))
+        self._waiting.append(Waiting(WanMessage(identity, self._hub, payload, kind), key))
         dropped: list[Waiting] = []
         while self._overflows():
             dropped.append(self._give_way())

@@ -7,6 +7,8 @@ Routes of an ASGI application for this machine alone; whoever is elsewhere is re
     GET  /lab/hans                    the home networks: who is in each, through whom, with which keys
     GET  /lab/faults                  the faults there are
     POST /lab/devices/EUI/faults      {"fault": "power-cut", "parameters": {"seconds": 60}}
+    POST /lab/devices/EUI/firmware    an OTA file: a hub gets it from the WAN provider and runs it, any other
+                                      device has it as if it had come over the air
 """
 
 from __future__ import annotations
@@ -20,11 +22,14 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
 from smetslab.devices.base import Device
+from smetslab.devices.chf import CommunicationsHub
 from smetslab.devices.faults import FAULTS, inject
-from smetslab.errors import LocalProtocolError, UsageError
+from smetslab.errors import LocalProtocolError, UsageError, WanError
+from smetslab.firmware.limits import MAX_FILE_OCTETS
 from smetslab.han.view import Json, view_of
 from smetslab.ids import Eui64
 from smetslab.lab.build import Lab
+from smetslab.lab.devices import CarriesImages
 
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost", "testclient")
 MAX_BODY: Final = 10_000
@@ -131,12 +136,18 @@ def control_routes(lab: Lab) -> Sequence[BaseRoute]:
         del request
         return JSONResponse(networks(lab))
 
+    async def update(request: Request) -> JSONResponse:
+        found = find(request)
+        step, outcome = await _give_firmware(lab, found, await request.body())
+        return JSONResponse({"device": str(found.eui64), "step": step, "outcome": outcome})
+
     return [
         Route("/lab/hans", _guarded(hans), methods=["GET"]),
         Route("/lab/devices", _guarded(devices), methods=["GET"]),
         Route("/lab/faults", _guarded(faults), methods=["GET"]),
         Route("/lab/devices/{eui64}", _guarded(device), methods=["GET"]),
         Route("/lab/devices/{eui64}/faults", _guarded(disturb), methods=["POST"]),
+        Route("/lab/devices/{eui64}/firmware", _guarded(update), methods=["POST"]),
     ]
 
 
@@ -154,6 +165,20 @@ def networks(lab: Lab) -> dict[str, Json]:
     }
 
 
+async def _give_firmware(lab: Lab, device: Device, image: bytes) -> tuple[str, str]:  # type: ignore[type-arg]
+    """Hand an OTA file to a device: how far it got, and what became of it."""
+    if len(image) > MAX_FILE_OCTETS:
+        raise UsageError(f"a firmware image has at most {MAX_FILE_OCTETS} octets")
+    if isinstance(device, CommunicationsHub):
+        if lab.role == "premises":
+            raise UsageError("the DCC that updates hubs runs in another process")
+        report = await lab.dcc.hub_firmware.update(device.eui64, image)
+        return report.step, report.outcome
+    if isinstance(device, CarriesImages):
+        return "image", device.receive_firmware(image)
+    raise UsageError(f"{device.eui64}, a {device.device_type.name}, takes no firmware images")
+
+
 def _guarded(answer: Answer) -> Answer:
     """For this machine alone; what was asked wrongly is answered with one line."""
 
@@ -166,7 +191,7 @@ def _guarded(answer: Answer) -> Answer:
             return await answer(request)
         except UsageError as error:
             return JSONResponse({"error": str(error), "hint": error.hint}, status_code=400)
-        except LocalProtocolError as error:
+        except (LocalProtocolError, WanError) as error:
             return JSONResponse({"error": str(error), "hint": ""}, status_code=409)
 
     return guarded

@@ -5,8 +5,17 @@ Whoever stands on `Wan` cannot tell whether it is in process or a broker. It car
 look into them; buffering alerts while it is down is the hub's work.
 """
 
-from smetslab.wan.image import ImageDelivery
+from smetslab.wan.image import HubFirmwareReport, ImageDelivery
 from smetslab.wan.inproc import InProcessWan
-from smetslab.wan.service import Receive, Seen, Wan, WanMessage
+from smetslab.wan.service import Kind, Receive, Seen, Wan, WanMessage
 
-__all__ = ["ImageDelivery", "InProcessWan", "Receive", "Seen", "Wan", "WanMessage"]
+__all__ = [
+    "HubFirmwareReport",
+    "ImageDelivery",
+    "InProcessWan",
+    "Kind",
+    "Receive",
+    "Seen",
+    "Wan",
+    "WanMessage",
+]

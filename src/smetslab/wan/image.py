@@ -1,19 +1,21 @@
-"""Firmware images on the WAN: which devices behind a hub an image is for, and the image.
+"""Firmware images on the WAN: which devices behind a hub an image is for, and the image; and what a hub says
+of its own firmware, which the WAN provider updates.
 
-The form is this laboratory's: what the DCC really hands to a hub is not published. Spec: GBCS 11 (the image
-itself, an OTA file).
+The forms are this laboratory's: what the DCC really hands to a hub is not published. Spec: GBCS 11 (the image
+itself, an OTA file); CHTS 4.5 (the hub's firmware is activated by the WAN provider).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from smetslab.errors import CodecError
 from smetslab.ids import Eui64
 
 MAX_DEVICES: Final = 255
 _EUI_OCTETS: Final = 8
+_REPORT_OCTETS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +47,35 @@ class ImageDelivery:
             )
         devices = tuple(Eui64(octets[at : at + _EUI_OCTETS]) for at in range(1, end, _EUI_OCTETS))
         return cls(devices, octets[end:])
+
+
+Step: TypeAlias = Literal["image", "activation"]
+_STEPS: Final[tuple[Step, ...]] = ("image", "activation")
+OUTCOMES: Final = {
+    "image": ("verified", "does not fit", "hardware mismatch", "verification failed"),
+    "activation": ("success", "no image held", "hash mismatch", "activation failure"),
+}
+"""What may become of a step, by its number on the WAN; those of an activation are those of CS06."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubFirmwareReport:
+    """What became of an image for a hub itself, or of its activation. `version`: what runs, four octets."""
+
+    step: Step
+    outcome: str
+    version: bytes
+
+    def encode(self) -> bytes:
+        """The numbers of step and outcome, and the version."""
+        return bytes((_STEPS.index(self.step), OUTCOMES[self.step].index(self.outcome))) + self.version
+
+    @classmethod
+    def decode(cls, octets: bytes) -> HubFirmwareReport:
+        """Raises CodecError."""
+        if len(octets) != _REPORT_OCTETS or octets[0] >= len(_STEPS):
+            raise CodecError("not a report of a hub's firmware", path="report", found=octets[:16].hex())
+        step = _STEPS[octets[0]]
+        if octets[1] >= len(OUTCOMES[step]):
+            raise CodecError("unknown outcome", offset=1, path="outcome", found=str(octets[1]))
+        return cls(step, OUTCOMES[step][octets[1]], octets[2:])

@@ -10,14 +10,16 @@ from typing import Literal, Protocol, TypeAlias
 
 from smetslab.ids import Eui64
 
-Kind: TypeAlias = Literal["gbcs", "firmware"]
+Kind: TypeAlias = Literal["gbcs", "firmware", "hub-firmware"]
 
 
 @dataclass(frozen=True, slots=True)
 class WanMessage:
     """One message on its way. `identity` is the sender's and names the message for ever: the WAN may
     deliver it again, and then with the same identity. `hub` is the hub it goes to or comes from. A payload
-    of the kind `firmware` is an `ImageDelivery`, any other is GBCS.
+    of the kind `firmware` is an `ImageDelivery`; one of the kind `hub-firmware` says on the way down which
+    image the hub itself is to run, by its hash, and on the way up is a `HubFirmwareReport`; any other is
+    GBCS.
     """
 
     identity: str

@@ -29,7 +29,7 @@ MAX_PAYLOAD_OCTETS: Final = 16 * 1024 * 1024
 _PORT, _TLS_PORT = 1883, 8883
 _SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _OPTIONS: Final = ("ca", "cert", "key")
-_KINDS: Final[dict[int, Kind]] = {0: "gbcs", 1: "firmware"}
+_KINDS: Final[dict[int, Kind]] = {0: "gbcs", 1: "firmware", 2: "hub-firmware"}
 _HINT: Final = "mqtt://[USER:PASSWORD@]HOST[:PORT][/SITE], or mqtts:// with ?ca=FILE&cert=FILE&key=FILE"
 
 
