@@ -1,12 +1,15 @@
 """Requests a second through serviceS, end to end, and where the time goes.
 
-A served laboratory in one process: HTTP, XML, schema (where SMETSLAB_SCHEMA names one), XML signature
-checked, access control, transform, MAC, WAN, hub, HAN, meter, response, XML signature made, call-back. A
-client in another process: it signs beforehand, sends over a few connections and counts the call-backs. So
-two cores are enough, and the server's share is what one of them can do.
+A served laboratory: HTTP, XML, schema (where SMETSLAB_SCHEMA names one), XML signature checked, access
+control, transform, MAC, WAN, hub, HAN, meter, response, XML signature made, call-back. A client in another
+process: it signs beforehand, sends over a few connections and counts the call-backs. So two cores are enough.
 
-The processor time of the server for one request is given beside: it says more on a machine that is busy with
-other things.
+Three forms, one after the other: everything in one process; over a broker (a mosquitto of its own, where
+there is one, or that of --wan) and still in one process; over the broker with the homes in a second process,
+as `smetslab serve --wan` and `smetslab premises --wan`.
+
+The processor time of each process for one request is given beside: it says more on a machine that is busy
+with other things.
 """
 
 from __future__ import annotations
@@ -20,8 +23,13 @@ import multiprocessing.connection
 import os
 import platform
 import pstats
+import shutil
+import socket
+import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter, process_time
@@ -32,9 +40,10 @@ from smetslab.dcc import ServiceUser
 from smetslab.dcc.services.doorkeeper import DocumentSigner
 from smetslab.duis.codes import CommandVariant
 from smetslab.ids import Eui64
-from smetslab.lab.build import lab_keystore
+from smetslab.lab.build import Lab, lab_keystore
+from smetslab.lab.collector import seldom_collected
 from smetslab.lab.config import LabConfig, PremisesConfig, StoreConfig, load_lab
-from smetslab.lab.serve import LabServer
+from smetslab.lab.serve import KEPT_OBSERVATIONS, LabServer, in_real_time
 
 REQUESTS = 1500
 WARM_UP = 100
@@ -42,6 +51,7 @@ HOMES = 8
 CONNECTIONS = 8
 IN_FLIGHT = 64
 SHOWN = 25
+FORMS = ("one process", "one process, over a broker", "two processes, over a broker")
 
 MODULES = (
     ("XML, schema and signatures", ("duis/element", "duis/document", "duis/schema", "duis/xmldsig", "lxml")),
@@ -114,6 +124,8 @@ async def _client(pipe: multiprocessing.connection.Connection, requests: int, ho
     latencies = await _send(host, int(duis_port), documents[WARM_UP:], counter)
     pipe.send({"seconds": perf_counter() - started, "latencies": latencies})
     server.close()
+    # The server closes its kept connections when it stops.
+    await counter.closed.wait()
 
 
 def signed(config: LabConfig, count: int) -> list[bytes]:
@@ -139,6 +151,8 @@ class _Counter:
 
     def __init__(self) -> None:
         self.count = 0
+        self.connections = 0
+        self.closed = asyncio.Event()
         self._more = asyncio.Event()
 
     async def wait_for(self, count: int) -> None:
@@ -147,6 +161,8 @@ class _Counter:
             await self._more.wait()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.closed.clear()
         while (head := await _head(reader)) is not None:
             body = await reader.readexactly(_length(head))
             assert b"<sr:ResponseCode>I0<" in body, body
@@ -155,6 +171,9 @@ class _Counter:
             self.count += 1
             self._more.set()
         writer.close()
+        self.connections -= 1
+        if not self.connections:
+            self.closed.set()
 
 
 async def _send(host: str, port: int, documents: list[bytes], counter: _Counter) -> list[float]:
@@ -203,44 +222,130 @@ def _length(head: bytes) -> int:
 # The server -------------------------------------------------------------------------------------------------
 
 
+def premises(
+    pipe: multiprocessing.connection.Connection, homes: int, store: str, callback: str, wan: str
+) -> None:
+    """The homes alone, as `smetslab premises --wan`; tells how much processor time they took."""
+    config = in_real_time(configuration(homes, store, callback, wan), datetime.now(UTC))  # noqa: TID251
+    lab = Lab(config, keep=KEPT_OBSERVATIONS, role="premises", grouped=True)
+
+    async def work(clock: LoopClock) -> None:
+        del clock  # the lab has its own on the same loop
+        loop = asyncio.get_running_loop()
+        async with lab:
+            await lab.wan_connected(10)
+            pipe.send("here")
+            await loop.run_in_executor(None, pipe.recv)
+            with seldom_collected():
+                used = process_time()
+                pipe.send("go")
+                await loop.run_in_executor(None, pipe.recv)
+                pipe.send(process_time() - used)
+
+    run_real(work, epoch=config.epoch)
+
+
 async def measure(
     pipe: multiprocessing.connection.Connection,
     requests: int,
-    homes: int,
-    store: str,
+    config: LabConfig,
+    homes: multiprocessing.connection.Connection | None,
     profile: cProfile.Profile | None,
-    *,
-    wan: str | None = None,
 ) -> dict[str, Any]:
-    """Serve until the client is done. Figures are for the requests after the warm-up."""
+    """Serve until the client is done. `homes`: where they are in a process of their own. Figures are for the
+    requests after the warm-up.
+    """
     loop = asyncio.get_running_loop()
-    callback = await loop.run_in_executor(None, pipe.recv)
     now = datetime.now(UTC)  # noqa: TID251 - a served lab begins at the present moment
-    config = configuration(homes, store, callback, wan)
-    # Over a broker too the homes are in this process: its share is that of DCC and hubs together.
-    async with LabServer(config, now=now, role="whole") as server:
+    async with LabServer(config, now=now, role="whole" if homes is None else "dcc") as server:
         await server.lab.wan_connected(10)
         pipe.send(server.addresses.duis)
         await loop.run_in_executor(None, pipe.recv)
-        if profile is not None:
-            profile.enable()
-        used = process_time()
-        pipe.send("go")
-        result = await loop.run_in_executor(None, pipe.recv)
-        used = process_time() - used
-        if profile is not None:
-            profile.disable()
+        with seldom_collected():
+            if homes is not None:
+                homes.send("warm")
+                await loop.run_in_executor(None, homes.recv)
+            if profile is not None:
+                profile.enable()
+            used = process_time()
+            pipe.send("go")
+            result = await loop.run_in_executor(None, pipe.recv)
+            used = process_time() - used
+            if profile is not None:
+                profile.disable()
+        elsewhere = 0.0
+        if homes is not None:
+            homes.send("enough")
+            elsewhere = await loop.run_in_executor(None, homes.recv)
         checked = "no schema" if server.schema is None else server.schema.name
     latencies = sorted(result["latencies"])
-    return {
+    figures: dict[str, Any] = {
         "requests": requests,
         "requests a second": requests / result["seconds"],
         "server: processor time a request (ms)": used * 1000 / requests,
-        "requests a second of processor time": requests / used,
+        "server: requests a second of processor time": requests / used,
+    }
+    if homes is not None:
+        figures["homes: processor time a request (ms)"] = elsewhere * 1000 / requests
+    return {
+        **figures,
         "acknowledgement, median (ms)": latencies[len(latencies) // 2] * 1000,
         "acknowledgement, 99 of 100 (ms)": latencies[len(latencies) * 99 // 100] * 1000,
         "schema": checked,
     }
+
+
+def run_form(
+    form: str, options: argparse.Namespace, wan: str | None, profile: cProfile.Profile | None
+) -> dict[str, Any]:
+    """One form, with a client and a store of its own."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    other = context.Process(target=client, args=(theirs, options.requests, options.homes), daemon=True)
+    other.start()
+    processes = [other]
+    with tempfile.TemporaryDirectory() as folder:
+        stores = ["sqlite://" if options.memory else f"sqlite:///{Path(folder) / one}" for one in ("a", "b")]
+        callback = ours.recv()
+        homes: multiprocessing.connection.Connection | None = None
+        if form == FORMS[2]:
+            homes, far = context.Pipe()
+            arguments = (far, options.homes, stores[1], callback, wan)
+            processes.append(context.Process(target=premises, args=arguments, daemon=True))
+            processes[1].start()
+            homes.recv()
+        config = configuration(options.homes, stores[0], callback, wan)
+
+        async def serve(clock: LoopClock) -> dict[str, Any]:
+            del clock  # the lab has its own on the same loop
+            return await measure(ours, options.requests, config, homes, profile)
+
+        figures = run_real(serve)
+        for process in processes:
+            process.join(30)
+    return {"form": form, **figures, "store": "memory" if options.memory else "file"}
+
+
+@contextmanager
+def broker(url: str | None) -> Iterator[str | None]:
+    """The broker of that URL, or a mosquitto of our own; None where there is none."""
+    program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if url is not None or program is None:
+        yield url
+        return
+    with socket.socket() as probe, tempfile.TemporaryDirectory() as folder:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        path = Path(folder) / "mosquitto.conf"
+        lines = (f"listener {port} 127.0.0.1", "allow_anonymous true", "set_tcp_nodelay true")
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        process = subprocess.Popen([program, "-c", str(path)], stderr=subprocess.DEVNULL)  # noqa: S603
+        try:
+            yield f"mqtt://127.0.0.1:{port}/bench"
+        finally:
+            process.kill()
+            process.wait()
 
 
 def shares(profile: cProfile.Profile) -> dict[str, float]:
@@ -260,39 +365,40 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=REQUESTS, help="how many reads")
     parser.add_argument("--homes", type=int, default=HOMES, help="how many homes they go to")
-    parser.add_argument("--file", action="store_true", help="keep state in a SQLite file, as `serve` does")
+    parser.add_argument("--memory", action="store_true", help="keep state in memory, not in a SQLite file")
     parser.add_argument(
-        "--wan", metavar="URL", help="an MQTT broker between DCC and hubs, as mqtt://localhost"
+        "--wan", metavar="URL", help="the MQTT broker, as mqtt://localhost; else one of our own"
     )
+    parser.add_argument("--form", type=int, choices=(1, 2, 3), help="one of the three forms alone")
     parser.add_argument("--profile", action="store_true", help="show where the time goes; slower")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     options = parser.parse_args()
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    other = context.Process(target=client, args=(theirs, options.requests, options.homes), daemon=True)
-    other.start()
-    profile = cProfile.Profile() if options.profile else None
-
-    async def serve(clock: LoopClock) -> dict[str, Any]:
-        del clock  # the lab has its own on the same loop
-        with tempfile.TemporaryDirectory() as folder:
-            store = f"sqlite:///{Path(folder) / 'lab.sqlite'}" if options.file else "sqlite://"
-            return await measure(ours, options.requests, options.homes, store, profile, wan=options.wan)
-
-    figures = run_real(serve)
-    other.join(30)
-    figures["store"] = "file" if options.file else "memory"
-    figures["wan"] = options.wan or "in process"
+    found: list[dict[str, Any]] = []
+    with broker(options.wan) as wan:
+        for number, form in enumerate(FORMS, 1):
+            if options.form not in {None, number}:
+                continue
+            if number > 1 and wan is None:
+                found.append({"form": form, "not measured": "no mosquitto"})
+                continue
+            profile = cProfile.Profile() if options.profile else None
+            found.append(run_form(form, options, wan if number > 1 else None, profile))
+            if not options.json:
+                show(found[-1], profile)
     if options.json:
-        print(json.dumps({"python": platform.python_version(), **figures}))
-        return
-    print("The DCC's serviceS, 4.1.1 end to end")
+        print(json.dumps({"python": platform.python_version(), "forms": found}))
+
+
+def show(figures: dict[str, Any], profile: cProfile.Profile | None) -> None:
+    print(f"The DCC's serviceS, 4.1.1 end to end: {figures['form']}")
     for name, figure in figures.items():
+        if name == "form":
+            continue
         shown = f"{figure:10.2f}" if isinstance(figure, float) else f"{figure:>10}"
-        print(f"  {name:42} {shown}")
+        print(f"  {name:44} {shown}")
     if profile is not None:
         for name, share in shares(profile).items():
-            print(f"  {name:42} {share:9.1f}%")
+            print(f"  {name:44} {share:9.1f}%")
         pstats.Stats(profile, stream=sys.stdout).sort_stats("tottime").print_stats(SHOWN)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from smetslab.value_class import value_class
 
@@ -33,7 +34,13 @@ class Eui64:
         return self.raw.hex("-").upper()
 
     def __str__(self) -> str:
-        return self.raw.hex().upper()
+        return _text(self.raw)
+
+
+@lru_cache(maxsize=4096)
+def _text(raw: bytes) -> str:
+    """Identifiers are keys, names in the trace and texts in documents: the same few again and again."""
+    return raw.hex().upper()
 
 
 MAX_COUNTER = 2**64 - 1

@@ -15,6 +15,7 @@ from smetslab.cli import output
 from smetslab.cli.live import CaptureKeysOption, PcapOption, Wanted, ZepOption, wanted
 from smetslab.clock import run_real
 from smetslab.lab.build import Lab, Shard, check_lab, lab_keystore
+from smetslab.lab.collector import seldom_collected
 from smetslab.lab.config import KeyConfig, LabConfig, StoreConfig, load_lab
 from smetslab.lab.serve import KEPT_OBSERVATIONS, in_real_time
 from smetslab.wan.topics import parse_address
@@ -71,7 +72,7 @@ def premises(
     config = in_real_time(config.model_copy(update=update), now)
     keys = lab_keystore(config)
     check_lab(config, keys)
-    lab_here = Lab(config, keystore=keys, keep=KEPT_OBSERVATIONS, role="premises", shard=part)
+    lab_here = Lab(config, keystore=keys, keep=KEPT_OBSERVATIONS, role="premises", shard=part, grouped=True)
     with wanted(pcap, zep, pcap_keys) as capture:
         run_real(_run(lab_here, capture), epoch=now)
 
@@ -86,7 +87,8 @@ async def _run(lab: Lab, capture: Wanted) -> None:
             with capture.of(lab):
                 await lab.wan_connected(_CONNECT_S)
                 _say(lab.config, lab)
-                await stop.wait()
+                with seldom_collected():
+                    await stop.wait()
                 output.line("stopping")
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):

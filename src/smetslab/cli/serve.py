@@ -24,6 +24,7 @@ from smetslab.dcc.services.settings import callback_url
 from smetslab.errors import UsageError
 from smetslab.ids import Eui64
 from smetslab.lab.build import USER_ROLES
+from smetslab.lab.collector import seldom_collected
 from smetslab.lab.config import HOME_NAME, KeyConfig, LabConfig, StoreConfig, load_lab
 from smetslab.lab.control import control_routes
 from smetslab.lab.serve import LabServer
@@ -161,7 +162,8 @@ async def _run(server: LabServer, capture: Wanted) -> int:
         async with server:
             with capture.of(server.lab):
                 _print_instructions(server)
-                await stop.wait()
+                with seldom_collected():
+                    await stop.wait()
                 output.line("stopping")
         return server.left
     finally:

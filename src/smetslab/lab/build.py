@@ -263,12 +263,15 @@ class Lab:
         keep: int | None = None,
         role: LabRole = "whole",
         shard: Shard | None = None,
+        grouped: bool = False,
     ) -> None:
         """Cheap. `keystore`: that of `lab_keystore(config)`, for who builds many labs of one
         configuration; `memory`: the name of a part of the store that is this lab's own and empty when it
         begins, without which the lab goes on with what an earlier one left there; `keep` bounds how many
         observations its trace keeps. `role`: the whole laboratory, or its DCC or its premises alone, which
-        then meet on the broker that the configuration names; `shard`: which of the premises.
+        then meet on the broker that the configuration names; `shard`: which of the premises. `grouped`: its
+        store groups commits, and whoever lets something out of this process waits for `store.durable` first,
+        as the services and the WAN over a broker do.
         """
         if role != "whole" and config.wan.url is None:
             raise UsageError(f"a laboratory's {role} alone need a WAN between processes", hint=_WAN_HINT)
@@ -286,6 +289,7 @@ class Lab:
         self.users: dict[str, ServiceUser] = {}
         self._memory = f"{memory}/" if memory else ""
         self._keep = keep
+        self._grouped = grouped
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -296,6 +300,8 @@ class Lab:
             self.store = stack.enter_context(Store(config.store.url))
             if self._memory:
                 self.store.forget(self._memory)
+            if self._grouped:
+                await stack.enter_async_context(self.store.grouping())
             self.wan = self._wan()
             await stack.enter_async_context(self.wan)
             if self.role != "premises":
@@ -355,6 +361,7 @@ class Lab:
             node=self.shard.name,
             head=self.role != "premises",
             hub_lost=self._hub_lost,
+            durable=self.store.durable,
         )
 
     async def wan_connected(self, timeout_s: float) -> None:

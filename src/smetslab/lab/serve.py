@@ -82,7 +82,9 @@ class LabServer:
         self.left = 0
         # With a WAN between processes the premises are in others, unless somebody says otherwise.
         default: LabRole = "whole" if config.wan.url is None else "dcc"
-        self.lab = Lab(self.config, keystore=self.keystore, keep=KEPT_OBSERVATIONS, role=role or default)
+        self.lab = Lab(
+            self.config, keystore=self.keystore, keep=KEPT_OBSERVATIONS, role=role or default, grouped=True
+        )
 
     async def __aenter__(self) -> Self:
         serve = self.config.serve
@@ -95,7 +97,13 @@ class LabServer:
             )
             lab = await stack.enter_async_context(self.lab)
             self.postman = await stack.enter_async_context(
-                Postman(lab.dcc, _callbacks(serve), sign=self.signer.sign, transport=self._transport)
+                Postman(
+                    lab.dcc,
+                    _callbacks(serve),
+                    sign=self.signer.sign,
+                    transport=self._transport,
+                    durable=lab.store.durable,
+                )
             )
             stack.push_async_callback(self._drain)
             services = self._services(lab)
@@ -161,6 +169,7 @@ class LabServer:
             sign=self.signer.sign,
             acknowledgements=self.postman,
             health=self.health,
+            durable=lab.store.durable,
             routes=self._routes(lab),
         )
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import (
     Delete,
     Engine,
     Insert,
+    Table,
     Update,
     bindparam,
     create_engine,
@@ -21,11 +22,13 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from smetslab.errors import LocalProtocolError, SmetsLabError, StoreError, UsageError
+from smetslab.store.group import Batch, Group
 from smetslab.store.nvm import Nvm
 from smetslab.store.tables import KEY_LENGTH, NVM, OWNER, OWNER_LENGTH, migrate
 
@@ -38,13 +41,22 @@ _NEXT_GENERATION = (
     .values(generation=bindparam("next"))
 )
 _DELETE_ITEM = delete(NVM).where(NVM.c.owner == bindparam("of"), NVM.c.key == bindparam("at"))
-_INSERT_ITEM = insert(NVM)
-_COMMIT: dict[str, Insert | Update | Delete] = {
-    "first": _FIRST_GENERATION,
-    "next": _NEXT_GENERATION,
-    "delete": _DELETE_ITEM,
-    "insert": _INSERT_ITEM,
+_UPSERT: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
 }
+"""The databases that are known, and how each says that a row is to take the place of an older one."""
+
+
+def _commit_statements(dialect: str) -> dict[str, Insert | Update | Delete]:
+    put = _UPSERT[dialect](NVM)
+    newer = {"value": put.excluded.value, "generation": put.excluded.generation}
+    return {
+        "first": _FIRST_GENERATION,
+        "next": _NEXT_GENERATION,
+        "delete": _DELETE_ITEM,
+        "put": put.on_conflict_do_update(index_elements=[NVM.c.owner, NVM.c.key], set_=newer),
+    }
 
 
 class _Statement:
@@ -81,7 +93,8 @@ class Store:
 
     Commits are synchronous on purpose: a commit must be one indivisible step between two awaits of the
     device that makes it, or a power cut could strike in the middle, and on virtual time a thread would make
-    runs differ.
+    runs differ. A commit is in the database when it returns; inside a `grouping` block it is so when the
+    next `durable` returns.
 
     `on_step` is called before each step of a commit (`begin`, `counted`, `deleted`, `written`) and behind it
     (`committed`), so that a test can cut the power there by raising `PowerCut`.
@@ -94,6 +107,7 @@ class Store:
         self._kept: Connection | None = None
         self._statements: dict[str, _Statement] = {}
         self._nvms: dict[str, Nvm] = {}
+        self._group: Group | None = None
 
     def __enter__(self) -> Store:
         if self._engine is not None:
@@ -106,7 +120,10 @@ class Store:
             engine.dispose()
             raise
         self._engine = engine
-        self._statements = {name: _Statement(statement, engine) for name, statement in _COMMIT.items()}
+        self._statements = {
+            name: _Statement(statement, engine)
+            for name, statement in _commit_statements(engine.dialect.name).items()
+        }
         return self
 
     def __exit__(
@@ -159,28 +176,68 @@ class Store:
 
     def commit(self, owner: str, generation: int, changes: Mapping[str, bytes | None]) -> None:
         """Write all changes of one transaction, or none; `generation` is the one the writer has read."""
+        if self._group is not None:
+            self._group.add(owner, generation, changes)
+            return
+        batch = Batch()
+        batch.add(owner, generation, changes)
+        self._write(batch)
+
+    @asynccontextmanager
+    async def grouping(self) -> AsyncIterator[None]:
+        """Gather commits inside the block, and write many of them in one transaction: see
+        `smetslab.store.group`. Behind the block everything is written. Raises StoreError when it cannot be.
+        """
+        if self._group is not None:
+            raise LocalProtocolError("the store groups its commits already")
+        self._open()
+        # What is in memory alone has one connection, for one thread, and no disk to wait for.
+        async with Group(self._write, threaded=not self._in_memory()) as group:
+            self._group = group
+            try:
+                yield
+            finally:
+                self._group = None
+
+    async def durable(self) -> None:
+        """Return when every commit until now is in the database; nothing that follows from one may leave the
+        process before. Raises StoreError when it cannot be written now.
+        """
+        if self._group is not None:
+            await self._group.durable()
+
+    def _write(self, batch: Batch) -> None:
         step = self._on_step
-        following = generation + 1
         statements = self._statements
-        keys = sorted(changes)
-        written: list[dict[str, Any]] = [
-            {"owner": owner, "key": key, "value": value, "generation": following}
-            for key in keys
-            if (value := changes[key]) is not None
+        items = sorted(batch.items.items())
+        generations = sorted(batch.generations.items())
+        first = [
+            {"owner": owner, "generation": after} for owner, (before, after) in generations if before == 0
+        ]
+        later: list[dict[str, Any]] = [
+            {"of": owner, "expected": before, "next": after}
+            for owner, (before, after) in generations
+            if before
+        ]
+        gone = [{"of": owner, "at": key} for (owner, key), (value, _) in items if value is None]
+        put: list[dict[str, Any]] = [
+            {"owner": owner, "key": key, "value": value, "generation": generation}
+            for (owner, key), (value, generation) in items
+            if value is not None
         ]
         with self._plain_errors(), self._writing() as connection:
             step("begin")
-            if generation == 0:
-                statements["first"].run(connection, [{"owner": owner, "generation": following}])
-            else:
-                row = {"of": owner, "expected": generation, "next": following}
-                if statements["next"].run(connection, [row]) != 1:
-                    raise StoreError(f"the memory of {owner} was written by another process in the meantime")
+            if first:
+                statements["first"].run(connection, first)
+            if later and statements["next"].run(connection, later) != len(later):
+                owners = ", ".join(row["of"] for row in later)
+                raise StoreError(f"the memory of {owners} was written by another process in the meantime")
             step("counted")
-            statements["delete"].run(connection, [{"of": owner, "at": key} for key in keys])
+            if gone:
+                statements["delete"].run(connection, gone)
             step("deleted")
-            if written:
-                statements["insert"].run(connection, written)
+            if put:
+                statements["put"].run(connection, put)
             step("written")
         step("committed")
 
@@ -220,6 +277,8 @@ class Store:
             ) from error
         except ArgumentError as error:
             raise UsageError(f"store URL: {_first_line(error)}", hint=_URL_HINT) from error
+        if engine.dialect.name not in _UPSERT:
+            raise UsageError(f"store URL: {engine.dialect.name} is no database for a store", hint=_URL_HINT)
         if self._url.get_backend_name() == "sqlite":
             event.listen(engine, "connect", _prepare_file if not self._in_memory() else _prepare_memory)
         return engine

@@ -19,14 +19,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from smetslab.clock import Clock, timeout
-from smetslab.errors import CodecError, LocalProtocolError, UsageError, WanError
+from smetslab.errors import CodecError, LocalProtocolError, StoreError, UsageError, WanError
 from smetslab.ids import Eui64
 from smetslab.trace import Detail, Trace
 from smetslab.wan.service import Receive, WanMessage
@@ -106,12 +106,16 @@ class _Waiting:
     futures: list[asyncio.Future[None]] = field(default_factory=list)
 
 
+async def _is_durable() -> None:
+    """Whatever was committed is in the database already."""
+
+
 class MqttWan:
     """A `Wan` whose carrier is a broker; the head, any number of hubs, or both.
 
     `node` names this process on the broker: no other may have the name. Only an instance with `head` may
     attach the head. `hub_lost` is told of a hub whose node is gone for long, `hub_back` of one that has come
-    back or come new.
+    back or come new. `durable` is `Store.durable`: messages and receipts leave this process behind it.
     """
 
     def __init__(
@@ -126,7 +130,9 @@ class MqttWan:
         hub_lost: Callable[[Eui64], None] | None = None,
         hub_back: Callable[[Eui64], None] | None = None,
         head_name: str = "dcc",
+        durable: Callable[[], Awaitable[None]] = _is_durable,
     ) -> None:
+        self._durable = durable
         self.address = address
         self._clock = clock
         self._trace = trace
@@ -388,11 +394,12 @@ class MqttWan:
 
     async def _give_receipt(self, topic: str, identity: str) -> None:
         """Say that a message was dealt with; when that fails it comes again, and so does the receipt."""
-        out, library = self._out, _library()
+        library = _library()
         try:
-            if out is not None:
-                await out.publish(topic, identity.encode(), qos=1)
-        except library.MqttError as error:
+            await self._durable()
+            if self._out is not None:
+                await self._out.publish(topic, identity.encode(), qos=1)
+        except (library.MqttError, StoreError) as error:
             self._record("ReceiptFailed", topic, reason=str(error))
 
     def _node_says(self, name: str, payload: bytes) -> None:
@@ -508,6 +515,10 @@ class MqttWan:
 
     async def _send(self, message: WanMessage, direction: Direction) -> None:
         """Publish, and wait until the receiver says that it has dealt with it."""
+        try:
+            await self._durable()
+        except StoreError as error:
+            raise self._refuse(message, direction, str(error)) from error
         out, library = self._out, _library()
         if self._is_out:
             raise self._refuse(message, direction, "the WAN is down")

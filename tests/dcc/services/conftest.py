@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -120,6 +120,7 @@ async def _open_house(
     callbacks: CallbackSettings | None = None,
     schema: DuisSchema | None = None,
     respond: Respond = lambda number, body: 204,
+    durable: Callable[[], Awaitable[None]] | None = None,
 ) -> AsyncIterator[House]:
     settings = DoorSettings() if door is None else door
     listener = User(respond)
@@ -135,7 +136,9 @@ async def _open_house(
         listener.clock = lab.clock.time
         signer = DocumentSigner(keystore.xml_signer(BROKER))
         wanted = CallbackSettings(default=CALLBACK) if callbacks is None else callbacks
-        async with Postman(lab.dcc, wanted, sign=signer.sign, transport=transport) as postman:
+        async with Postman(
+            lab.dcc, wanted, sign=signer.sign, transport=transport, durable=lab.store.durable
+        ) as postman:
             services = DuisServices(
                 lab.dcc,
                 Doorkeeper(certificate, settings, schema),
@@ -144,6 +147,7 @@ async def _open_house(
                 sign=signer.sign,
                 acknowledgements=postman,
                 health=lambda: {"status": "ok"},
+                durable=lab.store.durable if durable is None else durable,
             )
             services_only = httpx.ASGITransport(services.app)
             async with httpx.AsyncClient(transport=services_only, base_url="http://dcc.test") as http:

@@ -14,7 +14,7 @@ from smetslab.dcc.outbox import Delivery
 from smetslab.dcc.services.delivery import Postman
 from smetslab.dcc.services.settings import CallbackSettings, callback_url
 from smetslab.duis.document import RequestId
-from smetslab.errors import UsageError
+from smetslab.errors import StoreError, UsageError
 from smetslab.ids import Eui64
 
 ALICE = Eui64.parse("90B3D51F30010000")
@@ -30,6 +30,10 @@ class Box:
 
     kept: dict[int, Delivery] = field(default_factory=dict)
     notify: list[Callable[[Delivery], None]] = field(default_factory=list)
+    disk_s: float = 0.0
+    """How long the disk takes."""
+    faults: list[str] = field(default_factory=list)
+    """What is wrong with it, each time somebody asks."""
 
     def put(self, number: int, user: Eui64 = ALICE, device: Eui64 = METER, request: str = "") -> None:
         delivery = Delivery(
@@ -52,6 +56,12 @@ class Box:
 
     def acknowledge(self, number: int) -> None:
         self.kept.pop(number, None)
+
+    async def durable(self) -> None:
+        if self.disk_s:
+            await asyncio.sleep(self.disk_s)
+        if self.faults:
+            raise StoreError(self.faults.pop(0))
 
 
 @dataclass
@@ -83,7 +93,9 @@ class Net:
 
 def _postman(box: Box, net: Net, **changes: object) -> Postman:
     settings = CallbackSettings(default=None, by_originator=URLS, **changes)  # type: ignore[arg-type]
-    return Postman(box, settings, sign=lambda document: document, transport=net.transport)
+    return Postman(
+        box, settings, sign=lambda document: document, transport=net.transport, durable=box.durable
+    )
 
 
 def test_everything_is_delivered_in_order_per_device_and_forgotten() -> None:
@@ -119,6 +131,21 @@ def test_failed_delivery_is_repeated_with_growing_pauses_before_what_follows() -
         ]
 
     run_virtual(main())
+
+
+def test_no_document_leaves_before_it_is_safe_on_the_disk(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        box, net = Box(disk_s=1, faults=["disk full"] * 2), Net(lambda host, number, attempt: 204)
+        async with _postman(box, net, retry_first_s=10, retry_most_s=10) as postman:
+            box.put(1)
+            await asyncio.sleep(15)
+            assert net.seen == []
+            assert await postman.drain(100) == 0
+        assert [(round(when), number) for when, _, number in net.seen] == [(23, 1)]
+
+    run_virtual(main())
+    assert [record.getMessage() for record in caplog.records].count("call-back failed") == 2
+    caplog.clear()
 
 
 def test_refused_document_is_logged_and_not_repeated(caplog: pytest.LogCaptureFixture) -> None:

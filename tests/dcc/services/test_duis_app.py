@@ -25,7 +25,7 @@ from smetslab.duis.document import (
 )
 from smetslab.duis.schema import DuisSchema
 from smetslab.duis.xmldsig import parse_tree, sign_document
-from smetslab.errors import SecurityError
+from smetslab.errors import SecurityError, StoreError
 from smetslab.gbcs.codes import KeyUsage
 from smetslab.ids import Eui64
 from smetslab.pki import Authority, Certificate
@@ -268,6 +268,32 @@ def test_documents_are_valid_under_the_schema(open_house: OpenHouse, schema_dir:
     assert [parse_response(document).code for document in documents] == ["I99", "I0", "E19", "I0"]
     for document in documents:
         schema.validate(document)
+
+
+def test_no_answer_leaves_before_what_it_says_is_on_the_disk(
+    open_house: OpenHouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        disk: list[asyncio.Future[None]] = []
+
+        async def durable() -> None:
+            disk.append(asyncio.get_running_loop().create_future())
+            await disk[-1]
+
+        async with open_house(durable=durable) as house:
+            answers = [asyncio.ensure_future(house.post(house.request())) for _ in range(2)]
+            await asyncio.sleep(1)
+            assert not any(answer.done() for answer in answers)
+            disk[0].set_result(None)
+            disk[1].set_exception(StoreError("disk full"))
+            statuses = [(await answer).status_code for answer in answers]
+            assert statuses == [200, 503]
+            # Both are carried out: who was told nothing sends again, and learns that its counter was taken.
+            await house.user.wait_for(2)
+
+    run_virtual(main())
+    assert "service unavailable" in [record.getMessage() for record in caplog.records]
+    caplog.clear()
 
 
 def test_stopped_dcc_is_unavailable(open_house: OpenHouse, caplog: pytest.LogCaptureFixture) -> None:

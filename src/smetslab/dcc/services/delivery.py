@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Protocol
@@ -24,6 +24,7 @@ from smetslab.dcc.outbox import Delivery
 from smetslab.dcc.services.log import log_event
 from smetslab.dcc.services.settings import CallbackSettings
 from smetslab.duis.document import RequestId
+from smetslab.errors import StoreError
 from smetslab.ids import Eui64
 
 FINAL_REFUSALS: Final = frozenset({400, 413, 415, 422})
@@ -76,7 +77,8 @@ class _Hold:
 class Postman:
     """Delivers; an async context manager. Waits are in seconds of the running loop.
 
-    `sign` makes the document that is sent out of the one that is kept.
+    `sign` makes the document that is sent out of the one that is kept. `durable` returns when what is kept is
+    safe, or raises StoreError: no document leaves before.
     """
 
     def __init__(
@@ -86,11 +88,13 @@ class Postman:
         *,
         sign: Callable[[bytes], bytes],
         transport: Callable[[], httpx.AsyncBaseTransport],
+        durable: Callable[[], Awaitable[None]],
     ) -> None:
         self._outbox = outbox
         self._settings = settings
         self._sign = sign
         self._make_transport = transport
+        self._durable = durable
         self._timeouts = httpx.Timeout(settings.attempt_timeout_s).as_dict()
         self._lanes: dict[tuple[Eui64, Eui64], _Lane] = {}
         self._destinations: dict[str, _Destination] = {}
@@ -231,9 +235,10 @@ class Postman:
             extensions={"timeout": self._timeouts},
         )
         try:
+            await self._durable()
             response = await self._transport.handle_async_request(request)
             await response.aclose()
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, StoreError) as error:
             return 0, f"{type(error).__name__}: {error}"
         if response.is_success:
             log_event(

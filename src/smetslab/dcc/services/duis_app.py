@@ -75,8 +75,12 @@ class DuisServices:
         sign: Callable[[bytes], bytes],
         acknowledgements: Acknowledgements,
         health: Health,
+        durable: Callable[[], Awaitable[None]],
         routes: Sequence[BaseRoute] = (),
     ) -> None:
+        """`durable` returns when what the door has kept is safe, or raises StoreError: no answer leaves
+        before.
+        """
         self._door = door
         self._doorkeeper = doorkeeper
         self._settings = settings
@@ -84,6 +88,7 @@ class DuisServices:
         self._sign = sign
         self._acknowledgements = acknowledgements
         self._health = health
+        self._durable = durable
         self.app = Starlette(
             routes=[
                 *(
@@ -123,6 +128,7 @@ class DuisServices:
                 asked = self._doorkeeper.admit(body, now)
             self._acknowledgements.hold(asked.header.request_id)
             document = await self._door.receive(body, service, request=asked)
+            await self._durable()
         except RefusedSignatureError as error:
             return self._refuse(service, 403, str(error), error.request)
         except DuisError as error:

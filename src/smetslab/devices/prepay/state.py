@@ -7,7 +7,7 @@ Time Debt Registers).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from enum import Enum
 from typing import cast
 
@@ -99,18 +99,21 @@ class AccountState:
 
     def to_json(self) -> dict[str, Json]:
         """For non-volatile memory."""
-        record = asdict(self)
+        record: dict[str, Json] = {name: getattr(self, name) for name in _NAMES}
         record["emergency"] = self.emergency.value
         record["recovered"] = [[item.at, item.amount] for item in self.recovered]
-        return cast(dict[str, Json], record)
+        return record
 
     @classmethod
     def from_json(cls, record: Json) -> AccountState:
         """What `to_json` made. Raises ValueError on anything else."""
-        if not isinstance(record, dict) or set(record) != {item.name for item in fields(cls)}:
+        if not isinstance(record, dict) or set(record) != set(_NAMES):
             raise ValueError("not the state of a prepayment account")
         found = cast(dict[str, object], dict(record))
         found["emergency"] = EmergencyState(record["emergency"])
         pairs = cast(list[list[int]], record["recovered"])
         found["recovered"] = tuple(Recovery(at, amount) for at, amount in pairs)
         return cls(**found)  # type: ignore[arg-type]
+
+
+_NAMES = tuple(item.name for item in fields(AccountState))
