@@ -25,21 +25,22 @@ from smetslab.zigbee.zcl import (
 )
 from smetslab.zigbee.zcl.clusters.key_establishment import KeyEstablishment
 from smetslab.zigbee.zcl.fields import ABSENT, Fields, _Exactly, _List, _Optional, _Rest, _Variant
-from smetslab.zigbee.zcl.types import DataType, Date, Integer, OctetString
+from smetslab.zigbee.zcl.types import DataType, Date, IeeeAddress, Integer, OctetString
 
 SEED = 20260105
 ROUNDS = 3
 
-SMART_ENERGY = {
-    0x0700: "price",
-    0x0701: "drlc",
-    0x0702: "met",
-    0x0703: "msg",
-    0x0704: "tun",
-    0x0705: "pp",
-    0x0707: "calendar",
-    0x0708: "device_management",
-    0x0709: "events",
+FIELDS = {
+    0x0019: "zbee_zcl_general.ota",
+    0x0700: "zbee_zcl_se.price",
+    0x0701: "zbee_zcl_se.drlc",
+    0x0702: "zbee_zcl_se.met",
+    0x0703: "zbee_zcl_se.msg",
+    0x0704: "zbee_zcl_se.tun",
+    0x0705: "zbee_zcl_se.pp",
+    0x0707: "zbee_zcl_se.calendar",
+    0x0708: "zbee_zcl_se.device_management",
+    0x0709: "zbee_zcl_se.events",
 }
 """How Wireshark's fields of the clusters begin. Key Establishment, which needs real certificates, stands
 elsewhere."""
@@ -52,6 +53,9 @@ SLIPS = {
 }
 """Where Wireshark 4.0 reads a part of the octets, or the octets in the wrong order."""
 
+
+UNREAD = {"image_block_response.block.minimum_block_period"}
+"""Where Wireshark 4.0 stops before the last field, which is younger than it."""
 
 ENTRIES = 3
 """As many entries does every list have; fields that tell a number of entries say so."""
@@ -90,6 +94,8 @@ def _value(kind: DataType, rng: random.Random, *, full: bool, chosen: dict[str, 
             value = [_value(kind.element, rng, full=full, chosen=chosen) for _ in range(number)]
         case Integer():
             value = rng.randint(kind.low, kind.high)
+        case IeeeAddress():
+            value = Eui64(rng.randbytes(8))
         case OctetString():
             value = "".join(rng.choices("ABCDEFGH", k=min(10, kind.maximum))).encode()
         case _Rest():
@@ -136,18 +142,20 @@ def test_every_command_holds_for_wireshark_what_we_put_into_it(declared, dissect
                 )
     compared = 0
     for (cluster, command, record), frame, packet in zip(sent, frames, dissect_han(frames), strict=True):
-        name = SMART_ENERGY[cluster.id]
+        name = FIELDS[cluster.id]
         assert int(packet.one("zbee_aps.cluster"), 0) == cluster.id
         assert int(packet.one("zbee_aps.src")) == frame.source_endpoint
         assert int(packet.one("zbee_aps.dst")) == frame.destination_endpoint
         assert packet.one("zbee_zcl.dir") == str(int(command.direction is SERVER_TO_CLIENT))
         side = "rx" if command.direction is CLIENT_TO_SERVER else "tx"
-        assert int(packet.one(f"zbee_zcl_se.{name}.cmd.srv_{side}.id"), 0) == command.id
+        assert int(packet.one(f"{name}.cmd.srv_{side}.id"), 0) == command.id
         shown = set(_shown(packet.layers["zbee_zcl"]))
         text = str(packet.layers["zbee_zcl"])
         for path, kind, value in _numbers(command.fields, record, command.name):
             # Wireshark shows a few amounts of money as signed that are not.
             expected = {value, value - (1 << 8 * kind.size)}
+            if path in UNREAD:
+                continue
             if path in SLIPS:
                 expected.add(SLIPS[path](value))
             if "snapshot_payload." in path:

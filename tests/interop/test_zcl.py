@@ -17,9 +17,10 @@ import pytest
 from smetslab.gbcs.usecases import USE_CASES
 from smetslab.zigbee.zcl import CLUSTERS, SERVER_TO_CLIENT, Attribute, Command, Record
 from smetslab.zigbee.zcl.clusters import device_management, meanings, prepayment
+from smetslab.zigbee.zcl.clusters.metering import SCHEME_B, Metering
 from smetslab.zigbee.zcl.fields import Fields, _Counted, _Exactly, _List, _Optional, _Variant
 from smetslab.zigbee.zcl.named import Bits, DateForm, Flags
-from smetslab.zigbee.zcl.types import DataType, Integer, OctetString
+from smetslab.zigbee.zcl.types import Boolean, DataType, Integer, OctetString
 
 LINKTYPE_IEEE802_15_4_NOFCS = 230
 SMART_ENERGY = 0x0109
@@ -79,6 +80,8 @@ def sample(kind: DataType) -> Any:
         return (sample(kind.element),) * (kind.number if isinstance(kind, _Exactly) else 2)
     if isinstance(kind, OctetString):
         return b"abc"
+    if isinstance(kind, Boolean):
+        return True
     assert isinstance(kind, Integer)
     return 1
 
@@ -148,8 +151,15 @@ def disputed(command: Command, request: pytest.FixtureRequest) -> None:
         request.applymarker(pytest.mark.xfail(strict=True, reason=WIRESHARK_IS_WRONG[command.name]))
 
 
+def sample_of(command: Command) -> Record:
+    """As `sample_record`; a scheme of notification flags says how many sets there are."""
+    if command is Metering.mirror_report_attribute_response:
+        return command.record(notification_scheme=SCHEME_B, notification_flags=[1] * 5)
+    return sample_record(command.fields)
+
+
 def sample_frame(command: Command) -> bytes:
-    return packet(command.cluster, command.frame(sample_record(command.fields), sequence=1).encode())
+    return packet(command.cluster, command.frame(sample_of(command), sequence=1).encode())
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +176,7 @@ def test_fields_lie_where_wireshark_has_them(command: Command, dissected: dict[C
     layers, frame = dissected[command], sample_frame(command)
     assert "_ws.malformed" not in layers
     assert "data" not in layers
-    record = sample_record(command.fields)
+    record = sample_of(command)
     start = len(frame) - len(command.encode(record))
     ours = {start, *ends(command.fields, record, start)}
     theirs = [span for span in spans(layers["zbee_zcl"]) if span[0] >= start]
@@ -216,9 +226,10 @@ def test_commands_are_called_as_in_wireshark(command: Command, glossary: Any) ->
 def test_attributes_are_called_as_in_wireshark(attribute: Attribute, glossary: Any) -> None:
     """Some names have a word more here or there, such as `level` or `allowance`."""
     protocol = PROTOCOLS[CLUSTERS[attribute.cluster].name]
+    side = "" if attribute.server else "client_"
     ours, theirs = (
         terms(attribute.name),
-        terms(names_of(glossary, f"zbee_zcl_se.{protocol}.attr_id")[attribute.id]),
+        terms(names_of(glossary, f"zbee_zcl_se.{protocol}.attr_{side}id")[attribute.id]),
     )
     plural = {term + "s" for term in theirs}
     assert ours <= theirs | plural or theirs <= ours, (attribute.name, theirs)

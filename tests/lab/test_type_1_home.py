@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -16,12 +17,14 @@ from smetslab.devices.type1 import Hcalcs, Ppmid
 from smetslab.duis.codes import CommandVariant
 from smetslab.duis.document import parse_response
 from smetslab.firmware import decode_file, manufacturer_image_hash
+from smetslab.firmware.specimens import Specimen, build, read_collection
 from smetslab.gbcs.codes import CellUsage, KeyUsage, RemotePartyRole
 from smetslab.gbcs.utrn import ValueClass, build_utrn
 from smetslab.ids import Eui64
 from smetslab.lab.build import Lab
 from smetslab.lab.config import LabConfig, load_lab
 from smetslab.resources import firmware_images
+from smetslab.rng import RootSeed
 
 ESME, GSME, HUB, GPF, PPMID, HCALCS = (Eui64.parse(f"00DB1234567890A{last}") for last in "012345")
 
@@ -62,6 +65,10 @@ name = "gas-proxy"
 profile = "gpf-reference"
 eui64 = "00-DB-12-34-56-78-90-A3"
 """
+
+
+SPECIMENS = read_collection((firmware_images() / "images.toml").read_text(), "images.toml")
+SOUND = next(one for one in SPECIMENS.images if one.name == "esme-sound").model_dump()
 
 
 class Home:
@@ -299,6 +306,49 @@ def test_a_type_1_device_activates_an_image_by_itself(play: Play, target: Eui64,
         assert home.alert_codes(target) == ({"8F8B"} if target == PPMID else set())
         version = await home.ask("11.2", target)
         assert "00010001" in str(version)
+
+    play(scenario)
+
+
+def test_a_gas_meter_fetches_an_image_when_it_wakes(play: Play) -> None:
+    async def scenario(home: Home) -> None:
+        data = image("gsme-sound")
+        await home.sleep(minutes=1)  # it has woken at power on
+        await home.distribute("11.1", GSME, data)
+        trace = home.lab.trace
+        assert "8F72" not in home.alert_codes(GSME)
+        assert not trace.find(layer="device", event="ImageTransfer")
+        await home.sleep(minutes=31)
+        steps = [one.detail["what"] for one in trace.find(layer="device", event="ImageTransfer")]
+        assert steps == ["begins", "complete"]
+        assert "8F72" in home.alert_codes(GSME)
+        transferred = [one.detail for one in trace.find(layer="device", event="AlertSent", source=str(HUB))]
+        assert "8F8A" in {str(detail["code"]) for detail in transferred}
+        digest = manufacturer_image_hash(decode_file(data).manufacturer_image)
+        answer = await home.supplier.request("11.3", GSME, {"FirmwareHash": digest.hex().upper()})
+        assert answer.parameters["execution_outcome"]["activate_image_response_code"] == "success"
+
+    play(scenario, GAS)
+
+
+def test_an_image_survives_a_power_cut_of_the_meter_on_its_way(play: Play) -> None:
+    async def scenario(home: Home) -> None:
+        declared = {**SOUND, "code_octets": 30_000}
+        data = build(Specimen.model_validate(declared), RootSeed(SPECIMENS.seed)).octets
+        meter, clock = home.lab.esme(ESME), home.lab.clock
+        giving = asyncio.ensure_future(home.distribute("11.1", ESME, data))
+        await clock.sleep(3)
+        await meter.power_cut()
+        await clock.sleep(20)
+        await meter.power_restore()
+        await giving
+        await home.sleep(minutes=1)
+        steps = [
+            (one.detail["what"], one.detail.get("offset"))
+            for one in home.lab.trace.find(layer="device", event="ImageTransfer")
+        ]
+        assert [what for what, _ in steps] == ["begins", "begins", "complete"]
+        assert int(str(steps[1][1])) % 4096 == 0 < int(str(steps[1][1]))
 
     play(scenario)
 

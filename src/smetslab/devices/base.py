@@ -217,6 +217,13 @@ class Device(ABC, Generic[C]):
             raise LocalProtocolError(f"device {self.eui64} has no power")
         return self._power.core
 
+    @property
+    def _workplace(self) -> Workplace:
+        """Where the device works. Raises LocalProtocolError without power."""
+        if self._power is None:
+            raise LocalProtocolError(f"device {self.eui64} has no power")
+        return self._power.workplace
+
     # ---------------------------------------------------------------------------- faults
 
     def fault_handlers(self) -> Mapping[str, FaultHandler]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -21,6 +21,9 @@ from smetslab.devices.clock import ClockStatus
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
 from smetslab.devices.faults import FaultHandler
 from smetslab.devices.fetch import FetchQueue, Header, decode_transfer
+from smetslab.devices.han_applications import han_station
+from smetslab.devices.han_frames import HanFrame, HanOutbox
+from smetslab.devices.han_time import TimeServer
 from smetslab.devices.hub_log import HubDeviceLog, Refusal
 from smetslab.devices.hub_relay import UpwardBuffer
 from smetslab.devices.limits import (
@@ -29,6 +32,9 @@ from smetslab.devices.limits import (
     WAN_RETRY_FIRST_S,
     WAN_RETRY_LONGEST_S,
 )
+from smetslab.devices.ota_rules import ACTIVATED_BY_COMMAND, ServerRules
+from smetslab.devices.ota_server import Ending, OtaServer
+from smetslab.devices.ota_server import Home as OtaHome
 from smetslab.devices.payload_engine import Fault
 from smetslab.devices.profile import DeviceProfile
 from smetslab.devices.quirks import Quirks
@@ -36,7 +42,6 @@ from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import settings_of
 from smetslab.devices.work import Work, Workplace
 from smetslab.errors import CodecError, GbcsDecodeError, HanError, LocalProtocolError, WanError
-from smetslab.firmware.ota import image_version
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.gbcs.gbt import BlockRules, routing
 from smetslab.gbcs.usecases.model import UseCase
@@ -48,10 +53,17 @@ from smetslab.store import Nvm
 from smetslab.trace import Trace
 from smetslab.wan import Kind, Seen, Wan, WanMessage
 from smetslab.wan.image import HubFirmwareReport, ImageDelivery, Step
+from smetslab.zigbee.zcl.clusters.metering import NEW_OTA_FIRMWARE, TUNNEL_MESSAGE_PENDING
 
 TUNNEL_ENDPOINT = 1
 GAS_TUNNEL_ENDPOINT = 12
 """Where gas meters open their tunnels; found by Match_Desc."""
+
+SERVER_ENDPOINT = 3
+"""Where the hub is a server: time, images."""
+
+_ENDINGS: Final[dict[Ending, int]] = {"success": 0, "discarded": 1, "hardware mismatch": 2, "failed": 3}
+"""Spec: GBCS use case CCS08 (transferResponseCode)."""
 
 Watch = Callable[[Eui64, bytes, bool], None]
 """Is shown what passes the hub: of which device, its octets, whether it goes down."""
@@ -108,6 +120,7 @@ class CommunicationsHub(Device[HubCore]):
         secrets: SharedSecrets | None = None,
         block_rules: BlockRules | None = None,
         tunnel_rules: TunnelRules | None = None,
+        ota_rules: ServerRules | None = None,
     ) -> None:
         """Raises UsageError when the profile names a quirk or setting that a hub does not have."""
         super().__init__(eui64=eui64, nvm=nvm, clock=clock, trace=trace, block_rules=block_rules)
@@ -116,11 +129,11 @@ class CommunicationsHub(Device[HubCore]):
         """Messages that could not be passed on."""
         self.removed: Callable[[Eui64], None] = lambda _device: None
         """Told of each device that is taken off the Device Log."""
-        self.image_carriers: dict[Eui64, Callable[[bytes], Receipt]] = {}
-        """The way of firmware images to each device of the home."""
+        self._images: OtaServer | None = None
         self._han = han
         self._wan = wan
         self._tunnel_rules = tunnel_rules
+        self._ota_rules = ota_rules
         self._settings = replace(read_settings(profile), security=settings_of(profile, eui64))
         self.device_log = HubDeviceLog(nvm, self._log_changed, network=self._settings.network)
         self._relay: _Relay | None = None
@@ -169,7 +182,8 @@ class CommunicationsHub(Device[HubCore]):
             nvm=self._nvm,
         )
         upward = UpwardBuffer(self.eui64, self._nvm)
-        async with self._han, tunnel, gas_tunnels, asyncio.TaskGroup() as group:
+        station = self._station_on_han()
+        async with self._han, tunnel, gas_tunnels, station, asyncio.TaskGroup() as group:
             self._relay = relay = _Relay(tunnel, gas_tunnels, group, upward)
             for device in [entry.device for entry in self.device_log.entries]:
                 self._serve(relay, device)
@@ -179,7 +193,40 @@ class CommunicationsHub(Device[HubCore]):
                 yield self._to_head
             finally:
                 detach()
-                self._relay = None
+                self._relay = self._images = None
+
+    def _station_on_han(self) -> AbstractAsyncContextManager[None]:
+        """The hub as a server of its home: time, and images."""
+        outbox = HanOutbox()
+        self._images = images = OtaServer(
+            outbox,
+            self._workplace,
+            OtaHome(
+                time=self._settings.clock.time,
+                ended=self._image_ended,
+                at_once=lambda device: self._type_of(device) not in ACTIVATED_BY_COMMAND,
+                sleeps=lambda device: self._type_of(device) is DeviceType.GSME,
+            ),
+            self._ota_rules,
+        )
+        return han_station(
+            self._han,
+            self.clock,
+            self.trace,
+            outbox,
+            (TimeServer(outbox, self.hub_time), images),
+            clusters={},
+            taken=self._ignore_frame,
+            failed=self._ignore_frame,
+            endpoint=SERVER_ENDPOINT,
+            worked=self.carry_out,
+        )
+
+    def _type_of(self, device: Eui64) -> DeviceType | None:
+        return self.device_log.devices().get(device)
+
+    def _ignore_frame(self, frame: HanFrame) -> None:
+        self._note("FrameIgnored", b"", device=str(frame.peer), cluster=frame.cluster)
 
     # ---------------------------------------------------------------------------- downwards
 
@@ -226,10 +273,30 @@ class CommunicationsHub(Device[HubCore]):
         for device in delivery.devices:
             if device == self.eui64:
                 self._report("image", self.receive_firmware(delivery.image))
-            elif device in self.image_carriers:
-                self.distribute_firmware(device, delivery.image, self.image_carriers[device])
+            elif self._images is not None and self._is_at_home(device):
+                with self._working() as work:
+                    self._images.offer(work, device, delivery.image)
+                self.carry_out()
             else:
                 self._drop(b"", "no-way-for-image", target=str(device))
+
+    def _is_at_home(self, device: Eui64) -> bool:
+        relay = self._relay
+        return relay is not None and (device in relay.queues or device in relay.desks)
+
+    def _image_ended(self, work: Work, device: Eui64, version: bytes, ending: Ending) -> None:
+        """Tell the ACB what became of an image. Spec: GBCS use cases CS05b, CS05c, CCS08."""
+        self._core.transferred(work, device, version, _ENDINGS[ending])
+        self.carry_out()
+
+    def functional_flags(self, device: Eui64) -> int:
+        """What waits in the hub for a gas meter, as notification flags. Spec: ZSE 1.4 D.3.3.3.1.1."""
+        relay = self._relay
+        desk = None if relay is None else relay.desks.get(device)
+        # A meter that the hub does not know as one yet shows itself when it fetches.
+        waiting = desk is None or len(desk.queue) > 0
+        image = self._images is not None and self._images.pending(device)
+        return (NEW_OTA_FIRMWARE if image else 0) | (TUNNEL_MESSAGE_PENDING if waiting else 0)
 
     def deliver(self, device: Eui64, payload: bytes) -> None:
         """Put octets into the tunnel of `device`, whatever their grouping header says."""
@@ -251,6 +318,10 @@ class CommunicationsHub(Device[HubCore]):
         relay = self._relay
         if relay is None:
             return
+        if self._images is not None and self._images.pending(device):
+            relay.group.create_task(
+                self._forget_image(self._images, device), name=f"hub {self.eui64} forgets an image"
+            )
         if device in relay.desks:
             relay.tasks.pop(device).cancel()
             relay.group.create_task(self._forget(relay.desks.pop(device)), name=f"hub {self.eui64} forgets")
@@ -343,6 +414,11 @@ class CommunicationsHub(Device[HubCore]):
         while not waiting.empty():
             self._keep_for_gas_meter(desk, device, waiting.get_nowait())
         return True
+
+    async def _forget_image(self, images: OtaServer, device: Eui64) -> None:
+        """A device has left, and nobody will fetch its image."""
+        with self._working() as work:
+            images.forget(work, device)
 
     async def _forget(self, desk: FetchDesk) -> None:
         """The meter has left: nobody will fetch what waits for it."""
@@ -512,23 +588,6 @@ class CommunicationsHub(Device[HubCore]):
         version = self._core.security.firmware.store.version
         self._note("HubFirmwareReported", b"", step=step, outcome=outcome, version=version.hex().upper())
         self._add_upward(HubFirmwareReport(step, outcome, version).encode(), "hub-firmware")
-
-    def distribute_firmware(
-        self, device: Eui64, image: bytes, hand_over: Callable[[bytes], Receipt]
-    ) -> Receipt | None:
-        """Hand an OTA file to a device of the home and tell the ACB what became of it; None: it did not
-        arrive. `hand_over` is the way to the device. Spec: GBCS use cases CS05b, CS05c, CCS08.
-        """
-        receipt: Receipt | None
-        try:
-            receipt = hand_over(image)
-        except HanError:
-            receipt = None
-        outcome = {None: 3, "hardware mismatch": 2, "verified": 0}.get(receipt, 1)
-        with self._working() as work:
-            self._core.transferred(work, device, image_version(image), outcome)
-        self.carry_out()
-        return receipt
 
     def _working(self) -> AbstractContextManager[Work]:
         """A piece of work of the hub's own. Raises LocalProtocolError without power."""

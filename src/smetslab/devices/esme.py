@@ -26,9 +26,12 @@ from smetslab.devices.esme_faults import (
 from smetslab.devices.esme_settings import known_state, read_settings
 from smetslab.devices.esme_switching import BoostAnswer
 from smetslab.devices.faults import FaultHandler, FaultValue
+from smetslab.devices.han_applications import han_station
+from smetslab.devices.han_clients import HanClients
 from smetslab.devices.han_frames import HanFrame
 from smetslab.devices.load import Energies, Load, LoadProfile
 from smetslab.devices.load_file import read_load
+from smetslab.devices.ota_rules import ClientRules
 from smetslab.devices.payload_engine import Fault
 from smetslab.devices.prepay.token import Refusal, TokenSource
 from smetslab.devices.profile import DeviceProfile
@@ -37,7 +40,6 @@ from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import settings_of
 from smetslab.devices.user_interface import PinAnswer, PrivacyPin
 from smetslab.devices.work import Work, Workplace
-from smetslab.devices.zcl_endpoint import zcl_endpoint
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.gbcs.gbt import BlockRules
 from smetslab.gbcs.values import Value
@@ -83,13 +85,12 @@ class Esme(Device[EsmeCore]):
         clock: Clock,
         trace: Trace,
         rng: RootSeed,
-        hub_time: Callable[[], datetime | None],
         secrets: SharedSecrets | None = None,
         block_rules: BlockRules | None = None,
         tunnel_rules: TunnelRules | None = None,
+        ota_rules: ClientRules | None = None,
     ) -> None:
-        """`hub`: the HAN address of the hub; `hub_time`: what its clock shows, None when it has no time to
-        give.
+        """`hub`: the HAN address of the hub.
 
         Raises UsageError when the profile names a quirk or setting that an ESME does not have.
         """
@@ -99,6 +100,8 @@ class Esme(Device[EsmeCore]):
         self._han = han
         self._hub = hub
         self._tunnel_rules = tunnel_rules
+        security = settings_of(profile, eui64)
+        self._clients = HanClients(hub, security, ota_rules)
         station = Station(
             eui64=eui64,
             device_type=self.device_type,
@@ -123,8 +126,8 @@ class Esme(Device[EsmeCore]):
             station=station,
             settings=settings,
             load=load,
-            hub_time=hub_time,
-            security=settings_of(profile, eui64),
+            hub_time=lambda: self._clients.hub_time(clock.now()),
+            security=security,
         )
 
     def _build(self, workplace: Workplace, now: datetime, off_since: datetime | None) -> EsmeCore:
@@ -142,16 +145,30 @@ class Esme(Device[EsmeCore]):
             rules=self._tunnel_rules,
             nvm=self._nvm,
         )
-        frames = zcl_endpoint(
+        core = self._core
+        applications = self._clients.begin(
+            core.han.outbox,
+            self._workplace,
+            self.clock.now(),
+            own=core.clock.time,
+            firmware=core.security.firmware,
+        )
+        frames = han_station(
             self._han,
+            self.clock,
             self.trace,
-            dict.fromkeys(HAN_CLUSTERS, ClusterRole.SERVER),
-            self._core.han.outbox,
+            core.han.outbox,
+            applications,
+            clusters=dict.fromkeys(HAN_CLUSTERS, ClusterRole.SERVER),
             taken=self._take_frame,
             failed=self._lose_frame,
+            worked=self.carry_out,
         )
-        async with self._han, tunnel, frames:
-            yield lambda octets: tunnel.send(self._hub, octets)
+        try:
+            async with self._han, tunnel, frames:
+                yield lambda octets: tunnel.send(self._hub, octets)
+        finally:
+            self._clients.end()
 
     def _take_frame(self, frame: HanFrame) -> None:
         if self.powered:

@@ -20,13 +20,14 @@ from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
 from smetslab.devices.faults import FaultHandler, FaultValue
 from smetslab.devices.gas_settings import read_gpf_settings
 from smetslab.devices.gpf_core import GpfCore, GpfPlant
-from smetslab.devices.han_frames import HanFrame
+from smetslab.devices.han_applications import han_station
+from smetslab.devices.han_frames import HanFrame, HanOutbox
+from smetslab.devices.mirror_desk import MirrorDesk
 from smetslab.devices.payload_engine import Fault
 from smetslab.devices.profile import DeviceProfile
 from smetslab.devices.quirks import Quirks
 from smetslab.devices.security.installed import settings_of
 from smetslab.devices.work import Workplace
-from smetslab.devices.zcl_endpoint import zcl_endpoint
 from smetslab.errors import ZclDecodeError
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.gbcs.gbt import BlockRules
@@ -64,6 +65,9 @@ class ProxyHome(Protocol):
     def hub_time(self) -> datetime | None:
         """What the hub's clock shows; None when it has no time."""
 
+    def functional_flags(self, device: Eui64) -> int:
+        """What waits in the hub for a gas meter, as FunctionalNotificationFlags."""
+
 
 class GasProxy(Device[GpfCore]):
     """One gas proxy function."""
@@ -94,6 +98,7 @@ class GasProxy(Device[GpfCore]):
         """The gas meter that it mirrors: the one that has reported last, or that the hub has been told of."""
         self._han = han
         self._hub = hub
+        self._desk = MirrorDesk(HanOutbox(), MIRROR_ENDPOINT)
         station = Station(
             eui64=eui64,
             device_type=self.device_type,
@@ -119,11 +124,15 @@ class GasProxy(Device[GpfCore]):
 
     @asynccontextmanager
     async def _transport(self) -> AsyncIterator[Carry]:
-        frames = zcl_endpoint(
+        core = self._core
+        self._desk = MirrorDesk(core.han, MIRROR_ENDPOINT)
+        frames = han_station(
             self._han,
+            self.clock,
             self.trace,
-            dict.fromkeys(DISPLAYED_CLUSTERS, ClusterRole.SERVER),
-            self._core.han,
+            core.han,
+            [self._desk],
+            clusters=dict.fromkeys(DISPLAYED_CLUSTERS, ClusterRole.SERVER),
             taken=self._take_frame,
             failed=self._lose_frame,
         )
@@ -169,6 +178,7 @@ class GasProxy(Device[GpfCore]):
             return
         if self._power.core.reported(frame.cluster, zcl, self.clock.now()):
             self.meter = frame.source
+            self._desk.reported(frame.source, zcl, self._hub.functional_flags(frame.source))
 
     def _watch(self, device: Eui64, payload: bytes, down: bool) -> None:
         """A message of another device passes through the hub."""

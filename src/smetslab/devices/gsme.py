@@ -26,7 +26,12 @@ from smetslab.devices.faults import FaultHandler, FaultValue
 from smetslab.devices.fetch import Header, Transfer, decode_transfer
 from smetslab.devices.gas_flow import DailyVolumes, GasProfile, RecordedVolumes
 from smetslab.devices.gas_settings import read_gsme_settings
-from smetslab.devices.gsme_core import GsmeCore, GsmePlant, HubTime
+from smetslab.devices.gsme_core import GsmeCore, GsmePlant
+from smetslab.devices.gsme_waking import MirrorClient, Waking
+from smetslab.devices.han_applications import han_station
+from smetslab.devices.han_clients import HanClients
+from smetslab.devices.han_frames import HanFrame, HanOutbox
+from smetslab.devices.ota_rules import ClientRules
 from smetslab.devices.payload_engine import Fault
 from smetslab.devices.prepay.token import Refusal
 from smetslab.devices.profile import DeviceProfile
@@ -35,11 +40,12 @@ from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import settings_of
 from smetslab.devices.user_interface import PinAnswer, PrivacyPin
 from smetslab.devices.work import Work, Workplace
+from smetslab.devices.zcl_endpoint import ENDPOINT
 from smetslab.errors import HanError, LocalProtocolError
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.gbcs.gbt import BlockRules
 from smetslab.gbcs.values import Value, seconds_since_2000
-from smetslab.han import SMART_ENERGY_PROFILE, ApsFrame, ApsService, ClusterRole, TunnelClient, TunnelRules
+from smetslab.han import ApsService, TunnelClient, TunnelRules
 from smetslab.ids import Eui64
 from smetslab.rng import RootSeed
 from smetslab.store import Nvm
@@ -71,11 +77,11 @@ class Gsme(Device[GsmeCore]):
         clock: Clock,
         trace: Trace,
         rng: RootSeed,
-        hub_time: HubTime,
         secrets: SharedSecrets | None = None,
         volumes: DailyVolumes | None = None,
         block_rules: BlockRules | None = None,
         tunnel_rules: TunnelRules | None = None,
+        ota_rules: ClientRules | None = None,
     ) -> None:
         """`hub` and `proxy`: HAN addresses; without a proxy nobody mirrors the meter. `volumes`: what the
         home burns, by default what the meter's chance decides.
@@ -91,6 +97,8 @@ class Gsme(Device[GsmeCore]):
         self._hub = hub
         self._proxy = proxy
         self._tunnel_rules = tunnel_rules
+        security = settings_of(profile, eui64)
+        self._clients = HanClients(hub, security, ota_rules)
         self._interval = settings.wake_interval
         self._answer: asyncio.Future[Transfer] | None = None
         self._woken = asyncio.Event()
@@ -113,8 +121,8 @@ class Gsme(Device[GsmeCore]):
             station=station,
             settings=settings,
             volumes=burnt if volumes is None else volumes,
-            hub_time=hub_time,
-            security=settings_of(profile, eui64),
+            hub_time=lambda: self._clients.hub_time(clock.now()),
+            security=security,
         )
 
     def _build(self, workplace: Workplace, now: datetime, off_since: datetime | None) -> GsmeCore:
@@ -131,13 +139,61 @@ class Gsme(Device[GsmeCore]):
             rules=self._tunnel_rules,
             nvm=self._nvm,
         )
-        async with self._han, tunnel, asyncio.TaskGroup() as group:
-            tunnel.add(self._hub)
-            wakings = group.create_task(self._wake_again_and_again(tunnel), name=f"gas meter {self.eui64}")
-            try:
-                yield lambda octets: tunnel.send(self._hub, Transfer(Header.PUT, octets).encode())
-            finally:
-                wakings.cancel()
+        outbox, core = HanOutbox(), self._core
+        mirror = None if self._proxy is None else MirrorClient(outbox, self._nvm, self._proxy)
+        applications = self._clients.begin(
+            outbox,
+            self._workplace,
+            self.clock.now(),
+            own=core.clock.time,
+            firmware=core.security.firmware,
+            by_itself=False,
+        )
+        station = han_station(
+            self._han,
+            self.clock,
+            self.trace,
+            outbox,
+            applications if mirror is None else [*applications, mirror],
+            clusters={},
+            taken=self._ignore_frame,
+            failed=self._ignore_frame,
+            worked=self.carry_out,
+        )
+        waking = Waking(
+            self._han,
+            self.clock,
+            self.trace,
+            endpoint=ENDPOINT,
+            proxy=self._proxy,
+            mirror=mirror,
+            clients=self._clients,
+            reporter=core.reporter,
+            settled=self._settled,
+            fetch=lambda: self._fetch(tunnel),
+        )
+        try:
+            async with self._han, tunnel, station, asyncio.TaskGroup() as group:
+                tunnel.add(self._hub)
+                wakings = group.create_task(
+                    self._wake_again_and_again(waking), name=f"gas meter {self.eui64}"
+                )
+                try:
+                    yield lambda octets: tunnel.send(self._hub, Transfer(Header.PUT, octets).encode())
+                finally:
+                    wakings.cancel()
+        finally:
+            self._clients.end()
+
+    def _settled(self, now: datetime) -> int:
+        core = self._core
+        core.settle(now)
+        return seconds_since_2000(core.clock.time(now))
+
+    def _ignore_frame(self, frame: HanFrame) -> None:
+        self.trace.record(
+            "device", "FrameIgnored", source=str(self.eui64), peer=str(frame.peer), cluster=frame.cluster
+        )
 
     def _from_hub(self, data: bytes) -> None:
         transfer = decode_transfer(data)
@@ -150,7 +206,7 @@ class Gsme(Device[GsmeCore]):
 
     # ---------------------------------------------------------------------------- waking
 
-    async def _wake_again_and_again(self, tunnel: TunnelClient) -> None:
+    async def _wake_again_and_again(self, waking: Waking) -> None:
         """Wake at every interval, or when somebody presses a button."""
         wait_s = FIRST_WAKE.total_seconds()
         while True:
@@ -163,37 +219,7 @@ class Gsme(Device[GsmeCore]):
             wait_s = self._interval.total_seconds()
             self.wakings += 1
             self.trace.record("device", "Woken", source=str(self.eui64))
-            await self._report()
-            await self._fetch(tunnel)
-
-    async def _report(self) -> None:
-        """Tell the proxy what it does not know; what does not arrive is told at the next waking."""
-        if self._proxy is None or self._power is None:
-            return
-        now = self.clock.now()
-        core = self._core
-        core.settle(now)
-        frames = core.reporter.frames(now, seconds_since_2000(core.clock.time(now)))
-        try:
-            for cluster, frame in frames:
-                endpoint = await self._han.find_endpoint(
-                    self._proxy, SMART_ENERGY_PROFILE, cluster, ClusterRole.CLIENT
-                )
-                await self._han.send(
-                    ApsFrame(
-                        source=self.eui64,
-                        source_endpoint=TUNNEL_ENDPOINT,
-                        destination=self._proxy,
-                        destination_endpoint=endpoint,
-                        profile=SMART_ENERGY_PROFILE,
-                        cluster=cluster,
-                        payload=frame.encode(),
-                    )
-                )
-        except HanError as error:
-            self.trace.record("device", "ReportNotDelivered", source=str(self.eui64), detail=str(error))
-        else:
-            core.reporter.delivered()
+            await waking.once()
 
     async def _fetch(self, tunnel: TunnelClient) -> None:
         """Get every message that waits at the hub."""

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 
 from smetslab.errors import ZclDecodeError
 from smetslab.ids import Eui64
-from smetslab.zigbee.zcl import CLIENT_TO_SERVER, CLUSTERS, SERVER_TO_CLIENT, Attribute, Command, ZclFrame
+from smetslab.zigbee.zcl import (
+    CLIENT_TO_SERVER,
+    CLUSTERS,
+    SERVER_TO_CLIENT,
+    Attribute,
+    Command,
+    Record,
+    ZclFrame,
+)
 from smetslab.zigbee.zcl.foundation import (
     DefaultResponse,
     ReadAttributes,
@@ -19,7 +27,7 @@ from smetslab.zigbee.zcl.foundation import (
     Status,
     general_frame,
 )
-from smetslab.zigbee.zcl.values import JsonValue
+from smetslab.zigbee.zcl.values import JsonValue, ZclValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,8 @@ class HanOutbox:
     def __init__(self) -> None:
         self.frames: list[HanFrame] = []
         self.wake: Callable[[], None] = lambda: None
+        self.nudge: Callable[[], None] = lambda: None
+        """To be called when something but a frame may have changed what is due."""
         self._sequence = 0
 
     def put(self, frame: HanFrame) -> None:
@@ -45,8 +55,11 @@ class HanOutbox:
 
     def command(self, peer: Eui64, command: Command, fields: Mapping[str, JsonValue]) -> int:
         """Send a command of our own with fields in their JSON form; its sequence number."""
+        return self.send(peer, command, command.from_json(dict(fields)))
+
+    def send(self, peer: Eui64, command: Command, record: Record) -> int:
+        """Send a command of our own; its sequence number."""
         self._sequence = (self._sequence + 1) % 256
-        record = command.from_json(dict(fields))
         self.put(HanFrame(peer, command.cluster, command.frame(record, sequence=self._sequence)))
         return self._sequence
 
@@ -66,7 +79,11 @@ class HanOutbox:
 
 def reply(to: HanFrame, command: Command, fields: Mapping[str, JsonValue]) -> HanFrame:
     """The answer to a frame by a command of its cluster, with fields in their JSON form."""
-    record = command.from_json(dict(fields))
+    return answer(to, command, command.from_json(dict(fields)))
+
+
+def answer(to: HanFrame, command: Command, record: Record) -> HanFrame:
+    """The answer to a frame by a command of its cluster."""
     frame = command.frame(record, sequence=to.frame.sequence, disable_default_response=True)
     return HanFrame(to.peer, to.cluster, frame)
 
@@ -88,7 +105,7 @@ def readings_in(frame: HanFrame) -> dict[str, int] | None:
     return found
 
 
-def read_response(to: HanFrame, values: Mapping[Attribute, int]) -> HanFrame:
+def read_response(to: HanFrame, values: Mapping[Attribute, ZclValue]) -> HanFrame:
     """The answer to Read Attributes; an attribute without a value is not supported. Spec: ZCL 2.5.2."""
     known = {attribute.id: (attribute, value) for attribute, value in values.items()}
     results: list[ReadResult] = []
@@ -98,20 +115,21 @@ def read_response(to: HanFrame, values: Mapping[Attribute, int]) -> HanFrame:
             results.append(ReadResult(number, Status.SUCCESS, attribute.type.code or 0, value))
         else:
             results.append(ReadResult(number, Status.UNSUPPORTED_ATTRIBUTE))
-    answer = ReadAttributesResponse(tuple(results))
-    frame = general_frame(answer, direction=SERVER_TO_CLIENT, sequence=to.frame.sequence)
+    response = ReadAttributesResponse(tuple(results))
+    direction = CLIENT_TO_SERVER if to.frame.server_to_client else SERVER_TO_CLIENT
+    frame = general_frame(response, direction=direction, sequence=to.frame.sequence)
     return HanFrame(to.peer, to.cluster, frame)
 
 
 def default_response(to: HanFrame, status: Status) -> HanFrame:
     """The answer to a frame that has no other, or failed. Spec: ZCL 2.5.12."""
-    answer = DefaultResponse(to.frame.command, status)
+    response = DefaultResponse(to.frame.command, status)
     frame = ZclFrame(
         cluster_specific=False,
         server_to_client=not to.frame.server_to_client,
         disable_default_response=True,
         sequence=to.frame.sequence,
         command=DefaultResponse.code,
-        payload=answer.encode(),
+        payload=response.encode(),
     )
     return HanFrame(to.peer, to.cluster, frame)

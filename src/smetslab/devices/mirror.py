@@ -58,6 +58,12 @@ class _Told:
         return _Told(dict(self.values), dict(self.snapshots), dict(self.records), self.profile)
 
 
+REPORTING_STATUS: Final = 0xFFFE
+"""AttributeReportingStatus, of every cluster: 1 in the last report of a waking. Spec: ZCL 2.3.4 (global
+attributes); ZSE 1.4 D.3.4.4."""
+_ENUM_8: Final = 0x30
+_LAST: Final = ReportAttributes((AttributeValue(REPORTING_STATUS, _ENUM_8, 1),))
+
 Frames = list[tuple[int, ZclFrame]]
 """Clusters and frames, in the order in which they are sent."""
 
@@ -76,6 +82,7 @@ class MirrorReporter:
         all of it has arrived."""
         self._telling = self._told.copy()
         frames = [*self._attributes(now), *self._snapshots(), *self._lists(), *self._half_hours(seconds)]
+        frames.append((Metering.id, general_frame(_LAST, direction=SERVER_TO_CLIENT, sequence=0)))
         return [(cluster, _numbered(frame, place)) for place, (cluster, frame) in enumerate(frames)]
 
     def delivered(self) -> None:
@@ -150,6 +157,14 @@ def _numbered(frame: ZclFrame, place: int) -> ZclFrame:
     return replace(frame, sequence=place & 0xFF, disable_default_response=True)
 
 
+def ends_report(frame: ZclFrame) -> bool:
+    """Whether this is the last report of a waking. Raises ZclDecodeError."""
+    general = decode_general(frame)
+    return isinstance(general, ReportAttributes) and any(
+        (value.attribute, value.value) == (REPORTING_STATUS, 1) for value in general.values
+    )
+
+
 class Mirror:
     """The proxy's end."""
 
@@ -184,6 +199,8 @@ class Mirror:
 
     def _note_attributes(self, work: Work, cluster: int, report: ReportAttributes) -> None:
         for value in report.values:
+            if value.attribute == REPORTING_STATUS:
+                continue
             attribute = self._known.get((cluster, value.attribute))
             if attribute is None or attribute.type.code != value.type:
                 work.note("ReportRefused", cluster=f"{cluster:04X}", why=f"attribute {value.attribute:04X}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, ClassVar, Final, Generic, TypeVar
@@ -13,8 +13,11 @@ from smetslab.devices.application import Station
 from smetslab.devices.base import Carry, Device
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
 from smetslab.devices.faults import FaultHandler
+from smetslab.devices.han_applications import han_station
+from smetslab.devices.han_clients import HanClients
 from smetslab.devices.han_frames import HanFrame
 from smetslab.devices.hcalcs_core import HcalcsCore, Switch
+from smetslab.devices.ota_rules import ClientRules
 from smetslab.devices.payload_engine import Fault
 from smetslab.devices.ppmid_core import Display, PpmidCore
 from smetslab.devices.profile import DeviceProfile
@@ -23,7 +26,6 @@ from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import settings_of
 from smetslab.devices.type1_core import Type1Core, Type1Plant, known_state, read_settings
 from smetslab.devices.work import Workplace
-from smetslab.devices.zcl_endpoint import zcl_endpoint
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.gbcs.gbt import BlockRules
 from smetslab.han import ApsService, ClusterRole, TunnelRules, TunnelServer
@@ -59,12 +61,12 @@ class Type1Device(Device[T], Generic[T]):
         clock: Clock,
         trace: Trace,
         rng: RootSeed,
-        hub_time: Callable[[], datetime | None],
         secrets: SharedSecrets | None = None,
         block_rules: BlockRules | None = None,
         tunnel_rules: TunnelRules | None = None,
+        ota_rules: ClientRules | None = None,
     ) -> None:
-        """`hub`: the HAN address of the hub; `hub_time`: what its clock shows.
+        """`hub`: the HAN address of the hub.
 
         Raises UsageError when the profile names a quirk or setting that the device does not have.
         """
@@ -74,6 +76,8 @@ class Type1Device(Device[T], Generic[T]):
         self._han = han
         self._hub = hub
         self._tunnel_rules = tunnel_rules
+        security = settings_of(profile, eui64)
+        self._clients = HanClients(hub, security, ota_rules)
         station = Station(
             eui64=eui64,
             device_type=self.device_type,
@@ -87,7 +91,10 @@ class Type1Device(Device[T], Generic[T]):
             seed=rng.child("keys"),
         )
         self._plant = Type1Plant(
-            station=station, settings=settings, hub_time=hub_time, security=settings_of(profile, eui64)
+            station=station,
+            settings=settings,
+            hub_time=lambda: self._clients.hub_time(clock.now()),
+            security=security,
         )
 
     @asynccontextmanager
@@ -103,16 +110,29 @@ class Type1Device(Device[T], Generic[T]):
             rules=self._tunnel_rules,
             nvm=self._nvm,
         )
-        frames = zcl_endpoint(
-            self._han,
-            self.trace,
-            dict.fromkeys(self.clusters, ClusterRole.CLIENT),
+        applications = self._clients.begin(
             core.han,
+            self._workplace,
+            self.clock.now(),
+            own=core.clock.time,
+            firmware=core.security.firmware,
+        )
+        frames = han_station(
+            self._han,
+            self.clock,
+            self.trace,
+            core.han,
+            applications,
+            clusters=dict.fromkeys(self.clusters, ClusterRole.CLIENT),
             taken=self._take_frame,
             failed=self._lose_frame,
+            worked=self.carry_out,
         )
-        async with self._han, tunnel, frames:
-            yield lambda octets: tunnel.send(self._hub, octets)
+        try:
+            async with self._han, tunnel, frames:
+                yield lambda octets: tunnel.send(self._hub, octets)
+        finally:
+            self._clients.end()
 
     def _take_frame(self, frame: HanFrame) -> None:
         if self.powered:

@@ -19,8 +19,6 @@ ENDPOINT: Final = 2
 
 SMART_ENERGY: Final = 0x0109
 
-_OPPOSITE: Final = {ClusterRole.SERVER: ClusterRole.CLIENT, ClusterRole.CLIENT: ClusterRole.SERVER}
-
 Taken = Callable[[HanFrame], None]
 """Called with each frame that comes."""
 
@@ -37,9 +35,15 @@ async def zcl_endpoint(
     *,
     taken: Taken,
     failed: Failed,
+    endpoint: int = ENDPOINT,
 ) -> AsyncIterator[None]:
-    """A place on the HAN for these clusters, as long as the block lasts; `han` is on the air already."""
+    """A place on the HAN for these clusters, as long as the block lasts; `han` is on the air already.
+
+    Frames to one device leave in order; a device that cannot be reached holds up nobody else.
+    """
     wake = asyncio.Event()
+    ways: dict[Eui64, asyncio.Queue[HanFrame]] = {}
+    known: dict[tuple[Eui64, int, ClusterRole], int] = {}
 
     def take(frame: ApsFrame) -> None:
         try:
@@ -49,55 +53,69 @@ async def zcl_endpoint(
                 "device", "FrameIgnored", source=str(han.eui64), data=frame.payload, reason=str(error)
             )
             return
+        # Answers go where questions came from.
+        side = ClusterRole.SERVER if content.server_to_client else ClusterRole.CLIENT
+        known[frame.source, frame.cluster, side] = frame.source_endpoint
         taken(HanFrame(frame.source, frame.cluster, content))
 
-    known: dict[tuple[Eui64, int], int] = {}
+    async def carry(waiting: asyncio.Queue[HanFrame]) -> None:
+        while True:
+            frame = await waiting.get()
+            try:
+                await _send(han, endpoint, frame, known)
+            except HanError:
+                # The peer may come back with other endpoints.
+                known.pop(_place(frame), None)
+                failed(frame)
 
-    async def carry() -> None:
+    async def sort(group: asyncio.TaskGroup, tasks: list[asyncio.Task[None]]) -> None:
         while True:
             for frame in outbox.take():
-                try:
-                    await _send(han, clusters, frame, known)
-                except HanError:
-                    # The peer may come back with other endpoints.
-                    known.pop((frame.peer, frame.cluster), None)
-                    failed(frame)
+                if frame.peer not in ways:
+                    ways[frame.peer] = asyncio.Queue()
+                    name = f"device {han.eui64} frames to {frame.peer}"
+                    tasks.append(group.create_task(carry(ways[frame.peer]), name=name))
+                ways[frame.peer].put_nowait(frame)
             await wake.wait()
             wake.clear()
 
     releases = [
-        han.register(ENDPOINT, SMART_ENERGY, cluster, role, take) for cluster, role in clusters.items()
+        han.register(endpoint, SMART_ENERGY, cluster, role, take) for cluster, role in clusters.items()
     ]
     outbox.wake = wake.set
     wake.set()
+    tasks: list[asyncio.Task[None]] = []
     try:
         async with asyncio.TaskGroup() as group:
-            sender = group.create_task(carry(), name=f"device {han.eui64} frames")
+            tasks.append(group.create_task(sort(group, tasks), name=f"device {han.eui64} frames"))
             try:
                 yield
             finally:
-                sender.cancel()
+                for task in tasks:
+                    task.cancel()
     finally:
         outbox.wake = lambda: None
         for release in releases:
             release()
 
 
+def _place(frame: HanFrame) -> tuple[Eui64, int, ClusterRole]:
+    """Who takes a frame, and on which side of its cluster."""
+    wanted = ClusterRole.CLIENT if frame.frame.server_to_client else ClusterRole.SERVER
+    return frame.peer, frame.cluster, wanted
+
+
 async def _send(
-    han: ApsService,
-    clusters: Mapping[int, ClusterRole],
-    frame: HanFrame,
-    known: dict[tuple[Eui64, int], int],
+    han: ApsService, endpoint: int, frame: HanFrame, known: dict[tuple[Eui64, int, ClusterRole], int]
 ) -> None:
     """To the peer's endpoint on the other side of the cluster, asked for once."""
-    place = (frame.peer, frame.cluster)
+    place = _place(frame)
     if place not in known:
-        wanted = _OPPOSITE[clusters[frame.cluster]]
-        known[place] = await han.find_endpoint(frame.peer, SMART_ENERGY, frame.cluster, wanted)
+        known[place] = await han.find_endpoint(frame.peer, SMART_ENERGY, frame.cluster, place[2])
     await han.send(
         ApsFrame(
             source=han.eui64,
-            source_endpoint=ENDPOINT,
+            source_endpoint=endpoint,
             destination=frame.peer,
             destination_endpoint=known[place],
             profile=SMART_ENERGY,

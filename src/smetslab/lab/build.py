@@ -32,7 +32,6 @@ from smetslab.lab.config import DeviceConfig, HubConfig, LabConfig, PartyConfig,
 from smetslab.lab.devices import (
     CONSTRUCTORS,
     KNOWN_STATE,
-    CarriesImages,
     HomeDevice,
     Parts,
     check_virtual,
@@ -503,8 +502,6 @@ class Lab:
             )
             made = CONSTRUCTORS[profile.device_type](parts)
             self.devices[device.eui64] = await stack.enter_async_context(made)
-            if isinstance(made, CarriesImages):
-                hub.image_carriers[device.eui64] = made.receive_firmware
             if profile.device_type is not DeviceType.GPF and device.installed:
                 hub.device_log.add(device.eui64, profile.device_type)
 

@@ -37,7 +37,7 @@ HomeDevice: TypeAlias = "Device[Any]"
 
 @runtime_checkable
 class CarriesImages(Protocol):
-    """A device that takes firmware images from the hub."""
+    """A device that takes firmware images by hand."""
 
     def receive_firmware(self, image: bytes) -> Receipt: ...
 
@@ -73,7 +73,6 @@ def _esme(parts: Parts) -> HomeDevice:
         clock=parts.clock,
         trace=parts.trace,
         rng=parts.rng,
-        hub_time=parts.hub.hub_time,
     )
 
 
@@ -90,7 +89,6 @@ def _gsme(parts: Parts) -> HomeDevice:
         clock=parts.clock,
         trace=parts.trace,
         rng=parts.rng,
-        hub_time=parts.hub.hub_time,
     )
 
 
@@ -122,7 +120,6 @@ def _type_1(kind: type[Type1Device[Any]]) -> Callable[[Parts], HomeDevice]:
             clock=parts.clock,
             trace=parts.trace,
             rng=parts.rng,
-            hub_time=parts.hub.hub_time,
         )
 
     return make

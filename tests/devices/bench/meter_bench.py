@@ -181,7 +181,6 @@ class Premises:
             clock=clock,
             trace=self.trace,
             rng=root,
-            hub_time=self.hub.hub_time,
             secrets=secrets,
         )
         self.hub.device_log.add(ESME, DeviceType.ESME)

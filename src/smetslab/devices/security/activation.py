@@ -48,13 +48,13 @@ class FirmwareActivation:
 
     # ---------------------------------------------------------------------------- images
 
-    def receive(self, work: Work, data: bytes) -> Receipt:
-        """Take an OTA file, tell who has to know, and run it where no command is needed for that."""
+    def receive(self, work: Work, data: bytes, *, run: bool = True) -> Receipt:
+        """Take an OTA file and tell who has to know; `run`: run it where no command is needed for that."""
         receipt, why = self.store.receive(work, data)
         work.note("FirmwareReceived", receipt=receipt, reason=why)
         if receipt == "verified":
             self._tell_receipt(work)
-            if self.device_type in _ACTIVATES_BY_ITSELF:
+            if run:
                 self.activate_alone(work)
         elif receipt == "verification failed":
             self.host.raise_event(work, events.FIRMWARE_NOT_VERIFIED)
@@ -83,6 +83,9 @@ class FirmwareActivation:
         self.host.raise_event(work, events.FIRMWARE_NOT_VERIFIED_AT_POWER_ON)
 
     def activate_alone(self, work: Work) -> None:
+        """Run what is held, on a device that needs no command for that; others keep it."""
+        if self.device_type not in _ACTIVATES_BY_ITSELF:
+            return
         done = self.run(work)
         recipient = self.host.trust_anchors.party(RemotePartyRole.ACCESS_CONTROL_BROKER)
         if self.device_type is DeviceType.PPMID and recipient is not None:

@@ -37,6 +37,7 @@ FROM_CLIENT = {
         00:get_current_price 0B:get_billing_period
     """,
     "metering": """
+        01:request_mirror_response 02:mirror_removed 09:mirror_report_attribute_response
         06:get_snapshot 07:start_sampling 08:get_sampled_data 0B:change_supply
         0C:local_change_supply 0D:set_supply_status
         0E:set_uncontrolled_flow_threshold
@@ -68,6 +69,7 @@ FROM_SERVER = {
         09:publish_billing_period
     """,
     "metering": """
+        01:request_mirror 02:remove_mirror 08:configure_mirror
         06:publish_snapshot 07:get_sampled_data_response 0C:supply_status_response
         0D:start_sampling_response
     """,
@@ -119,6 +121,8 @@ ATTRIBUTES = {
         0703:25:current_no_tier_block_4_summation_delivered 0A00:23:bill_to_date_delivered
         0B10:21:uncontrolled_flow_threshold 0B11:30:uncontrolled_flow_threshold_unit_of_measure
         0B12:21:uncontrolled_flow_multiplier 0B13:21:uncontrolled_flow_divisor
+        0000:1B:functional_notification_flags 0001:1B:notification_flags_2 0002:1B:notification_flags_3
+        0003:1B:notification_flags_4 0004:1B:notification_flags_5
         0B14:20:flow_stabilisation_period 0B15:21:flow_measurement_period
     """,
     "prepayment": """

@@ -12,6 +12,8 @@ from smetslab.zigbee.zcl.fields import counted, fields, to_end, variant
 from smetslab.zigbee.zcl.named import Bits, Enumeration, Flags, IssueTime, Part, StartTime, Time
 from smetslab.zigbee.zcl.types import (
     Bitmap8,
+    Bitmap32,
+    Bool,
     Enum8,
     Int24,
     Octets,
@@ -51,6 +53,41 @@ AmbientConsumption = Enumeration(Enum8, {0: "low", 1: "normal", 2: "high"})
 """Spec: ZSE 1.4 D.3.2.2.3.8."""
 
 
+NotificationFlags = Flags(
+    Bitmap32,
+    {
+        0: "new_ota_firmware",
+        1: "cbke_update_request",
+        2: "time_sync",
+        4: "stay_awake_request_han",
+        5: "stay_awake_request_wan",
+        6: "push_historical_metering_data_attribute_set",
+        9: "push_historical_prepayment_data_attribute_set",
+        12: "push_all_static_data_basic_cluster",
+        13: "push_all_static_data_metering_cluster",
+        14: "push_all_static_data_prepayment_cluster",
+        15: "network_key_active",
+        16: "display_message",
+        17: "cancel_all_messages",
+        18: "change_supply",
+        19: "local_change_supply",
+        20: "set_uncontrolled_flow_threshold",
+        21: "tunnel_message_pending",
+        22: "get_snapshot",
+        23: "get_sampled_data",
+        24: "new_sub_ghz_channel_masks_available",
+        25: "energy_scan_pending",
+        26: "channel_change_pending",
+    },
+)
+"""FunctionalNotificationFlags. Spec: ZSE 1.4 D.3.3.3.1.1."""
+NEW_OTA_FIRMWARE, TIME_SYNC, TUNNEL_MESSAGE_PENDING = 1 << 0, 1 << 2, 1 << 21
+
+SCHEME_B = 2
+"""Five sets of notification flags: functional, price, calendar, prepayment, device management. Spec: ZSE 1.4
+D.3.3.3.1 (predefined notification schemes)."""
+
+
 class Metering(Cluster, id=0x0702, spec="ZSE 1.4 D.3"):
     """Spec: ZSE 1.4 D.3."""
 
@@ -82,6 +119,29 @@ class Metering(Cluster, id=0x0702, spec="ZSE 1.4 D.3"):
     flow_stabilisation_period = attribute(0x0B14, UInt8, units="0.1 s")
     flow_measurement_period = attribute(0x0B15, UInt16, units="s")
 
+    functional_notification_flags = attribute(0x0000, NotificationFlags, server=False)
+    notification_flags_2 = attribute(0x0001, Bitmap32, server=False)
+    notification_flags_3 = attribute(0x0002, Bitmap32, server=False)
+    notification_flags_4 = attribute(0x0003, Bitmap32, server=False)
+    notification_flags_5 = attribute(0x0004, Bitmap32, server=False)
+
+    request_mirror_response = command(0x01, CLIENT_TO_SERVER, fields(endpoint_id=UInt16))
+    mirror_removed = command(0x02, CLIENT_TO_SERVER, fields(removed_endpoint_id=UInt16))
+    mirror_report_attribute_response = command(
+        0x09, CLIENT_TO_SERVER, fields(notification_scheme=UInt8, notification_flags=to_end(Bitmap32))
+    )
+    request_mirror = command(0x01, SERVER_TO_CLIENT)
+    remove_mirror = command(0x02, SERVER_TO_CLIENT)
+    configure_mirror = command(
+        0x08,
+        SERVER_TO_CLIENT,
+        fields(
+            issuer_event_id=UInt32,
+            reporting_interval=UInt24,
+            mirror_notification_reporting=Bool,
+            notification_scheme=UInt8,
+        ),
+    )
     get_snapshot = command(
         0x06,
         CLIENT_TO_SERVER,
