@@ -154,6 +154,9 @@ class Recovery:
                 RemotePartyRole.RECOVERY, KeyUsage.DIGITAL_SIGNATURE, CellUsage.MANAGEMENT
             )
         else:
+            control["authorising_remote_party_ta_cell_identifier"] = _cell(
+                RemotePartyRole.ROOT, KeyUsage.KEY_CERT_SIGN, CellUsage.MANAGEMENT
+            )
             control["plaintext_symmetric_key"] = contingency.symmetric_key.hex().upper()
         own = None if contingency is not None else RemotePartyRole.RECOVERY
         if any(one.role is own for one in replacements):

@@ -18,7 +18,7 @@ from typing import Protocol, TypeVar
 
 from smetslab.crypto import PublicKey, SharedSecrets
 from smetslab.devices import events
-from smetslab.devices.acceptance import Acceptance, Accepted, Contingency, Peers, Refused, Step, Supported
+from smetslab.devices.acceptance import Acceptance, Accepted, Peers, Refused, Step, Supported
 from smetslab.devices.counters import ExecutionCounters, OwnCounter
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
 from smetslab.devices.event_log import EventLog, LogName
@@ -140,8 +140,6 @@ class Application:
         )
         self.peers: Peers | None = None
         """Who is paired with the device and has a certificate for it: its device log, once there is one."""
-        self.contingency: Contingency | None = None
-        """The contingency key of the device's root, once there is one."""
         self._refusals: deque[datetime] = deque(maxlen=UNUSUAL_COMMANDS)
         self.command_fault: Fault | None = None
         self.activation_fault: Fault | None = None
@@ -161,7 +159,8 @@ class Application:
 
     def _contingency_key(self, message: Message) -> PublicKey | None:
         """The contingency key, for a command that brings what unwraps it."""
-        return None if self.contingency is None else self.contingency(message)
+        contingency = self.trust_anchors.contingency
+        return None if contingency is None else contingency.key_for(self.trust_anchors.root, message)
 
     # ---------------------------------------------------------------------------- engines
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from smetslab.crypto import PrivateKey, PublicKey
+from smetslab.devices.security.contingency import ContingencyKey
 from smetslab.devices.work import Work
 from smetslab.errors import CertificateError, RegistryError
 from smetslab.gbcs.codes import CellUsage, DeviceType, KeyUsage, RemotePartyRole
@@ -159,8 +160,11 @@ class TrustAnchorStore:
     which remembers in memory what was put into it.
     """
 
-    def __init__(self, cells: Iterable[Cell]) -> None:
-        """Raises RegistryError when a cell is filled twice."""
+    def __init__(self, cells: Iterable[Cell], contingency: ContingencyKey | None = None) -> None:
+        """`contingency`: the key that came with the root, if one did. Raises RegistryError when a cell is
+        filled twice.
+        """
+        self.contingency = contingency
         self._cells: dict[CellName, Cell] = {}
         self._roles: dict[Eui64, tuple[RemotePartyRole, ...]] = {}
         for cell in cells:
@@ -186,11 +190,12 @@ class TrustAnchorStore:
         parties: Mapping[RemotePartyRole, Eui64],
         *,
         root: Certificate | None = None,
+        contingency: ContingencyKey | None = None,
     ) -> TrustAnchorStore:
         """The cells of a device of this type, filled from the key store; roles not in `parties` stay empty.
 
-        `root` is for the root cell. Raises CertificateError when the key store lacks a certificate that a
-        cell needs.
+        `root` is for the root cell, `contingency` the key that comes with it. Raises CertificateError when
+        the key store lacks a certificate that a cell needs.
         """
         cells: list[Cell] = []
         for role, usage, cell_usage in CELLS[device_type]:
@@ -200,7 +205,7 @@ class TrustAnchorStore:
             elif role in parties:
                 certificate = keystore.find(parties[role], usage, cell_usage).certificate
                 cells.append(Cell.of(role, cell_usage, certificate))
-        return cls(cells)
+        return cls(cells, contingency)
 
     def opened(self, nvm: Nvm) -> TrustAnchorStore:
         """The cells as the memory of a device has them; those that were never replaced are as in `self`."""
@@ -209,7 +214,7 @@ class TrustAnchorStore:
             role, _, cell_usage = key.removeprefix(_PREFIX).split("/")
             cell = Cell.of(RemotePartyRole(int(role)), CellUsage(int(cell_usage)), parse_certificate(octets))
             cells[cell.name] = cell
-        return TrustAnchorStore(cells.values())
+        return TrustAnchorStore(cells.values(), self.contingency)
 
     def put(self, work: Work, cell: Cell) -> None:
         """Replace what is in a cell, from now on and over power cuts."""

@@ -27,6 +27,7 @@ from smetslab.han import ApsService, Han
 from smetslab.han.air.medium import Medium
 from smetslab.han.stack.home import RadioHome
 from smetslab.ids import Eui64
+from smetslab.lab import contingency
 from smetslab.lab.air import HubGate, make_han, shared_medium
 from smetslab.lab.config import DeviceConfig, HubConfig, LabConfig, PartyConfig, PremisesConfig
 from smetslab.lab.devices import (
@@ -181,6 +182,7 @@ def check_lab(config: LabConfig, keystore: KeyRing) -> None:
     for premises in config.premises:
         for device in premises.devices:
             check_virtual(device.name, lab_profile(config, device))
+    contingency.key_of_devices(config, _root(keystore))
     with Store(config.store.url):
         pass
 
@@ -540,7 +542,13 @@ class Lab:
     def _anchors(self, device_type: DeviceType, device: DeviceConfig | None) -> TrustAnchorStore:
         """The trust anchor cells of a new device; with a key store from elsewhere nobody has its root."""
         root = None if self.config.keystore_path else _root(self.keystore)
-        return TrustAnchorStore.for_device(device_type, self.keystore, self._parties(device), root=root)
+        return TrustAnchorStore.for_device(
+            device_type,
+            self.keystore,
+            self._parties(device),
+            root=root,
+            contingency=contingency.key_of_devices(self.config, root),
+        )
 
     def _device_seed(self, seed: RootSeed, device: DeviceConfig) -> RootSeed:
         """A device's own seed; a `load_seed` in the lab file fixes it whatever the run's seed is."""

@@ -17,7 +17,7 @@ from smetslab.dcc.services.settings import (
     SMKI_PORT,
     callback_url,
 )
-from smetslab.devices.declaration import Declaration, Eui64Text, named, parse, read_octets
+from smetslab.devices.declaration import Declaration, Eui64Text, hex_pattern, named, parse, read_octets
 from smetslab.devices.faults import read_fault
 from smetslab.devices.profile import DeviceProfile, Quirk, StateValue, check_names, load_profile
 from smetslab.duis.document import DEFAULT_SCHEMA_VERSION
@@ -165,17 +165,39 @@ class ToleranceConfig(Declaration):
     clock_s: _Seconds = 10.0
 
 
+class ContingencyConfig(Declaration):
+    """The contingency credential of a laboratory: a key that came with the root of every device, wrapped, and
+    the key that unwraps it. Both are made from the seed where neither is given.
+    """
+
+    originator: Eui64Text | None = None
+    """Who commands with it, where not `lab.contingency.ORIGINATOR`."""
+    public_key: Annotated[str, Field(pattern=hex_pattern(130))] | None = None
+    """An uncompressed point of P-256, of a key that is kept elsewhere."""
+    symmetric_key: Annotated[str, Field(pattern=hex_pattern(32))] | None = None
+    """An AES key."""
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> ContingencyConfig:
+        if (self.public_key is None) != (self.symmetric_key is None):
+            raise ValueError("public_key and symmetric_key: both or none")
+        return self
+
+
 class KeyConfig(Declaration):
     """Whose keys are used. What the key store does not hold for a device, the lab's own authority makes."""
 
     authority: Literal["own", "keystore"] = "own"
     keystore: str | None = None
     """Path of a key store file or folder, relative to the lab file."""
+    contingency: ContingencyConfig | None = None
 
     @model_validator(mode="after")
     def _keystore_when_used(self) -> KeyConfig:
         if (self.authority == "keystore") != (self.keystore is not None):
             raise ValueError('keystore: a path with authority = "keystore", and only then')
+        if self.contingency is not None and self.authority != "own":
+            raise ValueError('contingency: with authority = "own" alone, whose root the devices have')
         return self
 
 

@@ -15,6 +15,7 @@ from smetslab.devices.clock import ClockStatus, DeviceClock
 from smetslab.devices.counters import UtrnCache
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
 from smetslab.devices.quirks import Quirks
+from smetslab.devices.security.contingency import ContingencyKey
 from smetslab.devices.security.installed import Hooks, SecuritySettings, install_security
 from smetslab.devices.security.modes import MODES
 from smetslab.devices.security.names import cell_identifier, role_name
@@ -67,7 +68,9 @@ class Kit:
         owner: str = "device",
         hooks: dict[str, Any] | None = None,
         ring: KeyRing = RING,
+        contingency: ContingencyKey | None = None,
     ) -> None:
+        self.contingency = contingency
         self.ring = ring
         self.clock = StandingClock(NOW)
         self.nvm = store.nvm(owner)
@@ -91,7 +94,11 @@ class Kit:
             device_type=self.device_type,
             keys=DeviceKeys.from_keystore(self.ring, DEVICE),
             trust_anchors=TrustAnchorStore.for_device(
-                self.device_type, self.ring, self.parties, root=AUTHORITY.root.certificate
+                self.device_type,
+                self.ring,
+                self.parties,
+                root=AUTHORITY.root.certificate,
+                contingency=self.contingency,
             ),
             secrets=self.secrets,
             quirks=self.quirks,

@@ -23,7 +23,6 @@ from security_kit import (
 
 from smetslab.crypto import PrivateKey
 from smetslab.devices.security.contingency import ContingencyKey
-from smetslab.devices.security.installed import SecuritySettings
 from smetslab.gbcs.codes import Cra, KeyUsage, RemotePartyRole
 from smetslab.gbcs.message import Message, OtherInformation, encode_message
 from smetslab.gbcs.security import with_mac, with_signature
@@ -45,7 +44,7 @@ ROOT_KEY_ID = AUTHORITY.root.certificate.subject_key_id or b""
 @pytest.fixture
 def kit(make_kit: Callable[..., Kit]) -> Kit:
     contingency = ContingencyKey.of(KEY.public, SYMMETRIC, ROOT_KEY_ID)
-    return make_kit(settings=SecuritySettings(contingency=contingency))
+    return make_kit(contingency=contingency)
 
 
 def command(

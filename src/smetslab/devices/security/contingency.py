@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from smetslab.crypto import PublicKey, unwrap_key, wrap_key
-from smetslab.devices.credentials import TrustAnchorStore
 from smetslab.errors import CodecError, SecurityError
 from smetslab.gbcs.message import Message
 from smetslab.gbcs.usecases import decode_content, find
 from smetslab.gbcs.values import from_hex
+from smetslab.pki import TrustAnchor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +30,10 @@ class ContingencyKey:
         """Wrap `key` for the root with the key identifier `root`."""
         return cls(root=root, wrapped=wrap_key(symmetric_key, key.point))
 
-    def key_for(self, trust_anchors: TrustAnchorStore, message: Message) -> PublicKey | None:
-        """The key that has to have signed `message`; None when the message does not unwrap it."""
-        anchor, use_case = trust_anchors.root, find(message)
+    def key_for(self, anchor: TrustAnchor | None, message: Message) -> PublicKey | None:
+        """The key that has to have signed `message`; None when the message does not unwrap it. `anchor`: the
+        root that the device has now."""
+        use_case = find(message)
         if anchor is None or anchor.key_id != self.root or use_case is None:
             return None
         try:

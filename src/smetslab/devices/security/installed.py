@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 
 from smetslab.crypto import PublicKey
 from smetslab.devices.application import Application, Station
@@ -13,7 +12,6 @@ from smetslab.devices.profile import DeviceProfile
 from smetslab.devices.security.activation import FirmwareActivation
 from smetslab.devices.security.certificates import CertificateRules
 from smetslab.devices.security.clock_setting import ClockSetting, SetClock
-from smetslab.devices.security.contingency import ContingencyKey
 from smetslab.devices.security.details import CredentialDetails
 from smetslab.devices.security.device_log import Changed, DeviceLog
 from smetslab.devices.security.engine import Asn1Engine
@@ -34,14 +32,13 @@ class SecuritySettings:
     """What a new device has, and how it judges.
 
     `sequence_numbers`: those of Update Security Credentials that a role begins with, where not 0;
-    `device_log`: the devices it is paired with; `contingency`: the key that came with its root, if one did.
+    `device_log`: the devices it is paired with.
     """
 
     certificates: CertificateRules = field(default_factory=CertificateRules)
     sequence_numbers: Mapping[RemotePartyRole, int] = field(default_factory=dict)
     firmware: FirmwareRules = field(default_factory=lambda: FirmwareRules(version=bytes(4)))
     device_log: tuple[tuple[Eui64, DeviceType], ...] = ()
-    contingency: ContingencyKey | None = None
 
 
 def settings_of(profile: DeviceProfile, device: Eui64) -> SecuritySettings:
@@ -161,6 +158,4 @@ def install_security(
     )
     application.install(Asn1Engine(operations, application.future_dated, station.quirks))
     application.peers = log.peer_key
-    if chosen.contingency is not None:
-        application.contingency = partial(chosen.contingency.key_for, application.trust_anchors)
     return Security(application=application, log=log, firmware=firmware, pairing=pairing)

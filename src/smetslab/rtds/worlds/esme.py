@@ -57,7 +57,11 @@ def build(site: Site, missing: tuple[str, ...] = ()) -> EsmeCore:
         device_type=DeviceType.ESME,
         keys=security.keys(site),
         trust_anchors=TrustAnchorStore.for_device(
-            DeviceType.ESME, site.ring, PARTIES, root=security.root(site)
+            DeviceType.ESME,
+            site.ring,
+            PARTIES,
+            root=security.root(site),
+            contingency=security.contingency_key(site),
         ),
         secrets=site.secrets,
         quirks=Quirks(two_octet_lengths=True),

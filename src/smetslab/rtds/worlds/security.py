@@ -12,6 +12,7 @@ from typing import Final
 
 from smetslab.devices.credentials import DeviceKeys, PendingKey
 from smetslab.devices.security.certificates import CertificateRules
+from smetslab.devices.security.contingency import ContingencyKey
 from smetslab.devices.security.firmware_store import FirmwareRules, HeldImage
 from smetslab.devices.security.installed import SecuritySettings
 from smetslab.gbcs.codes import DeviceType, KeyUsage, RemotePartyRole
@@ -104,13 +105,17 @@ def settings(site: Site, device_type: DeviceType, version: bytes) -> SecuritySet
         sequence_numbers={} if "first-numbers-zero" in overlays else numbers,
         firmware=FirmwareRules(version=running, held=held),
         device_log=tuple(log),
-        contingency=contingency.key() if contingency.OVERLAY in overlays else None,
     )
 
 
 def root(site: Site) -> Certificate | None:
     """The root in a device's cell, where a scenario needs one: the published one is not known."""
     return contingency.root() if contingency.OVERLAY in site.overlays else None
+
+
+def contingency_key(site: Site) -> ContingencyKey | None:
+    """What came with that root."""
+    return contingency.key() if contingency.OVERLAY in site.overlays else None
 
 
 def keys(site: Site) -> DeviceKeys:
