@@ -8,6 +8,7 @@ import pytest
 
 from smetslab.errors import GbcsEncodeError
 from smetslab.gbcs import values
+from smetslab.zigbee.zcl.named import seconds_to_text
 
 DATE_TIMES = {
     "immediate": "000000000000000000 8000FF",
@@ -59,10 +60,10 @@ def test_time(text: str, octets: str) -> None:
 
 
 def test_seconds_count_from_the_year_2000() -> None:
-    assert values.seconds_to_text(473385600) == "2015-01-01T00:00:00Z"
+    assert seconds_to_text(473385600) == "2015-01-01T00:00:00Z"
     assert values.seconds_from_text("2015-01-01T00:00:00Z") == 473385600
-    assert values.seconds_to_text(0) == "2000-01-01T00:00:00Z"
-    assert values.seconds_to_text(2**32 - 1) == "2136-02-07T06:28:15Z"
+    assert seconds_to_text(0) == "2000-01-01T00:00:00Z"
+    assert seconds_to_text(2**32 - 1) == "2136-02-07T06:28:15Z"
 
 
 def test_moment_of_a_date_time() -> None:

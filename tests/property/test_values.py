@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smetslab.gbcs import values
+from smetslab.zigbee.zcl.named import seconds_to_text
 
 MOMENTS = st.datetimes(min_value=datetime(1, 1, 1), max_value=datetime(9999, 12, 31)).map(  # noqa: DTZ001
     lambda moment: moment.replace(microsecond=0, tzinfo=UTC)
@@ -48,7 +49,7 @@ def test_any_octets_as_time(octets: bytes) -> None:
 
 @given(st.integers(0, 2**32 - 1))
 def test_any_seconds(seconds: int) -> None:
-    assert values.seconds_from_text(values.seconds_to_text(seconds)) == seconds
+    assert values.seconds_from_text(seconds_to_text(seconds)) == seconds
 
 
 @given(st.binary())

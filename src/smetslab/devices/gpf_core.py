@@ -34,11 +34,12 @@ from smetslab.devices.zcl.model import Answer, ZclBindings, ZclCall
 from smetslab.gbcs.codes import CounterFamily, DeviceType, RemotePartyRole
 from smetslab.gbcs.usecases.model import UseCase
 from smetslab.gbcs.usecases.registry import USE_CASES
-from smetslab.gbcs.values import IMMEDIATE, Value, as_moment, seconds_to_text, utc_text
+from smetslab.gbcs.values import IMMEDIATE, Value, as_moment, utc_text
 from smetslab.ids import Eui64
 from smetslab.zigbee.zcl import Record, ZclFrame
 from smetslab.zigbee.zcl.clusters.device_management import DeviceManagement
 from smetslab.zigbee.zcl.foundation import Status
+from smetslab.zigbee.zcl.named import seconds_to_text
 
 GPF_LOG_CHANGED: Final = 0x8071
 NO_TIME: Final = 0x01

@@ -89,7 +89,7 @@ def role_of(entity: Eui64, keys: KeyLookup) -> RemotePartyRole | None:
 def verification_keys(entity: Eui64, keys: KeyLookup) -> tuple[PublicKey, ...]:
     """The keys that may verify signatures of `entity`."""
     notes = keys.certificates_of(entity)
-    return tuple(note.public_key for note in notes if note.usage is KeyUsage.DIGITAL_SIGNATURE)
+    return tuple([note.public_key for note in notes if note.usage is KeyUsage.DIGITAL_SIGNATURE])
 
 
 def mac_secrets(message: Message, keys: KeyLookup) -> tuple[bytes, ...]:
@@ -98,10 +98,10 @@ def mac_secrets(message: Message, keys: KeyLookup) -> tuple[bytes, ...]:
     Of a command the ACB's and the target's, or those of two devices that talk to each other.
     """
     originator, target = message.business_originator_id, message.business_target_id
-    if message.cra is not Cra.COMMAND or any(note.is_device for note in keys.certificates_of(originator)):
+    if message.cra is not Cra.COMMAND or any([note.is_device for note in keys.certificates_of(originator)]):
         return keys.shared_secrets(originator, target)
     brokers = keys.entities(RemotePartyRole.ACCESS_CONTROL_BROKER)
-    return tuple(secret for broker in brokers for secret in keys.shared_secrets(target, broker))
+    return tuple([secret for broker in brokers for secret in keys.shared_secrets(target, broker)])
 
 
 def check_mac(message: Message, keys: KeyLookup) -> CheckOutcome:

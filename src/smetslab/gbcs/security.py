@@ -8,6 +8,7 @@ Spec: GBCS 4.3.2 (primitives), 4.3.3.3 (derivation), 6.4.5 (MAC), 7.2.7 (signatu
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from struct import Struct
 
 from smetslab.crypto import TAG_BYTES, PrivateKey, PublicKey, derive_key, equal, gcm_open, gcm_seal, gmac
 from smetslab.errors import GbcsDecodeError, GbcsEncodeError
@@ -16,6 +17,8 @@ from smetslab.gbcs.message import SECURITY_HEADER, Message, encode_grouping, sig
 from smetslab.ids import Eui64
 
 _ALGORITHM_AES_GCM_128 = bytes.fromhex("60857406080300")
+_OTHER_INFO = Struct(">7s8sBBQ8s")
+_TRANSACTION_BYTES = 9
 _MAC_AAD_PREFIX = SECURITY_HEADER + b"\x00"
 ENCRYPTED_HEADER = bytes.fromhex("3100000000")
 """Security header of protected content: suite 1, authentication and encryption. Spec: GBCS 8.4."""
@@ -26,15 +29,8 @@ ENCRYPTION_TRANSACTION = 4
 
 def other_info(transaction: int, originator: Eui64, counter: int, recipient: Eui64) -> bytes:
     """The `info` of the key derivation, 33 octets. Spec: GBCS 4.3.3.3."""
-    return b"".join(
-        (
-            _ALGORITHM_AES_GCM_128,
-            originator.raw,
-            b"\x09",
-            bytes((transaction,)),
-            counter.to_bytes(8, "big"),
-            recipient.raw,
-        )
+    return _OTHER_INFO.pack(
+        _ALGORITHM_AES_GCM_128, originator.raw, _TRANSACTION_BYTES, transaction, counter, recipient.raw
     )
 
 

@@ -9,7 +9,9 @@ Spec: GBCS 9.2 (special date-times); IEC 62056-6-2 4.1.6.1 (date, time, date-tim
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from struct import Struct
 from typing import TypeAlias
 
 from smetslab.errors import GbcsDecodeError, GbcsEncodeError
@@ -25,7 +27,10 @@ _SUFFIX = bytes.fromhex("008000FF")
 _IMMEDIATE_OCTETS = bytes(9) + _SUFFIX[1:]
 _NEVER_OCTETS = b"\xff" * 9 + _SUFFIX[1:]
 EPOCH_2000 = datetime(2000, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH = EPOCH_2000.replace(tzinfo=None)
 _ANY = 0xFF
+_LEAP_YEAR = (2000).to_bytes(2, "big")
+"""Stands for every year: 29 February may come."""
 _DATE = re.compile(r"(\*|\d{4})-\d\d-\d\d", re.ASCII)
 
 
@@ -50,13 +55,22 @@ def date_time_to_text(octets: bytes) -> str:
     if octets == _NEVER_OCTETS:
         return NEVER
     if len(octets) == 12 and octets[4] == _ANY and octets[8:] == _SUFFIX:
-        year = int.from_bytes(octets[:2], "big")
-        try:
-            moment = datetime(year, octets[2], octets[3], octets[5], octets[6], octets[7], tzinfo=UTC)
-        except ValueError:
-            return HEX_PREFIX + to_hex(octets)
-        return utc_text(moment)
+        day, (hour, minute, second) = _day_text(octets[:4]), octets[5:8]
+        if day and hour < 24 and minute < 60 and second < 60:
+            return f"{day}T{hour:02}:{minute:02}:{second:02}Z"
     return HEX_PREFIX + to_hex(octets)
+
+
+@lru_cache(maxsize=1024)
+def _day_text(octets: bytes) -> str:
+    """`2015-05-01` for year, month and day in four octets, nothing where there is no such day.
+
+    Kept, because messages are full of days and these are few.
+    """
+    try:
+        return date(int.from_bytes(octets[:2], "big"), octets[2], octets[3]).isoformat()
+    except ValueError:
+        return ""
 
 
 def date_time_from_text(text: Value, path: str = "date-time") -> bytes:
@@ -67,17 +81,20 @@ def date_time_from_text(text: Value, path: str = "date-time") -> bytes:
         return _NEVER_OCTETS
     if isinstance(text, str) and text.startswith(HEX_PREFIX):
         return from_hex(text, path)
-    return date_time_octets(parse_utc(text, path))
+    return _octets(_naive(text, path), 0xFF)
 
 
 def date_time_octets(moment: datetime, *, status: int = 0xFF) -> bytes:
     """The 12-octet date-time of GBCS: UTC, day of week and deviation unspecified. `moment` must be aware."""
-    utc = moment.astimezone(UTC)
-    return (
-        utc.year.to_bytes(2, "big")
-        + bytes((utc.month, utc.day, _ANY, utc.hour, utc.minute, utc.second))
-        + _SUFFIX[:3]
-        + bytes((status,))
+    return _octets(moment.astimezone(UTC), status)
+
+
+_DATE_TIME = Struct(">HBBBBBB3sB")
+
+
+def _octets(utc: datetime, status: int) -> bytes:
+    return _DATE_TIME.pack(
+        utc.year, utc.month, utc.day, _ANY, utc.hour, utc.minute, utc.second, _SUFFIX[:3], status
     )
 
 
@@ -102,28 +119,30 @@ def utc_text(moment: datetime) -> str:
 
 def parse_utc(text: Value, path: str = "date-time") -> datetime:
     """The moment of an ISO text in UTC. Raises GbcsEncodeError."""
+    return _naive(text, path).replace(tzinfo=UTC)
+
+
+def _naive(text: Value, path: str) -> datetime:
+    """The same without time zone."""
     if isinstance(text, str) and text.endswith("Z"):
         try:
-            moment = datetime.fromisoformat(text.removesuffix("Z"))
+            moment = datetime.fromisoformat(text[:-1])
         except ValueError:
             pass
         else:
             if (
                 moment.tzinfo is None and not moment.microsecond
             ):  # else octets could not say what the text says
-                return moment.replace(tzinfo=UTC)
+                return moment
     raise GbcsEncodeError(
         "not a date-time", path=path, expected="such as 2030-01-15T09:00:00Z", found=repr(text)
     )
 
 
-def seconds_to_text(seconds: int) -> str:
-    """Seconds since 2000-01-01T00:00:00Z as text."""
-    return utc_text(EPOCH_2000 + timedelta(seconds=seconds))
-
-
 def seconds_from_text(text: Value, path: str = "time") -> int:
-    return seconds_since_2000(parse_utc(text, path))
+    """Seconds since 2000-01-01T00:00:00Z of an ISO text in UTC. Raises GbcsEncodeError."""
+    since = _naive(text, path) - _NAIVE_EPOCH
+    return since.days * 86400 + since.seconds
 
 
 def seconds_since_2000(moment: datetime) -> int:
@@ -135,27 +154,34 @@ def date_to_text(octets: bytes) -> str:
     """`2015-05-01`, `*-12-25` for every year, or `hex:` and the 5 octets."""
     if len(octets) == 5 and octets[4] == _ANY:
         wild = octets[:2] == b"\xff\xff"
-        year = 2000 if wild else int.from_bytes(octets[:2], "big")
-        try:
-            text = date(year, octets[2], octets[3]).isoformat()
-        except ValueError:
-            return HEX_PREFIX + to_hex(octets)
-        return f"*{text[4:]}" if wild else text
+        text = _day_text(_LEAP_YEAR + octets[2:4] if wild else octets[:4])
+        if text:
+            return f"*{text[4:]}" if wild else text
     return HEX_PREFIX + to_hex(octets)
 
 
 def date_from_text(text: Value, path: str = "date") -> bytes:
     if isinstance(text, str) and text.startswith(HEX_PREFIX):
         return from_hex(text, path)
-    given = text if isinstance(text, str) and _DATE.fullmatch(text) else ""
-    wild = given.startswith("*")
-    try:
-        day = date.fromisoformat(given.replace("*", "2000"))
-    except ValueError as error:
+    octets = _day_octets(text) if isinstance(text, str) else b""
+    if not octets:
         raise GbcsEncodeError(
             "not a date", path=path, expected="such as 2015-05-01 or *-12-25", found=repr(text)
-        ) from error
-    return (b"\xff\xff" if wild else day.year.to_bytes(2, "big")) + bytes((day.month, day.day, _ANY))
+        )
+    return octets
+
+
+@lru_cache(maxsize=1024)
+def _day_octets(text: str) -> bytes:
+    """The five octets of a date, nothing where there is no such day. Kept as `_day_text` keeps its days."""
+    try:
+        day = date.fromisoformat(text.replace("*", "2000")) if _DATE.fullmatch(text) else None
+    except ValueError:
+        day = None
+    if day is None:
+        return b""
+    year = b"\xff\xff" if text.startswith("*") else day.year.to_bytes(2, "big")
+    return year + bytes((day.month, day.day, _ANY))
 
 
 def time_to_text(octets: bytes) -> str:

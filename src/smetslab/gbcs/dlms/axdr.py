@@ -65,6 +65,8 @@ and its counts multiply."""
 MAX_DESCRIBED_COUNT = 0xFFFF
 """Most elements of an array inside a compact-array: its count has two octets."""
 
+_LONG_LENGTH = 0x80
+"""From here on a length takes more than one octet."""
 _SPEC = "IEC 62056-6-2 Data"
 _LETTER_OF = {
     tag: "bhiq"[size.bit_length() - 1] if signed else "BHIQ"[size.bit_length() - 1]
@@ -138,6 +140,10 @@ def _in_brackets(place: int) -> str:
 def _number_reader(tag: Tag) -> _Read:
     layout = Struct(">" + _LETTER_OF[tag])
     size, unpack = layout.size, layout.unpack_from
+    if size == 1:
+        # Values are immutable: one of each is enough.
+        every = tuple([Number(tag, unpack(bytes((octet,)))[0]) for octet in range(256)])
+        return lambda reader, depth, budget: every[reader.u8()]
 
     def read(reader: Reader, depth: int, budget: Budget) -> Number:
         start = reader.position
@@ -150,7 +156,16 @@ def _number_reader(tag: Tag) -> _Read:
 
 
 def _string_reader(tag: Tag) -> _Read:
-    return lambda reader, depth, budget: Octets(tag, reader.take(reader.ber_length()))
+    def read(reader: Reader, depth: int, budget: Budget) -> Octets:
+        data, start = reader.data, reader.position
+        if start < reader.end and (length := data[start]) < _LONG_LENGTH:
+            stop = start + 1 + length
+            if stop <= reader.end and not reader.traces:
+                reader.position = stop
+                return Octets(tag, data[start + 1 : stop])
+        return Octets(tag, reader.take(reader.ber_length()))
+
+    return read
 
 
 def _fixed_reader(tag: Tag) -> _Read:
@@ -350,7 +365,8 @@ def _write_octets(value: Octets) -> bytes:
     octets = value.value
     fixed = FIXED_OCTETS.get(value.tag)
     if fixed is None:
-        return _head(value.tag, len(octets)) + octets
+        length = len(octets)
+        return (bytes((value.tag, length)) if length < _LONG_LENGTH else _head(value.tag, length)) + octets
     if len(octets) != fixed:
         raise GbcsEncodeError(
             "wrong length",
@@ -369,7 +385,7 @@ def _write_sequence(value: Sequence) -> bytes:
 
 def _head(tag: int, length: int) -> bytes:
     """A tag and the length or count behind it."""
-    return bytes((tag, length)) if length < 0x80 else bytes((tag,)) + ber_length(length)
+    return bytes((tag, length)) if length < _LONG_LENGTH else bytes((tag,)) + ber_length(length)
 
 
 def _write_bit_string(value: BitString) -> bytes:

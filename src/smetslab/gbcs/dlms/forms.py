@@ -344,7 +344,8 @@ class EventSet:
         return BitString(EVENT_BITS, self.mask(value, path).to_bytes(EVENT_BITS // 8, "big"))
 
     def codes(self, mask: int) -> list[Value]:
-        return [f"{self.prefix:02X}{low:02X}" for low in range(EVENT_BITS) if mask >> low & 1]
+        bits = f"{mask:b}"[::-1]
+        return [f"{self.prefix:02X}{low:02X}" for low, bit in enumerate(bits) if bit == "1"]
 
     def mask(self, value: Value, path: str) -> int:
         """The bits of a list of codes. Raises GbcsEncodeError."""

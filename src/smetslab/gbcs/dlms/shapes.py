@@ -32,6 +32,7 @@ from smetslab.gbcs.dlms.axdr import (
 )
 from smetslab.gbcs.elements import Elements, elements_of
 from smetslab.gbcs.values import HEX_PREFIX, Value, from_hex, to_hex
+from smetslab.zigbee.zcl.named import seconds_to_text
 
 
 class Shape(Protocol):
@@ -97,14 +98,14 @@ class Num:
         return self.names.get(data.value, data.value)
 
     def encode(self, value: Value, path: str) -> Data:
+        if type(value) is int and self._low <= value <= self._high:
+            return Number(self.tag, value)
         if isinstance(value, str) and value in self._numbers:
             return Number(self.tag, self._numbers[value])
         if not isinstance(value, int) or isinstance(value, bool):
             wanted = " or ".join(("a number", *self.names.values()))
             raise _refuse(value, path, wanted)
-        if not self._low <= value <= self._high:
-            raise _refuse(value, path, f"{self._low} to {self._high}")
-        return Number(self.tag, value)
+        raise _refuse(value, path, f"{self._low} to {self._high}")
 
     def in_range(self, data: Data) -> bool:
         """False when a declared minimum or maximum is broken."""
@@ -229,7 +230,7 @@ class Seconds:
     def decode(self, data: Data, path: str) -> Value:
         if type(data) is not Number or data.tag is not Tag.DOUBLE_LONG_UNSIGNED:
             raise mismatch(data, path, "double-long-unsigned")
-        return values.seconds_to_text(data.value)
+        return seconds_to_text(data.value)
 
     def encode(self, value: Value, path: str) -> Data:
         seconds = values.seconds_from_text(value, path)
@@ -249,7 +250,7 @@ class Bits:
     def decode(self, data: Data, path: str) -> Value:
         if type(data) is not BitString:
             raise mismatch(data, path, "bit-string")
-        return "".join(f"{octet:08b}" for octet in data.raw)[: data.length]
+        return f"{int.from_bytes(data.raw, 'big'):0{8 * len(data.raw)}b}"[: data.length]
 
     def encode(self, value: Value, path: str) -> Data:
         if not isinstance(value, str) or value.strip("01"):
@@ -291,7 +292,7 @@ class Struct:
     """A structure of named members in order. Names in `optional` may be absent, from the last one
     backwards."""
 
-    __slots__ = ("_named", "_readers", "elements", "members", "required")
+    __slots__ = ("_named", "_readers", "_writers", "elements", "members", "required")
 
     def __init__(self, members: Mapping[str, Shape], optional: tuple[str, ...] = ()) -> None:
         names = tuple([str(name) for name in members])
@@ -303,6 +304,7 @@ class Struct:
         self._readers = tuple(
             [(name, shape.decode, not isinstance(shape, Const)) for name, shape in self.members]
         )
+        self._writers = tuple([(name, shape.encode) for name, shape in self.members])
         self._named = frozenset([name for name, _, named in self._readers[: self.required] if named])
 
     def decode(self, data: Data, path: str) -> Value:
@@ -332,10 +334,10 @@ class Struct:
         return result
 
     def encode(self, value: Value, path: str) -> Data:
-        present = self._present(value, path)
+        count = len(self._present(value, path))
         given = value if isinstance(value, dict) else {}
         try:
-            items = tuple([shape.encode(given.get(name), name) for name, shape in present])
+            items = tuple([encode(given.get(name), name) for name, encode in self._writers[:count]])
         except GbcsEncodeError as error:
             raise error.within(path) from None
         return Sequence(Tag.STRUCTURE, items)

@@ -10,7 +10,6 @@ Spec: GBCS 7.2.9 (GBZ payload), 8.4 (encryption)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
@@ -38,6 +37,7 @@ from smetslab.gbcs.gbz.payload import Component, PlacedComponent
 from smetslab.gbcs.message import Message, content_offset
 from smetslab.gbcs.security import ENCRYPTED_HEADER, EncryptionContext
 from smetslab.gbcs.values import Parameters, Value, from_hex, to_hex
+from smetslab.value_class import value_class
 from smetslab.zigbee.zcl import Command, ZclFrame
 from smetslab.zigbee.zcl.fields import TRAILING
 from smetslab.zigbee.zcl.foundation import DefaultResponse, ReadAttributes, ReadAttributesResponse
@@ -81,6 +81,10 @@ class Expected(NamedTuple):
     from_date_time: Moment | None = None
     free: bool = False
 
+    def at(self, sequence: int) -> Expected:
+        """The same with another sequence number."""
+        return Expected(sequence, *self[1:])
+
 
 class Mismatch(NamedTuple):
     """Why components have not the shape of a plan: the first that differs, and what should stand there."""
@@ -109,7 +113,7 @@ def _usual_direction(command: AnyCommand) -> bool:
 # Decoding ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
+@value_class(frozen=True, slots=True)
 class _Opened:
     """A component whose payload is in clear, or sealed because there is no key (`payload` is None)."""
 

@@ -191,13 +191,11 @@ def _answered_number(cluster_id: int, name: Value) -> int:
 
 def status_name(status: int) -> str | int:
     """`hardware_failure`, or the number where ZCL has no name."""
-    try:
-        return Status(status).name.lower()
-    except ValueError:
-        return status
+    return _STATUS_NAMES.get(status, status)
 
 
-_STATUSES = {status.name.lower(): int(status) for status in Status}
+_STATUS_NAMES = {int(status): status.name.lower() for status in Status}
+_STATUSES = {name: number for number, name in _STATUS_NAMES.items()}
 
 
 def status_number(name: Value) -> int:

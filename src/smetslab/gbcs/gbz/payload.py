@@ -8,9 +8,8 @@ Spec: GBCS 7.2.9 (GBZ payload), 8.4 (encryption), 16 (alerts).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from smetslab.errors import GbcsDecodeError, GbcsEncodeError, ZclDecodeError
+from smetslab.value_class import value_class
 from smetslab.wire import Reader
 from smetslab.zigbee.zcl import ZclFrame, decode_frame
 
@@ -28,8 +27,7 @@ _PLAIN_HEADER_BITS = 0x19
 _SPEC = "GBCS 7.2.9"
 
 
-# Components are made by the thousand: not frozen, because that takes half as long.
-@dataclass(slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class Component:
     """One component.
 
@@ -47,7 +45,7 @@ class Component:
         return self.frame_counter is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class GbzAlert:
     """Content of an alert: code, time stamp in seconds since 2000, and what the alert adds.
 
@@ -60,7 +58,7 @@ class GbzAlert:
     extra: bytes
 
 
-@dataclass(slots=True)
+@value_class(frozen=True, slots=True)
 class PlacedComponent:
     """A component and where it stands: offsets of its control octet and of its ZCL payload in the content."""
 

@@ -250,7 +250,7 @@ class GbzAccess:
                     return Mismatch(place, " or ".join(possible))
                 at, used = at + 1, 0
             used += 1
-            out.append(side.command._replace(sequence=place & 0xFF))
+            out.append(side.command.at(place & 0xFF))
         while at < len(sides):
             if used < sides[at].exchange.least:
                 return Mismatch(len(subjects), str(sides[at].exchange))
@@ -289,7 +289,7 @@ class _ResponseMatcher:
         """What to expect of the next component, or what should stand there instead."""
         if subject[:2] == self._continues:
             # One command, several components of answer: they repeat its sequence number.
-            return self._sides[self._at].success._replace(sequence=self._sequence)
+            return self._sides[self._at].success.at(self._sequence)
         possible: list[str] = []
         while self._at < len(self._sides):
             side = self._sides[self._at]
@@ -301,7 +301,7 @@ class _ResponseMatcher:
                     self._sequence = self._sequence + 1 & 0xFF
                     answers = subject.command is exchange.answer and exchange.several
                     self._continues = subject[:2] if answers else None
-                    return expected._replace(sequence=self._sequence)
+                    return expected.at(self._sequence)
                 possible.append(f"the answer to {exchange}")
             if self._used < exchange.least and not self._stopped and subject.of != NOT_EXECUTED_ID:
                 return " or ".join(possible)

@@ -194,6 +194,7 @@ def command(
 
 CLUSTERS: dict[int, type[Cluster]] = {}
 """Every declared cluster by its identifier."""
+_BY_NAME: dict[str, type[Cluster]] = {}
 
 _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -241,11 +242,12 @@ class Cluster:
         cls.commands_by_name = MappingProxyType({row.name: row for row in commands.values()})
         cls.name = _WORD_START.sub("_", cls.__name__).lower()
         CLUSTERS[id] = cls
+        _BY_NAME[cls.name] = cls
 
 
 def cluster_named(name: str) -> type[Cluster] | None:
     """The declared cluster with this name."""
-    return next((cluster for cluster in CLUSTERS.values() if cluster.name == name), None)
+    return _BY_NAME.get(name)
 
 
 def find_command(cluster_id: int, frame: ZclFrame) -> Command | None:

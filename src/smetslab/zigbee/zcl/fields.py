@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from smetslab.errors import ZclDecodeError, ZclEncodeError
+from smetslab.value_class import value_class
 from smetslab.zigbee.zcl.types import DataType, Integer, NoData
 from smetslab.zigbee.zcl.values import FieldValue, JsonValue, ZclValue, octets_from_json
 
@@ -37,7 +37,7 @@ TRAILING: Final = "trailing"
 """The member of a record's JSON form that holds octets behind its last field."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Record(FieldValue):
     """Values of a field list, in order. `trailing` holds octets behind the last field, which is a finding."""
 
@@ -211,14 +211,14 @@ class Fields(DataType):
         trailing = octets_from_json(value[TRAILING]) if TRAILING in value else b""
         found: list[ZclValue] = []
         for name, declared in zip(self.names, self.kinds, strict=True):
-            kind = self.variant_for(found) if isinstance(declared, _Variant) else declared
+            kind = (self.variant_for(found) or declared) if declared is self._variant else declared
             if name not in value:
                 if not isinstance(kind, _Optional):
                     raise ZclEncodeError("missing field", path=name)
                 found.append(ABSENT)
                 continue
             try:
-                found.append((kind or declared).from_json(value[name]))
+                found.append(kind.from_json(value[name]))
             except ZclEncodeError as error:
                 raise error.within(name) from None
         for name in value:
@@ -248,6 +248,8 @@ class Fields(DataType):
         return Record(self, tuple(found), trailing)
 
     def _refuse_gaps(self, found: Sequence[ZclValue]) -> None:
+        if ABSENT not in found:
+            return
         for place in range(1, len(found)):
             if found[place - 1] is ABSENT and found[place] not in (ABSENT, b"", ()):
                 raise ZclEncodeError("a field stands behind a missing one", path=self.names[place])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
+from struct import pack, unpack
 from types import MappingProxyType
 from typing import ClassVar, TypeAlias
 
 from smetslab.errors import ZclDecodeError
+from smetslab.value_class import value_class
 from smetslab.zigbee.zcl.cluster import Direction
 from smetslab.zigbee.zcl.frame import ZclFrame
 from smetslab.zigbee.zcl.types import decode_typed, encode_typed
@@ -54,7 +55,7 @@ class Status(IntEnum):
     UNSUPPORTED_CLUSTER = 0xC3
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class AttributeValue:
     """An attribute with its type and value, as reports and write requests carry it."""
 
@@ -63,7 +64,7 @@ class AttributeValue:
     value: ZclValue
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ReadResult:
     """One answer of a Read Attributes Response: a value when `status` is 0, only the status otherwise."""
 
@@ -73,7 +74,7 @@ class ReadResult:
     value: ZclValue = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class WriteResult:
     """One answer of a Write Attributes Response."""
 
@@ -81,7 +82,7 @@ class WriteResult:
     attribute: int
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ReadAttributes:
     """Spec: ZCL 2.5.1."""
 
@@ -89,16 +90,16 @@ class ReadAttributes:
     attributes: tuple[int, ...]
 
     def encode(self) -> bytes:
-        return b"".join(number.to_bytes(2, "little") for number in self.attributes)
+        return pack(f"<{len(self.attributes)}H", *self.attributes)
 
     @classmethod
     def decode(cls, data: bytes) -> ReadAttributes:
         if len(data) % 2:
             raise truncated(len(data) - 1, 2, len(data))
-        return cls(tuple(_u16(data, place) for place in range(0, len(data), 2)))
+        return cls(unpack(f"<{len(data) // 2}H", data))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ReadAttributesResponse:
     """Spec: ZCL 2.5.2."""
 
@@ -132,7 +133,7 @@ class ReadAttributesResponse:
         return cls(tuple(results))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class _AttributeValues:
     """What Write Attributes and Report Attributes share: attributes with type and value."""
 
@@ -159,7 +160,7 @@ class _AttributeValues:
         return tuple(values)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class WriteAttributes(_AttributeValues):
     """Spec: ZCL 2.5.3."""
 
@@ -170,7 +171,7 @@ class WriteAttributes(_AttributeValues):
         return cls(cls.read(data))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class WriteAttributesResponse:
     """Complete success is one octet, the status alone. Spec: ZCL 2.5.5."""
 
@@ -193,7 +194,7 @@ class WriteAttributesResponse:
         return cls(tuple(WriteResult(data[place], _u16(data, place + 1)) for place in range(0, len(data), 3)))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ReportAttributes(_AttributeValues):
     """Spec: ZCL 2.5.11."""
 
@@ -204,7 +205,7 @@ class ReportAttributes(_AttributeValues):
         return cls(cls.read(data))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class DefaultResponse:
     """The answer to a command that has no answer of its own, or failed. Spec: ZCL 2.5.12."""
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from smetslab.errors import ZclDecodeError, ZclEncodeError
+from smetslab.value_class import value_class
 
 _SPEC = "ZCL 2.4.1"
 _TYPE = 0x03
@@ -15,7 +14,7 @@ _NO_DEFAULT_RESPONSE = 0x10
 _RESERVED = 0xE0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class ZclFrame:
     """A ZCL frame. `reserved` keeps the three upper bits of the frame control, which a sound sender leaves
     zero.
