@@ -153,7 +153,6 @@ def test_names_nobody_knows_are_refused_with_the_choices(tmp_path: Path) -> None
     cases: list[tuple[dict[str, Any], str]] = [
         ({"known_quirks": {"skips-mac"}}, "unknown quirk 'accepts-replay'"),
         ({"known_state": {"number", "flag"}}, "unknown state setting 'word'"),
-        ({"known_use_cases": {"ECS10", "ECS24"}}, "unknown use case 'ECS17b'"),
         ({"known_quirks": set()}, "unknown quirk"),
     ]
     for options, message in cases:

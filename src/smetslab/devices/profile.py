@@ -203,7 +203,6 @@ def load_profile(
     base: Path | None = None,
     known_quirks: Collection[str] | None = None,
     known_state: Collection[str] | None = None,
-    known_use_cases: Collection[str] | None = None,
 ) -> DeviceProfile:
     """Read a profile by name or path. UsageError with file, key and reason when it is wrong.
 
@@ -214,7 +213,6 @@ def load_profile(
     profile = parse(DeviceProfile, read_octets(source, str(source)), str(source), hint=_HINT)
     check_names(profile, str(source), "quirk", (quirk.name for quirk in profile.quirks), known_quirks)
     check_names(profile, str(source), "state setting", profile.state, known_state)
-    check_names(profile, str(source), "use case", profile.conformance.use_cases, known_use_cases)
     return profile
 
 

@@ -17,6 +17,7 @@ from smetslab.crypto import SharedSecrets
 from smetslab.dcc import DCC_IDENTITY, DccRules, MockDcc
 from smetslab.dcc.service_user import ServiceUser
 from smetslab.devices.chf import CommunicationsHub
+from smetslab.devices.conformance import check_conformance
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
 from smetslab.devices.esme import Esme
 from smetslab.devices.profile import DeviceProfile, check_names
@@ -151,6 +152,7 @@ def lab_profile(config: LabConfig, device: HubConfig | DeviceConfig) -> DevicePr
     profile = config.profile_of(device, known_quirks=known_quirks())
     known = KNOWN_STATE.get(profile.device_type)
     check_names(profile, config.source_name, "state setting", profile.state, known)
+    check_conformance(profile, config.source_name)
     return profile
 
 
