@@ -72,12 +72,17 @@ def inject(
         if not equals:
             raise UsageError(f"{text!r} is not KEY=VALUE")
         given[key] = value
-    read_fault(fault, given)
-    answer = ask_control("POST", url, f"{_path(device)}/faults", {"fault": fault, "parameters": given})
+    answer = disturb(url, device, fault, given)
     if as_json:
         output.print_json(answer)
     else:
         output.line(f"{answer['device']}: {answer['injected']}")
+
+
+def disturb(url: str, device: str, fault: str, parameters: dict[str, str]) -> Any:
+    """Make a fault happen in a running laboratory; its answer. Raises UsageError."""
+    read_fault(fault, parameters)
+    return ask_control("POST", url, f"{_path(device)}/faults", {"fault": fault, "parameters": parameters})
 
 
 @app.command()

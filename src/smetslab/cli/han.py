@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from smetslab.cli import han_decode, han_show
+from smetslab.cli import han_decode, han_inject, han_show
 
 app = typer.Typer(help="The home network, and captures of it.", no_args_is_help=True)
 
@@ -17,3 +17,4 @@ def _noun() -> None:
 app.command("decode")(han_decode.decode)
 app.command("show")(han_show.show)
 app.command("keys")(han_show.keys)
+app.command("inject")(han_inject.inject)

@@ -25,6 +25,7 @@ from smetslab.errors import GbcsDecodeError, LocalProtocolError, TransportError
 from smetslab.gbcs.codes import DeviceType
 from smetslab.gbcs.gbt import BlockRules, BlockTransfer
 from smetslab.gbcs.values import Value
+from smetslab.han import TunnelServer
 from smetslab.ids import Eui64
 from smetslab.store import Nvm, PowerCut
 from smetslab.trace import Trace
@@ -82,6 +83,8 @@ class Device(ABC, Generic[C]):
         self._group: asyncio.TaskGroup | None = None
         self._power: _Power[C] | None = None
         self._off_since: datetime | None = None
+        self.tunnel_server: TunnelServer | None = None
+        """The server end of its tunnel, where it has one and has power."""
         self._restoring: asyncio.Task[None] | None = None
 
     # ---------------------------------------------------------------------------- what a kind of device adds
@@ -228,7 +231,20 @@ class Device(ABC, Generic[C]):
 
     def fault_handlers(self) -> Mapping[str, FaultHandler]:
         """The faults that can happen to any device; a kind of device adds its own."""
-        return {"power-cut": self._fault_power_cut, "power-restore": self._fault_power_restore}
+        handlers: dict[str, FaultHandler] = {
+            "power-cut": self._fault_power_cut,
+            "power-restore": self._fault_power_restore,
+        }
+        if self.tunnel_server is not None:
+            handlers["tunnel-busy"] = self._fault_tunnel_busy
+        return handlers
+
+    async def _fault_tunnel_busy(self, parameters: Mapping[str, FaultValue]) -> None:
+        server = self.tunnel_server
+        if server is not None:
+            server.set_busy(True)
+            until = self.clock.time() + int(parameters["seconds"])
+            self.clock.call_at(until, server.set_busy, False)
 
     def _fault_in_command(self, inject: Callable[[int], None]) -> FaultHandler:
         """A fault of item `item` of what is executed next."""

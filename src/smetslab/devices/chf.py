@@ -19,7 +19,7 @@ from smetslab.devices.chf_core import FIRST_ALERT_COUNTER, HubCore, known_state,
 from smetslab.devices.chf_objects import DUAL_BAND_USE_CASES
 from smetslab.devices.clock import ClockStatus
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
-from smetslab.devices.faults import FaultHandler
+from smetslab.devices.faults import FaultHandler, FaultValue
 from smetslab.devices.fetch import FetchQueue, Header, decode_transfer
 from smetslab.devices.han_applications import han_station
 from smetslab.devices.han_frames import HanFrame, HanOutbox
@@ -188,12 +188,13 @@ class CommunicationsHub(Device[HubCore]):
             for device in [entry.device for entry in self.device_log.entries]:
                 self._serve(relay, device)
             detach = self._wan.attach_hub(self.eui64, self._from_wan)
+            self.tunnel_server = gas_tunnels
             group.create_task(self._carry_up(relay), name=f"hub {self.eui64} to the WAN")
             try:
                 yield self._to_head
             finally:
                 detach()
-                self._relay = self._images = None
+                self._relay = self._images = self.tunnel_server = None
 
     def _station_on_han(self) -> AbstractAsyncContextManager[None]:
         """The hub as a server of its home: time, and images."""
@@ -601,7 +602,17 @@ class CommunicationsHub(Device[HubCore]):
             **super().fault_handlers(),
             "hardware-fault": self._fault_in_command(self.inject_hardware_fault),
             "firmware-corruption": self._fault_firmware,
+            "device-log-full": self._fault_log_full,
         }
+
+    async def _fault_log_full(self, parameters: Mapping[str, FaultValue]) -> None:
+        """Strangers take the free places of the Device Log."""
+        number = 0
+        while len(self.device_log.entries) < self.device_log.capacity - int(parameters["free"]):
+            number += 1
+            stranger = Eui64(b"LOG" + number.to_bytes(5, "big"))
+            if self.device_log.find(stranger) is None:
+                self.device_log.add(stranger, DeviceType.TYPE_2)
 
     def inject_hardware_fault(self, item: int) -> None:
         """Item `item` (from 0) of the next command to the hub fails with a hardware fault, once."""

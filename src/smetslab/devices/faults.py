@@ -22,19 +22,25 @@ FaultHandler: TypeAlias = Callable[[Mapping[str, FaultValue]], Awaitable[None]]
 
 _METERS = (DeviceType.ESME, DeviceType.GSME)
 _LONGEST_S = 10 * 366 * 86_400
+_LONGEST_TEXT = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A whole number between two bounds, or one of some words."""
+    """A whole number between two bounds, one of some words, or a text."""
 
     default: FaultValue
     words: tuple[str, ...] = ()
+    text: bool = False
     least: int = 0
     most: int = _LONGEST_S
 
     def read(self, fault: str, name: str, value: object) -> FaultValue:
         """The value of a parameter. Raises UsageError."""
+        if self.text:
+            if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
+                raise UsageError(f"fault {fault}: {name} is a text of at most {_LONGEST_TEXT} characters")
+            return value
         if self.words:
             if value not in self.words:
                 raise UsageError(f"fault {fault}: {name} = {value!r} is not one of {', '.join(self.words)}")
@@ -50,12 +56,13 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One kind of fault. `devices` empty: every device."""
+    """One kind of fault. `devices` empty: every device; `air`: it happens to its radio, or on its links."""
 
     name: str
     description: str
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     devices: tuple[DeviceType, ...] = ()
+    air: bool = False
 
 
 FAULTS: Mapping[str, Fault] = MappingProxyType(
@@ -144,6 +151,81 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
                 },
                 devices=(DeviceType.GSME,),
             ),
+            Fault(
+                name="tunnel-busy",
+                description="it answers requests for a tunnel with BUSY, for some seconds",
+                parameters={"seconds": Parameter(default=600, least=1)},
+                devices=(DeviceType.ESME, DeviceType.PPMID, DeviceType.HCALCS, DeviceType.CHF),
+            ),
+            Fault(
+                name="device-log-full",
+                description="strangers are put on the Device Log until so many places are free",
+                parameters={"free": Parameter(default=0, most=100)},
+                devices=(DeviceType.CHF,),
+            ),
+            Fault(
+                name="out-of-range",
+                description="nobody hears it on the air, for some seconds (0: until in-range)",
+                parameters={"seconds": Parameter(default=0)},
+                air=True,
+            ),
+            Fault(name="in-range", description="it is heard on the air again", air=True),
+            Fault(
+                name="frames",
+                description="something happens to frames on its links, for some seconds (0: from now on)",
+                parameters={
+                    "kind": Parameter(
+                        default="drop", words=("drop", "delay", "duplicate", "corrupt", "reorder")
+                    ),
+                    "layer": Parameter(default="air", words=("air", "nwk", "aps")),
+                    "percent": Parameter(default=50, least=1, most=100),
+                    "burst": Parameter(default=1, least=1, most=10_000),
+                    "direction": Parameter(default="both", words=("both", "to", "from")),
+                    "peer": Parameter(default="", text=True),
+                    "milliseconds": Parameter(default=100),
+                    "seconds": Parameter(default=0),
+                },
+                air=True,
+            ),
+            Fault(name="frames-end", description="nothing happens to frames of its home any more", air=True),
+            Fault(
+                name="jam",
+                description="its channel is jammed for some seconds: nothing gets through",
+                parameters={"seconds": Parameter(default=60, least=1)},
+                air=True,
+            ),
+            Fault(
+                name="counter-rollback",
+                description="a frame counter of it goes back (or forward, with a number below 0)",
+                parameters={
+                    "layer": Parameter(default="nwk", words=("nwk", "aps")),
+                    "by": Parameter(default=10_000, least=-1_000_000, most=1_000_000),
+                },
+                air=True,
+            ),
+            Fault(
+                name="key-mismatch",
+                description="its network key, or its link key with the hub, is another than the others have",
+                parameters={"key": Parameter(default="network", words=("network", "link"))},
+                air=True,
+            ),
+            Fault(name="network-key-change", description="its hub gives out a new network key", air=True),
+            Fault(
+                name="channel-change",
+                description="its hub takes the network to another channel",
+                parameters={"channel": Parameter(default=25, least=11, most=26)},
+                air=True,
+            ),
+            Fault(
+                name="inject-frame",
+                description="octets (hex) are sent on its channel, with a fitting check sequence or without",
+                parameters={
+                    "octets": Parameter(default="", text=True),
+                    "check_sequence": Parameter(default="fitting", words=("fitting", "own")),
+                    "times": Parameter(default=1, least=1, most=10_000),
+                },
+                air=True,
+            ),
         )
     }
 )
@@ -153,8 +235,13 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
 class Faulty(Protocol):
     """A device that faults can be injected into."""
 
-    eui64: Eui64
-    trace: Trace
+    @property
+    def eui64(self) -> Eui64:
+        """Its address."""
+
+    @property
+    def trace(self) -> Trace:
+        """Where faults are noted."""
 
     @property
     def device_type(self) -> DeviceType:
@@ -186,7 +273,9 @@ async def inject(device: Faulty, name: str, **given: object) -> None:
     if handler is None:
         raise UsageError(
             f"fault {name} cannot happen to {device.eui64}, which is a {device.device_type.name}",
-            hint=f"it can have: {', '.join(sorted(device.fault_handlers()))}",
+            hint='only with [han] kind = "radio"'
+            if fault.air
+            else f"it can have: {', '.join(sorted(device.fault_handlers()))}",
         )
     words = " ".join(f"{key}={value}" for key, value in parameters.items())
     device.trace.record(

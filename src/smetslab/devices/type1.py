@@ -130,8 +130,10 @@ class Type1Device(Device[T], Generic[T]):
         )
         try:
             async with self._han, tunnel, frames:
+                self.tunnel_server = tunnel
                 yield lambda octets: tunnel.send(self._hub, octets)
         finally:
+            self.tunnel_server = None
             self._clients.end()
 
     def _take_frame(self, frame: HanFrame) -> None:

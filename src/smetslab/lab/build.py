@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import Any, Final, Literal, Self, TypeAlias
 
@@ -20,6 +21,7 @@ from smetslab.devices.chf import CommunicationsHub
 from smetslab.devices.conformance import check_conformance
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
 from smetslab.devices.esme import Esme
+from smetslab.devices.faults import Faulty
 from smetslab.devices.profile import DeviceProfile, check_names
 from smetslab.devices.quirks import known_quirks
 from smetslab.errors import CertificateError, UsageError
@@ -30,6 +32,7 @@ from smetslab.han.stack.home import RadioHome
 from smetslab.ids import Eui64
 from smetslab.lab import contingency
 from smetslab.lab.air import HubGate, make_han, shared_medium
+from smetslab.lab.air_faults import OnTheAir
 from smetslab.lab.config import DeviceConfig, HubConfig, LabConfig, PartyConfig, PremisesConfig
 from smetslab.lab.devices import (
     CONSTRUCTORS,
@@ -193,6 +196,17 @@ def _members(premises: PremisesConfig) -> tuple[Eui64, ...]:
     return (premises.hub.eui64, *(device.eui64 for device in premises.devices))
 
 
+def _member(premises: PremisesConfig, name: str) -> Eui64:
+    """The device of a home that has this name or EUI-64; `hub` is its hub."""
+    named = {"hub": premises.hub.eui64, **{device.name: device.eui64 for device in premises.devices}}
+    found = named.get(name)
+    if found is None:
+        found = next((eui64 for eui64 in named.values() if name in (str(eui64), eui64.dashed())), None)
+    if found is None:
+        raise UsageError(f"{name!r} is no device of {premises.name}", hint=f"names: {', '.join(named)}")
+    return found
+
+
 def _root(keystore: KeyRing) -> Certificate | None:
     """The root above the issuer of the organisations: the first that the lab's own authority has listed."""
     return next((c for c in keystore.authorities() if c.role is RemotePartyRole.ROOT), None)
@@ -339,10 +353,24 @@ class Lab:
                 if device is not None:
                     planned.append(
                         PlannedFault(
-                            at_s=fault.at_s, device=device, fault=fault.fault, parameters=fault.parameters
+                            at_s=fault.at_s,
+                            device=self.faulty(eui64),
+                            fault=fault.fault,
+                            parameters=fault.parameters,
                         )
                     )
         return planned
+
+    def faulty(self, eui64: Eui64) -> Faulty:
+        """A device as faults are injected into it, those of its radio too. Raises UsageError."""
+        device: Faulty | None = self.hubs.get(eui64) or self.devices.get(eui64)
+        if device is None:
+            raise UsageError(f"no device {eui64} in this lab")
+        for premises in self.config.premises:
+            han = self.hans.get(premises.name)
+            if isinstance(han, RadioHome) and eui64 in _members(premises):
+                return OnTheAir(device, han, self.clock, partial(_member, premises))
+        return device
 
     def _wan(self) -> InProcessWan | MqttWan:
         """The WAN that the configuration names, not yet open."""

@@ -125,9 +125,9 @@ def control_routes(lab: Lab) -> Sequence[BaseRoute]:
             raise UsageError("the body is no JSON") from None
         match wanted:
             case {"fault": str(name), "parameters": dict(parameters)}:
-                await inject(found, name, **parameters)
+                await inject(lab.faulty(found.eui64), name, **parameters)
             case {"fault": str(name)}:
-                await inject(found, name)
+                await inject(lab.faulty(found.eui64), name)
             case _:
                 raise UsageError('the body is {"fault": NAME, "parameters": {...}}')
         return JSONResponse({"injected": name, "device": str(found.eui64)})

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 
 from smetslab.errors import ZigbeeDecodeError
 from smetslab.han.air.bands import Channel
+from smetslab.han.air.impair import Impairments
 from smetslab.han.air.medium import Cancellable, LinkQuality, Medium, Scheduler
 from smetslab.ids import Eui64
 from smetslab.zigbee.mac_layer import (
@@ -109,6 +110,8 @@ class MacEntity:
         self.counts = MacCounts()
         self.always_listening = True
         """False for a sleeper: its receiver is on only while something of its own is under way."""
+        self.impairments: Impairments | None = None
+        """What happens to frames on their way in."""
         self.asked: Callable[[Address], None] = lambda _address: None
         """Called when somebody asks for the frames that are kept for it, before it is answered."""
         self._scheduler = scheduler
@@ -262,6 +265,20 @@ class MacEntity:
     # ---------------------------------------------------------------------------- receiving
 
     def _heard(self, octets: bytes, quality: LinkQuality) -> None:
+        if self.impairments is None:
+            self._take_octets(octets, quality)
+        else:
+            self.impairments.pass_on(
+                "air",
+                self._medium.speaking,
+                self.eui64,
+                octets,
+                lambda came: self._take_octets(came, quality),
+            )
+
+    def _take_octets(self, octets: bytes, quality: LinkQuality) -> None:
+        if not self._on:
+            return  # it was delayed, and the power went meanwhile
         if len(octets) < 5 or frame_check_sequence(octets[:-FCS_BYTES]) != octets[-FCS_BYTES:]:
             self.counts.bad_check_sequence += 1
             return

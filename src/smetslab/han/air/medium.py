@@ -225,6 +225,8 @@ class Medium:
         self._listeners: list[Callable[[OnAir], object]] = []
         self._jammed: dict[Channel, float] = {}
         self._noise: list[_Noise] = []
+        self.speaking = Eui64(bytes(8))
+        """Whose frame a radio is just told of."""
         self.counts = {"sent": 0, "heard": 0, "lost": 0, "collided": 0, "deaf": 0}
         """What became of frames: each radio that could have heard one counts."""
         self.airtime_s: dict[Channel, float] = {}
@@ -379,4 +381,5 @@ class Medium:
             self.counts["lost"] += 1
         else:
             self.counts["heard"] += 1
+            self.speaking = transmission.radio.eui64
             radio.heard(transmission.octets, quality)

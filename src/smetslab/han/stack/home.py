@@ -10,13 +10,15 @@ Spec: GBCS 10 (the HAN); ZSE 1.4 5.4 (its security)
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
 from smetslab.clock import Clock
 from smetslab.errors import HanError, LocalProtocolError
 from smetslab.han.air.bands import PREFERRED_CHANNELS, Channel
-from smetslab.han.air.medium import LinkQuality, Medium, OnAir
+from smetslab.han.air.impair import Impairment, Impairments
+from smetslab.han.air.medium import LinkQuality, Medium, OnAir, Radio
 from smetslab.han.service import ApsFrame, ClusterRole
 from smetslab.han.stack.aps_entity import ApsData
 from smetslab.han.stack.joining import Gate, Joiner, JoiningRules, JoinState, TrustCentre
@@ -32,7 +34,7 @@ from smetslab.zigbee import nwk, zdo
 from smetslab.zigbee.capture.keys import CaptureKey
 from smetslab.zigbee.cbke.certificate import CertificateAuthority, KeyEstablishmentKey
 from smetslab.zigbee.cbke.curve import SECT283K1
-from smetslab.zigbee.mac_layer import BROADCAST, NO_SHORT_ADDRESS
+from smetslab.zigbee.mac_layer import BROADCAST, MAX_PSDU, NO_SHORT_ADDRESS, frame_check_sequence
 from smetslab.zigbee.security import install_code_key, key_load_key, key_transport_key
 from smetslab.zigbee.zcl.fields import Record
 
@@ -42,6 +44,8 @@ _SHORT_ADDRESS, _LONG_ADDRESS = 0x08, 0x0C
 """How a frame addresses its destination. Spec: IEEE 802.15.4 7.2.1.1.6."""
 _NETWORK_KEYS: Final = ("network", "former network")
 """How the labels of network keys begin: nothing is derived from those."""
+_LONGEST_ADDRESSEE: Final = 13
+"""Octets of a frame up to the end of a long destination address. Spec: IEEE 802.15.4 7.2.1."""
 _REMEMBERED_FRAMES: Final = 4096
 """Frames on their way whose observation is remembered; more than any home has at a time."""
 
@@ -77,6 +81,10 @@ class RadioHome:
         """The node that each logical device is on."""
         self._links: dict[Eui64, RadioLink] = {}
         self._sent: dict[tuple[Eui64, Eui64, int], int] = {}
+        self._impairments: Impairments | None = None
+        self.stranger = Eui64(seed.octets("stranger", 8))
+        """Who sends what is injected."""
+        self._stranger: Radio | None = None
         self.medium.listen(self._on_air)
         draw = seed.stream("network")
         self.settings = NetworkSettings(
@@ -148,6 +156,7 @@ class RadioHome:
             upkeep=self._upkeep,
             draw_address=self._short_address,
         )
+        node.mac.impairments = self._impairments
         self.nodes[eui64] = node
         return node
 
@@ -247,6 +256,13 @@ class RadioHome:
         """The logical devices of one radio."""
         return [eui64 for eui64, place in self._devices.items() if place is node]
 
+    def node_of(self, eui64: Eui64) -> RadioNode:
+        """The radio of a device. Raises LocalProtocolError for one that is not of this home."""
+        node = self._devices.get(eui64)
+        if node is None:
+            raise LocalProtocolError(f"device {eui64} has no place on this HAN")
+        return node
+
     def set_reachable(self, eui64: Eui64, reachable: bool) -> None:
         """Carry a device out of radio reach, or back: its links are as they were then."""
         node = self._devices[eui64]
@@ -281,6 +297,46 @@ class RadioHome:
                 if key not in derived:
                     named.setdefault(key, f"former key of {node.eui64}")
         return [CaptureKey(key, label) for key, label in (named | derived).items()]
+
+    # ---------------------------------------------------------------------------- faults
+
+    def impair(self, impairment: Impairment) -> Callable[[], None]:
+        """Let something happen to frames from now on; the result ends it."""
+        if self._impairments is None:
+            self._impairments = Impairments(self.clock, self._seed.child("impairments"), self._impaired)
+            for node in self.nodes.values():
+                node.mac.impairments = self._impairments
+        return self._impairments.add(impairment)
+
+    def repair(self) -> None:
+        """End every impairment."""
+        if self._impairments is not None:
+            self._impairments.clear()
+
+    def _impaired(self, impairment: Impairment, source: Eui64 | None, target: Eui64) -> None:
+        self.record(
+            "FrameImpaired",
+            source=str(source or ""),
+            target=str(target),
+            kind=impairment.kind,
+            where=impairment.layer,
+        )
+
+    def inject(self, octets: bytes, *, check_sequence: bool = True) -> None:
+        """Send any octets on the channel of this home, now, from a radio of nobody; with a check sequence
+        that fits, or with what they end in. Raises LocalProtocolError for more than a frame holds.
+        """
+        if check_sequence:
+            octets += frame_check_sequence(octets)
+        if not 0 < len(octets) <= MAX_PSDU:
+            raise LocalProtocolError(f"a frame on the air has 1 to {MAX_PSDU} octets")
+        channel = self.hub.mac.channel
+        if self._stranger is None:
+            self._stranger = self.medium.add(self.stranger, channel, lambda _octets, _quality: None)
+        self._stranger.channel = channel
+        self.record("FrameInjected", source=str(self.stranger), octets=len(octets))
+        start = max(self.clock.time(), self._stranger.sending_until)
+        self._stranger.transmit(octets, start, None)
 
     # ---------------------------------------------------------------------------- what links do
 
@@ -389,7 +445,7 @@ class RadioHome:
         """Every frame of this home becomes an observation when it ends; `sent`: the frame of the APS boundary
         that it is a part of.
         """
-        if frame.source in self.nodes:
+        if frame.source in self.nodes or frame.source == self.stranger:
             target = self._addressee(frame.octets)
             heard = None if target is None else self.medium.quality(frame.source, target)
             self._trace.record(
@@ -406,7 +462,11 @@ class RadioHome:
             )
 
     def _addressee(self, octets: bytes) -> Eui64 | None:
-        """Whose radio a frame is for; None for those to everybody, and for acknowledgements."""
+        """Whose radio a frame is for; None for those to everybody, for acknowledgements, and for what is no
+        frame.
+        """
+        if len(octets) < _LONGEST_ADDRESSEE:
+            octets += bytes(_LONGEST_ADDRESSEE - len(octets))
         mode = octets[1] & 0x0C
         if mode == _LONG_ADDRESS:
             eui64 = Eui64(octets[12:4:-1])

@@ -12,12 +12,13 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from smetslab.clock import timeout
 from smetslab.errors import HanError, LocalProtocolError, SecurityError, ZclDecodeError, ZigbeeDecodeError
+from smetslab.han.air.impair import ImpairedLayer
 from smetslab.han.air.mac_entity import MacEntity, Reception
 from smetslab.han.limits import SMART_ENERGY_PROFILE
 from smetslab.han.service import ApsFrame, ClusterRole, Handler
@@ -52,6 +53,7 @@ from smetslab.zigbee.mac_layer import (
     BEACON_REQUEST,
     ROUTER,
     SLEEPY_END_DEVICE,
+    MacFrame,
     MacFrameType,
     decode_mac_command,
 )
@@ -340,7 +342,13 @@ class RadioNode:
             self.sleeper.received(more=frame.frame_pending)
         try:
             if frame.kind is MacFrameType.DATA:
-                self.network.take(reception)
+                self._impaired(
+                    "nwk",
+                    self._sender_of(frame),
+                    frame.payload,
+                    lambda came: self.network.take(replace(reception, frame=replace(frame, payload=came))),
+                    lambda: self.network.take(reception),
+                )
             elif frame.kind is MacFrameType.BEACON:
                 if self.kind is NodeKind.COORDINATOR:
                     self.changes.beacon_heard(reception)
@@ -363,8 +371,38 @@ class RadioNode:
         elif row is ASSOCIATION_RESPONSE and self.joiner is not None:
             self.joiner.answered(record)
 
+    def _sender_of(self, frame: MacFrame) -> Eui64 | None:
+        return self.network.addresses.eui64(frame.source) if isinstance(frame.source, int) else frame.source
+
+    def _impaired(
+        self,
+        layer: ImpairedLayer,
+        source: Eui64 | None,
+        octets: bytes,
+        changed: Callable[[bytes], None],
+        unchanged: Callable[[], None],
+    ) -> None:
+        """Hand something up, as the impairments of its layer will have it."""
+        impairments = self.mac.impairments
+        if impairments is None:
+            unchanged()
+            return
+        impairments.pass_on(
+            layer,
+            source,
+            self.eui64,
+            octets,
+            lambda came: changed(came) if self.on_air else None,
+        )
+
     def _nwk_received(self, data: NwkData) -> None:
-        self.aps.take(data)
+        self._impaired(
+            "aps",
+            self.network.addresses.eui64(data.source),
+            data.payload,
+            lambda came: self.aps.take(replace(data, payload=came)),
+            lambda: self.aps.take(data),
+        )
 
     def _nwk_commanded(self, row: Row, record: Record, data: NwkData) -> None:
         """Commands that are not about routes; only those of a rejoin may be unsecured."""
