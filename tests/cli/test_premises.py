@@ -6,8 +6,9 @@ import pytest
 
 from smetslab.cli.main import main
 from smetslab.errors import UsageError
-from smetslab.lab.build import Lab, Shard
+from smetslab.lab.build import Lab
 from smetslab.lab.config import load_lab
+from smetslab.lab.shard import Shard
 
 
 @pytest.mark.parametrize(

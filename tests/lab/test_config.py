@@ -16,7 +16,7 @@ from smetslab.devices.quirks import known_quirks
 from smetslab.errors import UsageError
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.ids import Eui64
-from smetslab.lab.build import lab_profile
+from smetslab.lab.build import check_lab, lab_keystore, lab_profile
 from smetslab.lab.config import HOME_NAME, LabConfig, lab_schema, load_lab
 
 DEFAULT = load_lab().source_text.decode()
@@ -260,3 +260,12 @@ def test_rules_of_the_dcc_are_those_of_the_lab_file(tmp_path: Path) -> None:
     for wrong in ("check_roles = 1", 'wan_matrix_form = "5.2"', "response_timeout_s = 0", "unknown = true"):
         with pytest.raises(UsageError, match=r"dcc\."):
             load(tmp_path, f"{DEFAULT}\n[dcc]\n{wrong}\n")
+
+
+def test_a_gas_proxy_alone_may_wait_for_its_handover(tmp_path: Path) -> None:
+    default = load_lab().source_text.decode()
+    path = tmp_path / "lab.toml"
+    path.write_text(default + "handed_over = false\n")
+    config = load_lab(path)
+    with pytest.raises(UsageError, match="device esme: handed_over = false is for a gas proxy"):
+        check_lab(config, lab_keystore(config))

@@ -14,10 +14,11 @@ import typer
 from smetslab.cli import output
 from smetslab.cli.live import CaptureKeysOption, PcapOption, Wanted, ZepOption, wanted
 from smetslab.clock import run_real
-from smetslab.lab.build import Lab, Shard, check_lab, lab_keystore
+from smetslab.lab.build import Lab, check_lab, lab_keystore
 from smetslab.lab.collector import seldom_collected
 from smetslab.lab.config import KeyConfig, LabConfig, StoreConfig, load_lab
 from smetslab.lab.serve import KEPT_OBSERVATIONS, in_real_time
+from smetslab.lab.shard import Shard
 from smetslab.wan.topics import parse_address
 
 MEMORY: Final = "sqlite://"

@@ -189,6 +189,8 @@ class SubGhz:
         return False
 
     def _state_at(self, share: float) -> DutyCycle:
+        if not share:
+            return DutyCycle.NORMAL
         if share >= REGULATED_DUTY_CYCLE:
             return DutyCycle.REGULATED
         if share >= self._number("limited_critical_duty_cycle_threshold"):

@@ -6,9 +6,9 @@ store and keys from here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import Any, Final, Literal, Self, TypeAlias
@@ -30,7 +30,7 @@ from smetslab.han import ApsService, Han
 from smetslab.han.air.medium import Medium
 from smetslab.han.stack.home import RadioHome
 from smetslab.ids import Eui64
-from smetslab.lab import contingency
+from smetslab.lab import contingency, handover
 from smetslab.lab.air import HubGate, make_han, shared_medium
 from smetslab.lab.air_faults import OnTheAir
 from smetslab.lab.config import DeviceConfig, HubConfig, LabConfig, PartyConfig, PremisesConfig
@@ -42,6 +42,7 @@ from smetslab.lab.devices import (
     check_virtual,
 )
 from smetslab.lab.faults import PlannedFault, planned_faults
+from smetslab.lab.shard import Shard
 from smetslab.pki import Authority, Certificate, KeyRing, Party, load_keystore
 from smetslab.pki.certificate import DSP_XML_SIGN_ROLE, XML_SIGN_ROLE
 from smetslab.registry import (
@@ -133,7 +134,7 @@ def lab_keystore(config: LabConfig) -> KeyRing:
                 name=party.name,
                 entity_id=party.eui64,
                 role=party.role,
-                uses=CREDENTIALS[party.role],
+                uses=handover.uses(config, party.role, CREDENTIALS[party.role]),
                 xml_role=_xml_role(party.role),
             )
         )
@@ -186,7 +187,9 @@ def check_lab(config: LabConfig, keystore: KeyRing) -> None:
                 ) from error
     for premises in config.premises:
         for device in premises.devices:
-            check_virtual(device.name, lab_profile(config, device))
+            profile = lab_profile(config, device)
+            check_virtual(device.name, profile)
+            handover.check(device, profile.device_type)
     contingency.key_of_devices(config, _root(keystore))
     with Store(config.store.url):
         pass
@@ -225,35 +228,6 @@ _KEPT: Final = (
 def _kept(known: InventoryDevice | None) -> dict[str, Any]:
     """What the DCC has learnt of a device in an earlier run, which no lab file says."""
     return {} if known is None else {name: getattr(known, name) for name in _KEPT}
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """One of `total` parts of the premises of a laboratory, counted from 1: every `total`th of them."""
-
-    number: int
-    total: int
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.number <= self.total:
-            raise UsageError(f"shard {self.number}/{self.total}", hint="1/4 to 4/4 are the parts of four")
-
-    @classmethod
-    def parse(cls, text: str) -> Shard:
-        """Read `1/4`. Raises UsageError."""
-        number, slash, total = text.partition("/")
-        if not (slash and number.isdecimal() and total.isdecimal()):
-            raise UsageError(f"shard {text!r}", hint="such as 1/4")
-        return cls(int(number), int(total))
-
-    @property
-    def name(self) -> str:
-        """What this part is called on the WAN."""
-        return f"premises-{self.number}-of-{self.total}"
-
-    def of(self, premises: Sequence[PremisesConfig]) -> tuple[PremisesConfig, ...]:
-        """The premises of this part."""
-        return tuple(premises[self.number - 1 :: self.total])
 
 
 def _first_status(device: DeviceConfig | None) -> DeviceStatus:
@@ -572,10 +546,11 @@ class Lab:
     def _anchors(self, device_type: DeviceType, device: DeviceConfig | None) -> TrustAnchorStore:
         """The trust anchor cells of a new device; with a key store from elsewhere nobody has its root."""
         root = None if self.config.keystore_path else _root(self.keystore)
+        parties = handover.holders(device, self._parties(device), RESPONSIBLE)
         return TrustAnchorStore.for_device(
             device_type,
             self.keystore,
-            self._parties(device),
+            parties,
             root=root,
             contingency=contingency.key_of_devices(self.config, root),
         )

@@ -296,6 +296,10 @@ class DeviceConfig(Declaration):
     """Seed of the device's own chance, its load profile above all; by default the run's seed decides."""
     supplier: _Name | None = None
     """The party that is the device's supplier; without one the first of that role."""
+    handed_over: bool = True
+    """False: a gas proxy as it leaves the factory, in the care of the DCC: the broker stands in the cells of
+    supplier and network operator until a handover (6.21) replaces it.
+    """
     installed: bool = True
     """False: the device has power but has not joined. It waits for CCS01 (8.11) with its install code; only
     on the air.

@@ -159,6 +159,8 @@ class Transaction:
         """Keep octets under `key`."""
         self._must_be_open()
         self._nvm._check(key)
+        if key not in self._changes and self._nvm.get(key) == value:
+            return  # what memory holds need not be written again
         self._changes[key] = bytes(value)
 
     def put_json(self, key: str, value: Json) -> None:

@@ -33,6 +33,7 @@ _STAGING = "calendar/staging"
 _ANY = 0xFF
 _FIRST_YEAR = 1900
 _DAY = timedelta(days=1)
+_DAYS_KEPT = 8
 _WEEKDAYS = tuple(
     f"day_id_ref_{name}"
     for name in ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -106,11 +107,15 @@ class CalendarView:
 
     table: CalendarTable
     special: SpecialDays = ()
+    _days: dict[date, tuple[tuple[int, int], ...]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
+    """The switches of days that somebody has asked for."""
 
     def value(self, time: datetime) -> int | None:
         """What applies at a moment of the device's time; None when the calendar says nothing."""
         minute = time.hour * 60 + time.minute
-        begun = [what for start, what in sorted(self._switches(time.date())) if start <= minute]
+        begun = [what for start, what in self._switches(time.date()) if start <= minute]
         return begun[-1] if begun else None
 
     def next_switch(self, time: datetime) -> datetime | None:
@@ -118,14 +123,21 @@ class CalendarView:
         if not self.table.days:
             return None
         midnight = time.replace(hour=0, minute=0, second=0, microsecond=0)
-        for minute, _ in sorted(self._switches(time.date())):
+        for minute, _ in self._switches(time.date()):
             moment = midnight + timedelta(minutes=minute)
             if moment > time:
                 return moment
         return midnight + _DAY
 
     def _switches(self, day: date) -> tuple[tuple[int, int], ...]:
-        return self.table.days.get(self._day_identifier(day), ())
+        """In the order of time."""
+        known = self._days.get(day)
+        if known is None:
+            if len(self._days) >= _DAYS_KEPT:
+                self._days.clear()
+            known = tuple(sorted(self.table.days.get(self._day_identifier(day), ())))
+            self._days[day] = known
+        return known
 
     def _day_identifier(self, day: date) -> int:
         for number, identifier in self.special:
@@ -187,10 +199,19 @@ class Calendars:
         self._limits = limits
         self._time = device_time
         self._changed = changed
+        self._views: dict[int, tuple[Json, Json, CalendarView]] = {}
+        """By kind, with the documents that they are made from."""
 
     def view(self, kind: int) -> CalendarView:
         """The calendar in force."""
-        return CalendarView(self._table(kind, "active") or CalendarTable(identifier=0), self._special(kind))
+        document = self._memory().document
+        active, special = document(_name(kind, "active")), document(_name(kind, "special"))
+        known = self._views.get(kind)
+        if known is not None and known[0] is active and known[1] is special:
+            return known[2]
+        view = CalendarView(self._table(kind, "active") or CalendarTable(identifier=0), self._special(kind))
+        self._views[kind] = (active, special, view)
+        return view
 
     # ---------------------------------------------------------------------------- bindings
 

@@ -1,0 +1,556 @@
+"""Thirteen months in the life of one home with electricity and gas that pays in advance, through the DCC.
+
+Two suppliers one after the other, each with tariffs, prices, debts and emergency credit of its own; new
+firmware; new tenants; times without power for each device; and a consumer who buys credit in every way there
+is, too little of it. Before and after every act each figure of both meters is that of a ledger that is worked
+out apart, on whole numbers, from what the household uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from household_ledger import EPOCH, MICROSECOND, SLOT, AccountLedger, ElectricityLedger, GasLedger
+from prepaying_home import (
+    BEGIN,
+    ESME,
+    GPF,
+    GSME,
+    HUB,
+    TOP_UP_FLOOR,
+    PrepayingHome,
+    Usage,
+    debts,
+    electricity_prices,
+    electricity_rules,
+    electricity_tariff,
+    gas_prices,
+    gas_rules,
+    gas_tariff,
+    home_config,
+    spared,
+)
+
+from smetslab.clock import run_virtual
+from smetslab.devices.prepay.token import Refusal
+from smetslab.gbcs.values import utc_text
+from smetslab.ids import Eui64
+from smetslab.lab.build import Lab
+
+CHECK = timedelta(seconds=130)
+"""Ten seconds in which the flow of an opened valve settles, and two minutes in which it is measured."""
+FIRST_L = 4_321
+THRESHOLD = -100_000
+_DAYS = (((0, 2), (7, 1), (23, 2)), ((0, 3), (6, 1), (16, 2)), ((0, 2),), ((0, 1), (12, 3)))
+
+
+@dataclass
+class Story:
+    """The home, and what it must have used and owe."""
+
+    home: PrepayingHome
+    usage: Usage
+    chance: Random
+    days: int
+    milestones: list[tuple[float, Callable[[], Awaitable[None]]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        common: dict[str, Any] = {"now": BEGIN, "spared": spared}
+        self.electricity = ElectricityLedger(
+            half_hours=self.usage.drawn,
+            exported=self.usage.fed,
+            # As delivered: it counts in the first block, the last register here, until a supplier comes.
+            working_days=((0, 5),),
+            registers=[0] * 5,
+            prices=(2_121, 0, 0, 0, 2_289),
+            standing=20_000,
+            **common,
+        )
+        self.gas = GasLedger(
+            half_hours=self.usage.burnt,
+            total=FIRST_L * 1_000,
+            cost_to_date=0,
+            worth_of_ml=391 * 102_264,
+            **common,
+        )
+        self.milestones = [
+            (0.15, self.both_tariffs_change),
+            (0.25, self.the_hub_is_without_power),
+            (0.35, self.new_firmware),
+            (0.5, self.the_supplier_changes),
+            (0.65, self.new_tenants),
+            (0.75, self.a_working_day_without_credit),
+            (0.85, self.everything_is_without_power),
+        ]
+
+    @property
+    def now(self) -> datetime:
+        return self.home.now
+
+    def ledger(self, meter: Eui64) -> AccountLedger:
+        return self.electricity if meter == ESME else self.gas
+
+    async def wait(self, span: timedelta) -> None:
+        await self.home.lab.clock.sleep(span.total_seconds())
+
+    async def ask(
+        self, variant: str, meter: Eui64, elements: dict[str, Any] | None = None
+    ) -> tuple[AccountLedger, dict[str, Any]]:
+        """A request; the ledger then stands at the moment at which the meter took it."""
+        told = await self.home.ask(variant, meter, elements)
+        ledger = self.ledger(meter)
+        ledger.run(self.home.told_at(meter))
+        return ledger, told
+
+    # ------------------------------------------------------------------------ comparing
+
+    def same(self, place: str) -> None:
+        """Every figure of both meters is that of its ledger."""
+        self.electricity.run(self.now)
+        self.gas.run(self.now)
+        self.same_electricity(f"{place} at {self.now}")
+        self.same_gas(f"{place} at {self.now}")
+
+    def same_electricity(self, place: str) -> None:
+        if not self.home.esme.powered:
+            return
+        core, ledger = self.home.esme._core, self.electricity
+        core.settle(self.now)
+        state, rates = core.prepayment.account.state, core.life.state.rates
+        reading = core.meter.reading((self.now - EPOCH) // MICROSECOND)
+        found = {
+            "balance": state.meter_balance,
+            "emergency": state.emergency_balance if state.emergency.taken else ledger.limit,
+            "accumulated": state.accumulated_debt,
+            "payment debt": state.payment_debt,
+            "time debts": [state.time_debt_1, state.time_debt_2],
+            "import": reading.active_import,
+            "export": reading.active_export,
+            "registers": [*rates.tou[:4], rates.blocks[0][0]],
+            "other registers": sum(rates.tou[4:]) + sum(map(sum, rates.blocks)) - rates.blocks[0][0],
+            "supply": core.supply.state.name,
+        }
+        assert found == {**figures(ledger), "import": ledger.total, "export": ledger.export} | {
+            "registers": ledger.registers,
+            "other registers": 0,
+        }, place
+
+    def same_gas(self, place: str) -> None:
+        if not self.home.gsme.powered:
+            return
+        core, ledger = self.home.gsme._core, self.gas
+        core.settle(self.now)
+        state, registers = core.account.state, core.meter.registers
+        found = {
+            "balance": state.meter_balance,
+            "emergency": core.account.emergency_remaining,
+            "accumulated": state.accumulated_debt,
+            "payment debt": state.payment_debt,
+            "time debts": [state.time_debt_1, state.time_debt_2],
+            "total": registers.total,
+            "tiers": registers.tiers,
+            "cost to date": state.cost_to_date,
+            "supply": core.valve.state.name,
+        }
+        assert found == {**figures(ledger), "total": ledger.total, "tiers": ledger.registers} | {
+            "cost to date": ledger.cost_to_date
+        }, place
+
+    async def same_from_afar(self) -> None:
+        """What the supplier reads, and what the proxy in the hub shows, is what the ledgers say."""
+        ledger, told = await self.ask("4.3", ESME)
+        assert told["prepayment_registers"]["prepayment_balance_collection"] == {
+            "meter_balance": ledger.balance,
+            "emergency_credit_balance": ledger.emergency_shown,
+            "accumulated_debt_register": ledger.accumulated,
+            "time_debt_register_1": ledger.debts[0],
+            "time_debt_register_2": ledger.debts[1],
+            "payment_debt_register": ledger.payment_debt,
+        }
+        ledger, told = await self.ask("4.1.1", ESME)
+        registers = told["import_registers"]["import_register_collection"]
+        assert registers["active"] == ledger.total // 1000
+        # Whoever buys what the roof makes stays the same, known to the meter or not.
+        export = await self.home.lab.users["supplier"].request("4.2", ESME)
+        self.electricity.run(self.home.told_at(ESME))
+        assert export.ok
+        assert export.parameters["active_export_register"] == self.electricity.export // 1000
+        ledger, told = await self.ask("4.3", GSME)
+        assert attributes(told, "credit_remaining") == gas_balances(ledger)
+        ledger, told = await self.ask("4.1.1", GSME)
+        volume = attributes(told, "current_summation_delivered")["current_summation_delivered"]
+        assert volume == ledger.total // 1_000
+
+        self.home.gsme.press_button()
+        await self.wait(timedelta(seconds=5))
+        self.gas.run(self.home.woken)
+        shown = attributes(await self.home.ask("4.3", GPF), "credit_remaining")
+        assert shown == gas_balances(self.gas)
+        shown = attributes(await self.home.ask("4.1.1", GPF), "current_summation_delivered")
+        assert shown["current_summation_delivered"] == self.gas.total // 1_000
+
+    # ------------------------------------------------------------------------ suppliers
+
+    async def set_up(self, *, limits: int, debt: int) -> None:
+        """What a new supplier does first: tariffs, rules, and what it says is owed."""
+        for meter in (ESME, GSME):
+            await self.new_tariff(meter)
+            await self.new_rules(meter, limits)
+            rates = (self.chance.randrange(10_000, 20_000), 2_500)
+            rates = rates if meter == ESME else (700, rates[1])
+            owed = (4 * debt, debt // 2, 3 * debt)
+            ledger, _ = await self.ask("2.3", meter, debts(meter, owed, rates, 2_000))
+            ledger.owe(owed, rates, 2_000)
+
+    async def pay_in_advance(self) -> None:
+        mode = {
+            "SuspendDebtDisabled": True,
+            "SuspendDebtEmergency": True,
+            "DisablementThreshold": THRESHOLD,
+        }
+        for meter in (ESME, GSME):
+            ledger, _ = await self.ask("1.6", meter, {"Prepayment": mode})
+            ledger.pay_in_advance(THRESHOLD)
+            await self.correct_balance(meter, 1_000_000)
+
+    async def new_tariff(self, meter: Eui64) -> None:
+        """1.1.1: calendar, prices and standing charge."""
+        standing = self.chance.randrange(20_000, 32_000)
+        if meter == ESME:
+            prices = tuple(self.chance.randrange(10_000, 32_000) for _ in range(3))
+            days = self.chance.choice(_DAYS), self.chance.choice(_DAYS)
+            await self.ask("1.1.1", ESME, electricity_tariff(*days, prices, standing))
+            self.electricity.working_days, self.electricity.weekends = days
+        else:
+            prices = tuple(self.chance.randrange(5_000, 12_000) for _ in range(4))
+            tiers = self.chance.choice([(1, 1), (1, 2), (4, 3), (2, 1)])
+            await self.ask("1.1.1", GSME, gas_tariff(*tiers, prices, standing))
+            self.gas.working_days, self.gas.weekends = tiers
+        ledger = self.ledger(meter)
+        ledger.prices, ledger.standing = prices, standing
+
+    async def new_prices(self, meter: Eui64) -> None:
+        """1.2.1: the calendar stays."""
+        ledger, standing = self.ledger(meter), self.chance.randrange(20_000, 32_000)
+        low, high, count = (10_000, 32_000, 3) if meter == ESME else (5_000, 12_000, 4)
+        prices = tuple(self.chance.randrange(low, high) for _ in range(count))
+        elements = electricity_prices if meter == ESME else gas_prices
+        await self.ask("1.2.1", meter, elements(prices, standing))
+        ledger.prices, ledger.standing = prices, standing
+
+    async def new_rules(self, meter: Eui64, limit: int) -> None:
+        """2.1: emergency credit, and how much debt a week of top-ups repays."""
+        elements = electricity_rules if meter == ESME else gas_rules
+        ledger, _ = await self.ask("2.1", meter, elements(limit, 200_000, 300_000, 60_000))
+        ledger.configure(limit=limit, emergency_threshold=200_000, weekly_cap=60_000)
+
+    async def correct_balance(self, meter: Eui64, wanted: int) -> None:
+        """1.5: a signed amount, which leads to about what is wanted."""
+        value = wanted - self.ledger(meter).balance
+        ledger, _ = await self.ask("1.5", meter, {"PrepaymentMode": {"AdjustMeterBalance": value}})
+        ledger.adjust(value)
+
+    async def new_worth(self) -> None:
+        """6.6: how much energy is in a cubic metre."""
+        tenths = self.chance.randrange(380, 405)
+        elements = {"ConversionFactor": "1.02264", "CalorificValue": f"{tenths / 10}"}
+        await self.ask("6.6", GSME, elements)
+        self.gas.worth_of_ml = tenths * 102_264
+
+    # ------------------------------------------------------------------------ the consumer
+
+    async def top_up(self, meter: Eui64, way: str) -> None:
+        pence = self.chance.randrange(100, 2_000)
+        home, ledger = self.home, self.ledger(meter)
+        if way == "command":
+            await home.top_up(meter, pence)
+            ledger.run(home.told_at(meter))
+        elif way == "keypad" and meter == ESME:
+            assert home.esme.keypad.enter(home.code(ESME, pence)) is None
+        elif way == "keypad":
+            assert home.gsme.enter_code(home.code(GSME, pence)) == pence * 1_000
+        else:
+            assert home.ppmid.enter_top_up(home.code(meter, pence), meter).phase == "sent"
+            await self.wait(timedelta(seconds=5))
+            if meter == GSME:
+                home.gsme.press_button()  # what comes over the HAN waits for it
+                await self.wait(timedelta(seconds=5))
+            assert home.ppmid.display.accepted, home.ppmid.display.text
+            # To an electricity meter it is no message of a remote party.
+            ledger.run(home.told_at(GSME) if meter == GSME else self.now)
+        ledger.run(max(ledger.now, self.now if way == "keypad" else ledger.now))
+        ledger.top_up(pence * 1_000)
+
+    async def emergency_credit(self, meter: Eui64) -> None:
+        """By the consumer of electricity, by the supplier of gas."""
+        ledger = self.ledger(meter)
+        if meter == ESME:
+            ledger.run(self.now)
+            assert self.home.esme.keypad.select_emergency_credit() == ledger.activate()
+            return
+        answer = await self.home.supplier.request("2.5", GSME)
+        ledger.run(self.home.told_at(GSME))
+        assert answer.ok == ledger.activate()
+
+    async def want_supply(self, meter: Eui64) -> None:
+        """Somebody at the meter wants supply; a valve opens when the flow has been checked."""
+        ledger = self.ledger(meter)
+        ledger.run(self.now)
+        if meter == ESME:
+            ledger.supply = ledger.supply or ledger.armed
+            assert self.home.esme.keypad.enable_supply() == ledger.supply
+            return
+        armed = ledger.armed
+        assert self.home.gsme.open_valve() == (armed or ledger.supply)
+        opened = self.now + CHECK
+        await self.wait(CHECK + timedelta(seconds=10))
+        ledger.run(opened)
+        ledger.supply = ledger.supply or (armed and not ledger.cause)
+
+    async def without_power(self, meter: Eui64, span: timedelta) -> None:
+        """NVM is kept, RAM is not."""
+        device = self.home.esme if meter == ESME else self.home.gsme
+        ledger, volatile = self.ledger(meter), device._core
+        await device.power_cut()
+        ledger.run(self.now)
+        await self.wait(span)
+        ledger.cut(self.now)
+        await device.power_restore()
+        assert device._core is not volatile
+
+    async def act(self) -> str:
+        """Something happens by chance."""
+        meter = self.chance.choice([ESME, GSME])
+        kind = self.chance.random()
+        name = "ESME" if meter == ESME else "GSME"
+        if kind < 0.6:
+            way = "command" if kind < 0.3 else "keypad" if kind < 0.5 else "PPMID"
+            await self.top_up(meter, way)
+            return f"top-up of the {name} by {way}"
+        if kind < 0.75:
+            await self.emergency_credit(meter)
+            return f"emergency credit of the {name}"
+        if kind < 0.83:
+            await self.without_power(meter, timedelta(seconds=self.chance.randrange(1, 200_000)))
+            return f"{name} without power"
+        if kind < 0.9:
+            await self.new_prices(meter)
+            return f"new prices of the {name}"
+        if kind < 0.95:
+            await self.new_tariff(meter)
+            return f"new tariff of the {name}"
+        await self.new_worth()
+        return "new calorific value"
+
+    # ------------------------------------------------------------------------ once in thirteen months
+
+    async def begin(self) -> None:
+        await self.home.handover()
+        await self.home.pair_ppmid()
+        await self.new_worth()
+        await self.set_up(limits=1_000_000, debt=1_000_000)
+        await self.pay_in_advance()
+        self.same("when everything is set up")
+        await self.same_from_afar()
+
+    async def both_tariffs_change(self) -> None:
+        for meter in (ESME, GSME):
+            await self.new_tariff(meter)
+
+    async def new_firmware(self) -> None:
+        """No figure moves; it is what runs from now on, over power cuts too."""
+        for meter, name in ((ESME, "esme-sound"), (GSME, "gsme-sound")):
+            assert await self.home.new_firmware(meter, name) == "00010001"
+            self.same("with new firmware")
+            await self.without_power(meter, timedelta(minutes=3))
+            assert "00010001" in str(await self.home.ask("11.2", meter))
+
+    async def the_hub_is_without_power(self) -> None:
+        """Nobody can be reached, the proxy shows old figures, the meters go on; then all is as before."""
+        hub = self.home.lab.hubs[HUB]
+        await hub.power_cut()
+        await self.home.proxy.power_cut()
+        await self.wait(timedelta(hours=7))
+        self.same("while the hub has no power")
+        await hub.power_restore()
+        await self.home.proxy.power_restore()
+        await self.wait(timedelta(hours=1))
+        await self.same_from_afar()
+
+    async def the_supplier_changes(self) -> None:
+        """6.23 for all three devices, the electricity meter at a midnight to come."""
+        home, old, new = self.home, self.home.supplier, self.home.lab.users["second-supplier"]
+        absurd = {
+            ESME: await home.signed("1.2.1", ESME, electricity_prices((1, 1, 1), 1), 900_001),
+            GSME: await home.signed("1.2.1", GSME, gas_prices((1, 1, 1, 1), 1), 900_002),
+        }
+        codes = {meter: home.code(meter, 500, old) for meter in (ESME, GSME)}
+        midnight = EPOCH + ((self.now - EPOCH).days + 1) * timedelta(days=1)
+        await home.change_supplier(new, ESME, utc_text(midnight))
+        for device in (GSME, GPF):
+            await home.change_supplier(new, device)
+        await self.wait(midnight + timedelta(minutes=1) - self.now)
+        self.same("after the change of supplier")
+
+        dropped = len(home.dropped)
+        for command in absurd.values():
+            await home.arrive(command)
+        await self.wait(timedelta(seconds=5))
+        home.gsme.press_button()
+        await self.wait(timedelta(minutes=1))
+        sources = {source for source, _ in home.dropped[dropped:]}
+        assert sources == {str(ESME), str(GSME)}
+        assert home.esme.enter_utrn(codes[ESME]) is Refusal.NOT_AUTHENTIC
+        assert home.gsme.enter_code(codes[GSME]) is Refusal.NOT_AUTHENTIC
+        for meter in (ESME, GSME, GPF):
+            refused = await old.request("4.3", meter)
+            assert not refused.ok
+            assert refused.message is None
+        self.same("after commands and codes of the old supplier")
+
+        home.supplier = new
+        home.next_code = dict.fromkeys((ESME, GSME), TOP_UP_FLOOR)
+        await self.set_up(limits=700_000, debt=500_000)
+        self.same("when the new supplier has set up its tariffs")
+        await self.top_up(ESME, "command")
+        await self.top_up(GSME, "command")
+        await self.same_from_afar()
+
+    async def new_tenants(self) -> None:
+        """3.2: older records are hidden from whoever lives here now; no figure moves, and suppliers go on."""
+        moment = utc_text(self.now.replace(microsecond=0))
+        for device in (ESME, GPF):
+            await self.home.ask("3.2", device, {"RestrictionDateTime": moment})
+        assert self.home.esme._core.server.value("restricted_data_date_time") == moment
+        hidden = datetime.fromisoformat(moment)
+        assert self.home.proxy._core.tenancy.hidden_before(self.now) == hidden
+        self.same("with new tenants")
+        await self.same_from_afar()
+
+    async def a_working_day_without_credit(self) -> None:
+        """Nobody buys anything until emergency credit is used up too; credit arms both meters, a hand brings
+        the supply back."""
+        for meter in (ESME, GSME):
+            ledger = self.ledger(meter)
+            await self.correct_balance(meter, 250_000)
+            await self.want_supply(meter)
+            while not ledger.taken:
+                await self.wait(timedelta(hours=6))
+                self.same("while credit runs out")
+                await self.emergency_credit(meter)
+            await self.want_supply(meter)
+            while ledger.supply:
+                await self.wait(timedelta(hours=6))
+                self.same("while emergency credit runs out")
+            while ledger.cause:
+                await self.top_up(meter, "PPMID")
+                self.same("with some credit again")
+            await self.want_supply(meter)
+            self.same("with supply again")
+            assert ledger.supply
+
+    async def everything_is_without_power(self) -> None:
+        """The mains of the home, for a night and a day; the gas meter has its battery."""
+        home = self.home
+        mains = (home.lab.hubs[HUB], home.proxy, home.ppmid)
+        for device in mains:
+            await device.power_cut()
+        await self.without_power(ESME, timedelta(hours=31))
+        for device in mains:
+            await device.power_restore()
+        await self.wait(timedelta(hours=1))
+        self.same("with power again")
+        await self.same_from_afar()
+
+    async def live(self) -> None:
+        """Wait, act, want supply; reconciled after each."""
+        await self.begin()
+        end = BEGIN + timedelta(days=self.days)
+        while self.now < end:
+            await self.wait(timedelta(seconds=self.chance.randrange(3_600, 3 * 86_400)))
+            self.same("before an act")
+            what = await self.act()
+            self.same(f"after an act ({what})")
+            for meter in (ESME, GSME):
+                if self.chance.random() < 0.8:
+                    await self.want_supply(meter)
+                    self.same("after supply was wanted")
+            while self.milestones and (self.now - BEGIN) / timedelta(days=self.days) > self.milestones[0][0]:
+                _, milestone = self.milestones.pop(0)
+                await milestone()
+                self.same(f"after {milestone.__name__}")
+        assert not self.milestones
+
+    async def reconcile(self) -> None:
+        """At the end."""
+        await self.wait(SLOT - (self.now - EPOCH) % SLOT)
+        self.same("at the end")
+        self.same_logs()
+        await self.same_from_afar()
+        for ledger in (self.electricity, self.gas):
+            assert ledger.conserved, "no debt is made or lost"
+            assert ledger.worth == ledger.credited - ledger.charged + (ledger.cost_to_date or 0)
+        for meter in (ESME, GSME):
+            assert {"8F0F", "8F32", "8119", "81AB", "810D", "810E"} <= set(self.home.alerts[str(meter)])
+
+    def same_logs(self) -> None:
+        """At the border of a half hour: the logs of half hours, all of them, add up to the registers."""
+        meters = self.home.esme._core, self.home.gsme._core
+        halves = list(meters[0].meter.half_hours(self.now, None, None))
+        assert len(halves) == (self.now - BEGIN) // SLOT
+        assert sum(energies.active_import for _, energies in halves) == self.electricity.total // 1_000
+        assert sum(energies.active_export for _, energies in halves) == self.electricity.export // 1_000
+        first = int((BEGIN - EPOCH).total_seconds()) + 1_800
+        volumes = meters[1].records.profile.samples(first, 20_000).values
+        assert len(volumes) == (self.now - BEGIN) // SLOT
+        assert sum(volumes) == self.gas.total // 1_000 - FIRST_L
+
+
+def figures(ledger: AccountLedger) -> dict[str, Any]:
+    return {
+        "balance": ledger.balance,
+        "emergency": ledger.emergency_shown,
+        "accumulated": ledger.accumulated,
+        "payment debt": ledger.payment_debt,
+        "time debts": ledger.debts,
+        "supply": "ENABLED" if ledger.supply else "ARMED" if ledger.armed else "DISABLED",
+    }
+
+
+def gas_balances(ledger: AccountLedger) -> dict[str, int]:
+    return {
+        "accumulated_debt": ledger.accumulated,
+        "emergency_credit_remaining": ledger.emergency_shown,
+        "credit_remaining": ledger.balance,
+        "debt_amount_1": ledger.debts[0],
+        "debt_amount_2": ledger.debts[1],
+        "debt_amount_3": ledger.payment_debt,
+    }
+
+
+def attributes(told: dict[str, Any], member: str) -> dict[str, Any]:
+    """The component that has an attribute."""
+    [found] = [one["attributes"] for one in told["components"] if member in one.get("attributes", {})]
+    return dict(found)
+
+
+@pytest.mark.parametrize("days", [60, pytest.param(396, marks=pytest.mark.soak)])
+def test_a_home_reconciles_to_the_thousandth_of_a_penny(tmp_path: Path, days: int) -> None:
+    chance = Random(1)
+    usage = Usage.by_chance(chance, days + 40)
+    config = home_config(tmp_path, usage)
+
+    async def scenario(clock: object) -> None:
+        del clock
+        async with Lab(config, keep=1_000) as lab:
+            story = Story(PrepayingHome(lab), usage, chance, days)
+            await story.live()
+            await story.reconcile()
+
+    run_virtual(scenario)
