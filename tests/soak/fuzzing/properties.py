@@ -1,4 +1,4 @@
-"""What must hold for any octets: a value that is written again octet for octet, or a deliberate error, soon.
+"""What must hold for the octets of messages, and of what is in them: they are written again, or refused soon.
 
 Each function takes octets and returns how far they came. It raises `Finding` when a property does not hold,
 and lets pass whatever else a decoder raises: that is a finding too.
@@ -7,43 +7,27 @@ and lets pass whatever else a decoder raises: that is a finding too.
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import ParamSpec, TypeVar
 
+from fuzzing.judging import Finding, expect, require, require_place, step
 from fuzzing.samples import SECRET, SUPPLIER
 from smetslab.crypto import PrivateKey
-from smetslab.duis.document import (
-    SIGNED_PRE_COMMAND,
-    parse_request,
-    parse_response,
-    read_signed_pre_command,
-    write_request,
-    write_response,
-)
-from smetslab.duis.element import parse_document, write_document
-from smetslab.duis.srv import Context, from_parameters, read_body, to_parameters, write_body
-from smetslab.duis.srv import find as find_service_request
 from smetslab.errors import (
-    CertificateError,
     CodecError,
-    DuisError,
     GbcsDecodeError,
     GbcsEncodeError,
     SecurityError,
     ZclDecodeError,
 )
 from smetslab.gbcs import asn1
-from smetslab.gbcs.codes import Cra, DeviceType, KeyUsage, RemotePartyRole
+from smetslab.gbcs.codes import Cra, KeyUsage, RemotePartyRole
 from smetslab.gbcs.describe import describe
 from smetslab.gbcs.dlms.apdu import AccessRequest, decode_apdu, is_dlms
 from smetslab.gbcs.dlms.axdr import decode_data, encode_data
 from smetslab.gbcs.dlms.protection import sealed_octets
 from smetslab.gbcs.document_text import read_document
-from smetslab.gbcs.gbt import BlockRules, BlockTransfer, decode_block, is_block, routing
+from smetslab.gbcs.gbt import is_block
 from smetslab.gbcs.gbz import generic as named_gbz
 from smetslab.gbcs.gbz import payload as gbz
 from smetslab.gbcs.generic import content_from_generic, content_to_generic
@@ -58,47 +42,12 @@ from smetslab.gbcs.triage.given import read_given
 from smetslab.gbcs.usecases import USE_CASES, UseCase, decode_content, encode_content, find
 from smetslab.gbcs.usecases.asn1 import Asn1Payload
 from smetslab.gbcs.usecases.engine import activation_of
-from smetslab.gbcs.utrn import full_counter, parse_utrn
 from smetslab.gbcs.values import Parameters
 from smetslab.ids import Eui64
-from smetslab.pki import check_profile, parse_certificate
 from smetslab.pki import der as pki_der
-from smetslab.pki.names import DistinguishedName
 from smetslab.zigbee.zcl import CLUSTERS, decode_frame, find_command
 from smetslab.zigbee.zcl.foundation import decode_general
 from smetslab.zigbee.zcl.types import TYPES, decode_typed, encode_typed
-
-TIME_LIMIT_S = 1.0
-"""CPU seconds that one step may take, instrumented code included."""
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-class Finding(AssertionError):
-    """A property does not hold. The text is the same for every input that breaks it in the same way."""
-
-
-def require(holds: bool, what: str) -> None:
-    if not holds:
-        raise Finding(what)
-
-
-def step(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call `function` and look at the clock."""
-    start = time.process_time()
-    try:
-        return function(*args, **kwargs)
-    finally:
-        taken = time.process_time() - start
-        if taken > TIME_LIMIT_S:
-            raise Finding(f"{function.__name__} takes more than {TIME_LIMIT_S} s")
-
-
-def require_place(error: CodecError, length: int, what: str) -> None:
-    """An error that names an offset names one in what was given."""
-    require(error.offset is None or 0 <= error.offset <= length, f"{what}: offset outside: {error.what}")
-
 
 # -- whole messages ------------------------------------------------------------------------------------------
 
@@ -195,12 +144,6 @@ def check_generic(message: Message) -> None:
             expect(GbcsDecodeError, sealed_octets, apdu, message)
     elif gbz.is_gbz(content) and message.cra is not Cra.ALERT:
         check_components(message)
-
-
-def expect(error: type[Exception], function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Call `function`, which may raise `error` and nothing else."""
-    with suppress(error):
-        step(function, *args, **kwargs)
 
 
 def check_components(message: Message) -> None:
@@ -429,194 +372,3 @@ def check_zcl_value(code: int, data: bytes) -> None:
         out = bytearray()
         encode_typed(code, shown, out)
         require(out == data[:end], f"not written as it was read: {TYPES[code]!r}")
-
-
-# -- block transfer ------------------------------------------------------------------------------------------
-
-_RULES = BlockRules(block_octets=40, window=3, concurrent=4)
-
-
-def check_blocks(octets: bytes) -> str:
-    """The octets are a block; and a script of what happens to transfers between two actors.
-
-    Whatever arrives, in whatever order, is a message that was sent, and never more is kept than the limits.
-    """
-    outcome = "no block"
-    try:
-        block = decode_block(octets)
-    except GbcsDecodeError as error:
-        require_place(error, len(octets), "block")
-    else:
-        require(block.encode() == octets, "a block is not written as it was read")
-        outcome = "block"
-    if is_block(octets):
-        expect(GbcsDecodeError, routing, octets)
-    expect(GbcsDecodeError, BlockTransfer(_RULES).receive, octets, 0.0)
-    _Exchange().play(octets)
-    return outcome
-
-
-class _Exchange:
-    """Two actors and what is under way between them."""
-
-    def __init__(self) -> None:
-        self.actors = (BlockTransfer(_RULES), BlockTransfer(_RULES))
-        self.wires: tuple[list[bytes], list[bytes]] = ([], [])
-        self.sent: list[set[bytes]] = [set(), set()]
-        self.now = 0.0
-        self.counter = 0
-        self.damaged = False
-
-    def play(self, script: bytes) -> None:
-        for place in range(0, min(len(script), 200) - 1, 2):
-            self._act(script[place], script[place + 1])
-        for _ in range(100):  # what is under way comes to an end
-            for side in (0, 1):
-                while self.wires[side]:
-                    self._deliver(side, self.wires[side].pop(0))
-            deadlines = [actor.next_deadline() for actor in self.actors]
-            coming = [deadline for deadline in deadlines if deadline is not None]
-            if not coming:
-                return
-            self._wait(min(coming) - self.now)
-        raise Finding("block transfers never end")
-
-    def _act(self, what: int, how: int) -> None:
-        side, wire = what & 1, self.wires[what & 1]
-        match what >> 1 & 7:
-            case 0:
-                self._send(side, how)
-            case 1 | 2 if wire:
-                self._deliver(side, wire.pop(how % len(wire)))
-            case 3 if wire:
-                self._deliver(side, wire[how % len(wire)])
-            case 4 if wire:
-                del wire[how % len(wire)]
-            case 5 if wire:
-                place = how % len(wire)
-                wire[place] = wire[place][:-1] + bytes((wire[place][-1] ^ 0x80 ^ how,))
-                self.damaged = True
-            case 6:
-                self._wait(how)
-
-    def _send(self, side: int, how: int) -> None:
-        self.counter += 1
-        message = encode_message(
-            replace(bare(Cra.RESPONSE, bytes((self.counter & 0xFF,)) * how), originator_counter=self.counter)
-        )
-        self.sent[side].add(message)
-        self.wires[side].extend(self.actors[side].send(message, self.now))
-
-    def _deliver(self, side: int, octets: bytes) -> None:
-        try:
-            received = self.actors[1 - side].receive(octets, self.now)
-        except GbcsDecodeError:
-            return
-        self.wires[1 - side].extend(received.replies)
-        require(len(self.wires[1 - side]) < 5000, "block transfers multiply")
-        if received.message is not None and is_block(octets):
-            sizes = {len(message) for message in self.sent[side]}
-            same = len(received.message) in sizes if self.damaged else received.message in self.sent[side]
-            require(same, "a message is put together wrongly")
-
-    def _wait(self, seconds: float) -> None:
-        self.now += seconds
-        for side in (0, 1):
-            self.wires[side].extend(self.actors[side].expire(self.now).resend)
-
-
-# -- texts and documents of others ---------------------------------------------------------------------------
-
-
-def check_utrn(octets: bytes) -> str:
-    """Twenty digits, or not."""
-    text = octets.decode("latin-1")
-    outcome = "no UTRN"
-    for digits in (text, octets.decode("utf-8", "replace")):
-        try:
-            utrn = parse_utrn(digits)
-        except GbcsDecodeError as error:
-            require(error.path == "UTRN", "an error about something else")
-            continue
-        require(utrn.digits == digits, "a UTRN is not written as it was read")
-        counter = full_counter(utrn.truncated_counter, utrn.token & 0xFFFFFFFF)
-        require(
-            0 <= counter < 1 << 65 and counter >> 32 & 0x3FF == utrn.truncated_counter, "wrong full counter"
-        )
-        outcome = "UTRN"
-    return outcome
-
-
-_KNOWN = Context(
-    now=datetime(2015, 1, 1, tzinfo=UTC),
-    originator_counter=1000,
-    peer_type=DeviceType.PPMID,
-    peer_certificate=bytes.fromhex("3082"),
-    hub_log_han="0000000000000140",
-    hub_log_devices=[],
-    gas_proxy_log=[],
-    customer_identification_number="1234",
-)
-
-
-def check_duis(octets: bytes) -> str:
-    """An XML document, perhaps a request or a response."""
-    try:
-        root = step(parse_document, octets)
-    except DuisError as error:
-        require_place(error, len(octets), "document")
-        return "no document"
-    require(parse_document(write_document(root)) == root, "an element tree is not written as it was read")
-    outcome = "document"
-    try:
-        request = step(parse_request, octets)
-    except DuisError as error:
-        require_place(error, len(octets), "request")
-    else:
-        unsigned = replace(request, signed=False)
-        require(parse_request(write_request(unsigned)) == unsigned, "a request is not written as it was read")
-        if request.body.name == SIGNED_PRE_COMMAND:
-            expect(DuisError, read_signed_pre_command, request.body)
-        row = find_service_request(request.header.variant)
-        if row is not None:
-            outcome = "request"
-            try:
-                elements = step(read_body, row, request.body)
-            except DuisError as error:
-                require_place(error, len(octets), "body")
-            else:
-                outcome = "service request"
-                body = write_body(row, elements)
-                require(
-                    read_body(row, body) == elements, f"a body is not written as it was read: {row.variant}"
-                )
-                for mapping in row.mappings:
-                    try:
-                        parameters = to_parameters(mapping, elements, _KNOWN)
-                    except DuisError:
-                        continue
-                    expect(DuisError, from_parameters, mapping, parameters)
-    try:
-        response = step(parse_response, octets)
-    except DuisError as error:
-        require_place(error, len(octets), "response")
-        return outcome
-    date_time = response.date_time.replace(microsecond=response.date_time.microsecond // 1000 * 1000)
-    response = replace(response, date_time=date_time)
-    require(parse_response(write_response(response)) == response, "a response is not written as it was read")
-    return "response"
-
-
-def check_certificate(octets: bytes) -> str:
-    """DER or PEM of a certificate."""
-    expect(CodecError, DistinguishedName.decode, octets)
-    try:
-        certificate = step(parse_certificate, octets)
-    except CertificateError:
-        return "refused"
-    require(certificate.der == octets or b"-----BEGIN" in octets, "a certificate loses octets")
-    require(parse_certificate(certificate.to_pem()) == certificate, "PEM is another certificate")
-    step(check_profile, certificate)
-    require(bool(certificate.title), "a certificate without a title")
-    certificate.signed_by(certificate.public_key)
-    return "certificate"

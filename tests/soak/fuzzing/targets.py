@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 
-from fuzzing import mutators, properties
+from fuzzing import documents, mutators, properties, transfers
 from fuzzing.null_cipher import null_cipher
 from fuzzing.samples import (
     DEVICE,
@@ -261,9 +261,9 @@ TARGETS = {
         Target("asn1", properties.check_asn1, mutators.chosen_elements, asn1_seeds),
         Target("zcl", properties.check_zcl, mutators.zcl, zcl_seeds),
         Target("text", properties.check_text, mutators.document, text_seeds),
-        Target("blocks", properties.check_blocks, mutators.octets_only, block_seeds),
-        Target("utrn", properties.check_utrn, mutators.octets_only, utrn_seeds),
-        Target("duis", properties.check_duis, mutators.xml, duis_seeds),
-        Target("certificate", properties.check_certificate, mutators.elements, certificate_seeds),
+        Target("blocks", transfers.check_blocks, mutators.octets_only, block_seeds),
+        Target("utrn", documents.check_utrn, mutators.octets_only, utrn_seeds),
+        Target("duis", documents.check_duis, mutators.xml, duis_seeds),
+        Target("certificate", documents.check_certificate, mutators.elements, certificate_seeds),
     )
 }
