@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -251,6 +252,36 @@ def test_length_that_disagrees_is_told_from_lost_octets(keys: RingLookup) -> Non
     assert wrong.first_wrong.offset == 7
     cut = explain(data[:-4])
     assert "the content is whole, so the fault is behind it" in texts(cut)
+
+
+def test_what_is_encrypted_cannot_be_looked_into_without_its_key(keys: RingLookup) -> None:
+    data = octets("registers")
+    place = data.index(b"\x31\x00\x00\x00\x00") + 12
+    cut = data[:place] + data[place + 1 :]
+    assert "only its key tells the place" in texts(explain(cut))
+    sealed = next(one for one in explain(data).findings if one.check is Check.SEALED)
+    assert sealed.outcome is Outcome.UNKNOWN
+    assert re.match(r"\d+ octets of the content are encrypted, and no key for them is at hand", sealed.text)
+    found = explain(cut, keys).first_wrong
+    assert found is not None
+    assert found.decisive
+    assert found.offset is not None
+    assert abs(found.offset - place) <= 1
+
+
+def test_encrypted_content_of_the_right_length_is_not_called_whole() -> None:
+    attribute = {
+        "cluster": "metering",
+        "command": "read_attributes_response",
+        "sealed": "31" + "00" * 4 + "5A" * 40,
+    }
+    data = encode_message(maced(bare("GCS13a", Cra.RESPONSE, {"components": [attribute]}, samples.GSME)))
+    place = data.index(b"\x31\x00\x00\x00\x00") + 20
+    cut = data[:place] + data[place + 1 :]
+    told = texts(explain(cut))
+    assert "in the protected part of the content, which nobody can look into without its key" in told
+    assert "only its key tells the place" in told
+    assert "the content is whole" not in told
 
 
 def test_length_in_more_octets_than_it_needs() -> None:

@@ -163,11 +163,17 @@ def _guess(envelope: Envelope, broken: list[Finding], keys: KeyLookup) -> Repair
     )
 
 
+_ENCRYPTED_FIELDS = ("sealed", "protected")
+"""What the trees of GBZ and of DLMS content call octets that are encrypted."""
+
+
 def _repaired(repair: Repair) -> Finding:
     """The finding that a repair is."""
     field = field_at(repair.data, min(repair.offset, max(len(repair.data) - 1, 0)))
     found, wanted = repair.found.hex(" ").upper(), repair.wanted.hex(" ").upper()
     span = "" if repair.last is None else f", or at any place up to byte {repair.last}"
+    if span and not repair.proof and any(part in _ENCRYPTED_FIELDS for part in field.split(" > ")):
+        span += " (encrypted, so that only its key tells the place)"
     if not repair.found:
         many = f"{len(repair.wanted)} octets are" if len(repair.wanted) > 1 else "an octet is"
         text = f"{many} missing before byte {repair.offset}{span}" + (f": {wanted}" if repair.proof else "")

@@ -72,7 +72,8 @@ def _without_key(use_case: UseCase, message: Message) -> Parameters | None:
 def _sealed(message: Message, keys: KeyLookup, result: Content) -> Iterator[Finding]:
     """The protected parts of the content; keeps the secret that opens them."""
     try:
-        if not sealed_parts(message):
+        sealed = sealed_parts(message)
+        if not sealed:
             return
         result.secret = opening_secret(message, keys)
     except GbcsDecodeError:  # the content cannot be followed: that is told with its structure
@@ -81,7 +82,11 @@ def _sealed(message: Message, keys: KeyLookup, result: Content) -> Iterator[Find
         yield failed(Check.SEALED, f"the protected content does not open: {error}", field="content")
         return
     if result.secret is None:
-        yield unknown(Check.SEALED, "the content has a protected part, and no key for it is at hand")
+        yield unknown(
+            Check.SEALED,
+            f"{sum(map(len, sealed))} octets of the content are encrypted, and no key for them is at hand: "
+            "what they say cannot be told, nor which of them is wrong if one is",
+        )
     else:
         yield passed(Check.SEALED, "the protected content opens and is what its tag says")
 

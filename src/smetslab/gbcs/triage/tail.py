@@ -11,6 +11,7 @@ from __future__ import annotations
 from smetslab.crypto import SIGNATURE_BYTES, TAG_BYTES
 from smetslab.errors import CodecError
 from smetslab.gbcs.message import decode_message
+from smetslab.gbcs.security import ENCRYPTED_HEADER
 from smetslab.gbcs.triage.envelope import Envelope
 from smetslab.gbcs.triage.lengths import length_at, own_length, runs_out
 from smetslab.wire import ber_length
@@ -120,6 +121,18 @@ class TailReader:
         size, lost = len(self._data), self._lost
         words = f"{lost} missing" if lost > 0 else f"{-lost} too many"
         if lost < 0 and self._second_message(size + lost):
+            return begin + claimed
+        sealed = self._data.find(ENCRYPTED_HEADER, begin, begin + claimed)
+        if own == claimed and begin + claimed <= size and sealed >= 0:
+            self._envelope.fail_length(
+                f"the length fields agree, but of the octets {words}: in the protected part of the content, "
+                "which nobody can look into without its key, or behind it",
+                offset=sealed,
+                field="content",
+                expected=f"{size + lost} octets in all",
+                found=f"{size} octets",
+                decisive=False,
+            )
             return begin + claimed
         if own == claimed and begin + claimed <= size:
             self._envelope.fail_length(
