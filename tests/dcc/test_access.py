@@ -33,6 +33,7 @@ METER = InventoryDevice(
     ),
 )
 HUB = InventoryDevice(device_id=METER.hub, device_type=DeviceType.CHF, hub=METER.hub)
+DISPLAY = replace(HUB, device_id=Eui64.parse("00DB1234567890A4"), device_type=DeviceType.PPMID)
 GAS_METER = replace(METER, device_id=Eui64.parse("00DB1234567890A1"), device_type=DeviceType.GSME)
 USERS = {
     SUPPLIER: User(party=SUPPLIER, roles=(UserRole.IMPORT_SUPPLIER, UserRole.GAS_SUPPLIER)),
@@ -103,6 +104,10 @@ ACCEPTED = {
     "firmware version of the hub": Case(variant="11.2", device=HUB),
     "firmware version for an other user": Case(variant="11.2", party=OTHER, user=USERS[OTHER]),
     "next counter": Case(counter=1001, last_counter=1000),
+    "credentials read by the broker": Case(variant="6.24.1", party=DCC, user=None),
+    "firmware version of a display read by the broker": Case(
+        variant="11.2", party=DCC, user=None, device=DISPLAY
+    ),
     "inventory read": Case(variant="8.2", command_variant=CommandVariant.NON_DEVICE, device=None, target=DCC),
     "responsible from now on": Case(device=since(NOW)),
     "commissioning": replace(
@@ -121,6 +126,13 @@ REFUSED = {
     "body of another variant": (Case(body=Element("ReadSupplyStatus")), "body", "E65"),
     "wrong door": (Case(service=WebService.TRANSFORM), "web service", "E13"),
     "unknown user": (Case(user=None), "user", "E1"),
+    "broker with what only users may ask": (Case(variant="3.1", party=DCC, user=None), "user", "E1"),
+    "broker with a critical request": (replace(CRITICAL, party=DCC, user=None), "user", "E1"),
+    "broker before its device is there": (
+        Case(variant="6.24.1", party=DCC, user=None, device=None),
+        "device",
+        "E19",
+    ),
     "user without role": (Case(user=User(party=SUPPLIER, roles=())), "user", "E1"),
     "role that may not ask": (Case(variant="7.4", party=OTHER, user=USERS[OTHER]), "role", "E2"),
     "role of the other fuel": (Case(user=User(party=SUPPLIER, roles=(UserRole.GAS_SUPPLIER,))), "role", "E2"),

@@ -15,7 +15,7 @@ from smetslab.dcc.rules import DccRules
 from smetslab.duis.codes import CommandVariant, ResponseCode, UserRole, WebService
 from smetslab.duis.document import SIGNED_PRE_COMMAND, Request
 from smetslab.duis.srv import ServiceRequest
-from smetslab.gbcs.codes import DeviceType
+from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.gbcs.usecases.model import Confidence
 from smetslab.ids import Eui64
 from smetslab.registry import InventoryDevice, User
@@ -78,6 +78,20 @@ class Facts:
             return ()
         possible = frozenset(UserRole) if self.device is None else towards(self.device.device_type)
         return tuple(role for role in self.user.roles if role in possible and role in self.row.eligible_roles)
+
+    @property
+    def asked_by_broker(self) -> bool:
+        """Whether the DCC itself asks what its access control broker may send to such a device.
+
+        Published templates of 6.24.1, 8.12.2 and 11.2 have the broker as their originator.
+        """
+        if self.row is None or self.row.critical or self.request.header.request_id.originator != self.dcc:
+            return False
+        return any(
+            RemotePartyRole.ACCESS_CONTROL_BROKER in mapping.use_case.originator_roles
+            for mapping in self.row.mappings
+            if self.device is None or mapping.serves(self.device.device_type)
+        )
 
     @property
     def acting_roles(self) -> tuple[UserRole, ...]:
@@ -153,13 +167,17 @@ def _service(facts: Facts) -> str | None:
 
 
 def _known_user(facts: Facts) -> str | None:
-    if facts.user is not None and facts.user.roles:
+    if (facts.user is not None and facts.user.roles) or facts.asked_by_broker:
         return None
     return f"{facts.request.header.request_id.originator} is no user with a role"
 
 
 def _role(facts: Facts) -> str | None:
-    return None if facts.eligible_roles else "no role of this user may ask this of such a device"
+    return (
+        None
+        if facts.eligible_roles or facts.asked_by_broker
+        else "no role of this user may ask this of such a device"
+    )
 
 
 def _not_suspended(facts: Facts) -> str | None:
@@ -189,6 +207,8 @@ def _status(facts: Facts) -> str | None:
 
 def _responsible(facts: Facts) -> str | None:
     if facts.row is None or facts.row.non_device or facts.row.variant in _NOT_BY_RESPONSIBILITY:
+        return None
+    if facts.asked_by_broker:
         return None
     party = facts.request.header.request_id.originator
     for role in facts.acting_roles:

@@ -488,7 +488,8 @@ class Intake:
             code = UNTRANSFORMABLE.get(case.row.variant, ResponseCode.UNASSIGNED)
             raise _RefusedError("transformation", str(error), code) from error
         message = command.message
-        by_dcc = message.business_originator_id != request_id.originator
+        # Also where it asks itself: what it sends has counters of its own.
+        by_dcc = message.business_originator_id in {self._broker.identity, self._rules.transitional_cos}
         if case.use_case.critical and by_dcc:
             message = self._sign_for_dcc(message)
         return _Command(

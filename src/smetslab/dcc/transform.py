@@ -61,7 +61,8 @@ def _no_number() -> None:
 class Surroundings:
     """What a request does not say and the DCC knows.
 
-    `next_counter` is asked for the counter of a party of the DCC, only where it originates the command.
+    `next_counter` is asked for the counter of a party of the DCC, only where it originates the command; also
+    when it asks itself, because it sends more than what is asked of it.
     The others answer None where the DCC does not know; a command that needs it is refused.
     `through_broker` overrules who originates what a user may send itself.
     """
@@ -182,7 +183,7 @@ def origin_for(
     use_case, user = mapping.use_case, request_id.originator
     given = elements.get(KEY_AGREEMENT_CREDENTIALS)
     if user in {around.broker, around.transitional_cos}:
-        return Origin(party=user, counter=request_id.counter)
+        return Origin(party=user, counter=around.next_counter(user))
     match mapping.originator:
         case Originator.BROKER:
             return Origin(party=around.broker, counter=around.next_counter(around.broker))

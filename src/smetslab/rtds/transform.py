@@ -300,7 +300,9 @@ class _Comparison:
         said = _said(theirs)
 
         def next_counter(party: Eui64) -> int:
-            del party
+            request = self._template.request
+            if request is not None and request.header.request_id.originator == party:
+                return request.header.request_id.counter
             self._taken["originator"] = None
             self._taken["originator_counter"] = None
             return theirs.originator_counter
