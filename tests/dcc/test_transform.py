@@ -52,6 +52,7 @@ WINDOW: Parameters = {
 GSME = InventoryDevice(
     device_id=Eui64.parse("00DB1234567890A1"), device_type=DeviceType.GSME, hub=HUB.hub, known_parties=KNOWN
 )
+GPF = InventoryDevice(device_id=Eui64.parse("00DB1234567890A3"), device_type=DeviceType.GPF, hub=HUB.hub)
 PPMID = InventoryDevice(device_id=Eui64.parse("00DB1234567890A4"), device_type=DeviceType.PPMID, hub=HUB.hub)
 TRANSITIONAL_COS = Eui64.parse("90B3D51F30000004")
 OTHER = "00DB123456789099"
@@ -125,7 +126,8 @@ def test_what_the_dcc_asks_for_itself_names_no_user() -> None:
     assert (message.business_originator_id, message.originator_counter) == (BROKER, 1300)
     assert message.other_information.supplementary_remote_party_id is None
     own = transformed("6.24.1", ESME, {"RemotePartyRole": ["Supplier"]}, BROKER).message
-    assert (own.business_originator_id, own.originator_counter) == (BROKER, 1005)
+    # The broker sends more than it is asked for, so it counts by itself.
+    assert (own.business_originator_id, own.originator_counter) == (BROKER, 1300)
 
 
 CREDENTIALS: Parameters = {
@@ -162,6 +164,16 @@ def test_the_other_device_decides_about_the_method_of_a_join() -> None:
     command = transformed("8.7.2", PPMID, {"OtherDeviceID": OTHER}, surroundings=known)
     assert command.use_case.name == "CS03C"
     assert command.parameters["other_device_certificate"] == CERTIFICATE
+
+
+@pytest.mark.parametrize("device", [ESME, GPF, PPMID])
+def test_what_has_no_credentials_is_joined_without(device: InventoryDevice) -> None:
+    other = DeviceType.GPF if device is PPMID else DeviceType.TYPE_2
+    command = transformed(
+        "8.7.2", device, {"OtherDeviceID": OTHER}, surroundings=around(device_type=lambda device_id: other)
+    )
+    assert command.use_case.name == "CS03B"
+    assert command.parameters["other_device_type"] == other.name.lower().replace("_", "-")
 
 
 @pytest.mark.parametrize(

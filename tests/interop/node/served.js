@@ -101,13 +101,16 @@ const jobs = {
     return { port: server.address().port };
   },
 
-  /** A request out of a template, with another target and counter, and other values where `values` has them;
-   * with `variant` and `body` one for which there is no template. */
-  async build({ tag, file, target, counter, values, variant, body }) {
+  /** A request out of a template, with another originator, target and counter, and other values where `values`
+   * has them; with `variant` and `body` one for which there is no template. */
+  async build({ tag, file, originator, target, counter, values, variant, body }) {
     templates ??= await loadTemplates({});
     const request = file
       ? parseDuis('simplified', readFileSync(join(templateFolder, file), 'utf8'))
       : structuredClone(templates[tag].simplified);
+    if (originator) {
+      request.header.requestId.originatorId = originator;
+    }
     if (target) {
       request.header.requestId.targetId = target;
     }

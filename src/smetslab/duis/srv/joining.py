@@ -55,12 +55,14 @@ def _unjoin(
     use_case: str,
     *,
     devices: tuple[DeviceType, ...] = (),
+    peers: tuple[DeviceType, ...] = (),
     originator: Originator = Originator.USER,
 ) -> UseCaseMapping:
     return mapping(
         use_case,
         {"other_device_entity_identifier": At("OtherDeviceID")},
         devices=devices,
+        peers=peers,
         originator=originator,
     )
 
@@ -93,7 +95,6 @@ SERVICE_REQUESTS = (
         eligible_roles=(*SUPPLIERS, OTHER_USER),
         mappings=(
             _join("CS03A2", "methodAResponder", peers=_ELECTRICITY, originator=Originator.BROKER_FOR_USER),
-            _join("CS03B", "methodB"),
             _join(
                 "CS03C",
                 "methodC",
@@ -102,6 +103,7 @@ SERVICE_REQUESTS = (
                 peers=_GAS,
                 originator=Originator.BROKER_FOR_USER,
             ),
+            _join("CS03B", "methodB"),
         ),
     ),
     ServiceRequest(
@@ -123,7 +125,12 @@ SERVICE_REQUESTS = (
         critical=False,
         eligible_roles=(*SUPPLIERS, OTHER_USER),
         mappings=(
-            _unjoin("CS04AC", devices=(DeviceType.PPMID,), originator=Originator.BROKER_FOR_USER),
+            _unjoin(
+                "CS04AC",
+                devices=(DeviceType.PPMID,),
+                peers=(*_ELECTRICITY, *_GAS),
+                originator=Originator.BROKER_FOR_USER,
+            ),
             _unjoin("CS04B"),
         ),
     ),

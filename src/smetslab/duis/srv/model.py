@@ -67,7 +67,7 @@ class Context:
             case "now_seconds":
                 value = None if self.now is None else seconds_since_2000(self.now)
             case "peer_type":
-                value = None if self.peer_type is None else self.peer_type.name.lower()
+                value = None if self.peer_type is None else self.peer_type.name.lower().replace("_", "-")
             case "peer_certificate":
                 value = None if self.peer_certificate is None else self.peer_certificate.hex().upper()
             case _:

@@ -31,6 +31,8 @@ _UNJOIN = Asn1Payload(
     },
 )
 _GSME = (DeviceType.GSME,)
+_METHOD_B = (DeviceType.GSME, DeviceType.ESME, DeviceType.GPF, DeviceType.PPMID)
+"""Vectors show the GSME alone. Type 2 devices pair with an ESME or a GPF in this way, a PPMID with a GPF."""
 _GSME_AND_PPMID = (DeviceType.GSME, DeviceType.PPMID)
 
 USE_CASES = (
@@ -60,12 +62,12 @@ USE_CASES = (
         name="CS03B",
         code=0x000E,
         title="Method B Join",
-        devices=_GSME,
+        devices=_METHOD_B,
         critical=False,
         payload=_JOIN,
         originator_roles=SUPPLIER_OR_BROKER,
         service_requests=("8.7.2",),
-        unverified=("replay_protected",),
+        unverified=("replay_protected", "devices"),
     ),
     UseCase(
         name="CS03C",
@@ -93,11 +95,11 @@ USE_CASES = (
         name="CS04B",
         code=0x0010,
         title="Method B Unjoin",
-        devices=_GSME,
+        devices=_METHOD_B,
         critical=False,
         payload=_UNJOIN,
-        originator_roles=SUPPLIER,
+        originator_roles=SUPPLIER_OR_BROKER,
         service_requests=("8.8.2",),
-        unverified=("replay_protected",),
+        unverified=("replay_protected", "devices"),
     ),
 )
