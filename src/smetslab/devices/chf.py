@@ -8,17 +8,14 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, Unpack
 
-from smetslab.clock import Clock, timeout
-from smetslab.crypto import SharedSecrets
+from smetslab.clock import timeout
 from smetslab.devices import events
-from smetslab.devices.application import Station
 from smetslab.devices.base import Carry, Device
 from smetslab.devices.chf_core import FIRST_ALERT_COUNTER, HubCore, known_state, read_settings
 from smetslab.devices.chf_objects import DUAL_BAND_USE_CASES
 from smetslab.devices.clock import ClockStatus
-from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
 from smetslab.devices.faults import FaultHandler, FaultValue
 from smetslab.devices.fetch import FetchQueue, Header, decode_transfer
 from smetslab.devices.han_applications import han_station
@@ -35,22 +32,18 @@ from smetslab.devices.limits import (
 from smetslab.devices.ota_rules import ACTIVATED_BY_COMMAND, ServerRules
 from smetslab.devices.ota_server import Ending, OtaServer
 from smetslab.devices.ota_server import Home as OtaHome
+from smetslab.devices.parts import DeviceParts, station_of
 from smetslab.devices.payload_engine import Fault
-from smetslab.devices.profile import DeviceProfile
-from smetslab.devices.quirks import Quirks
 from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import settings_of
 from smetslab.devices.work import Work, Workplace
 from smetslab.errors import CodecError, GbcsDecodeError, HanError, LocalProtocolError, WanError
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
-from smetslab.gbcs.gbt import BlockRules, routing
+from smetslab.gbcs.gbt import routing
 from smetslab.gbcs.usecases.model import UseCase
 from smetslab.gbcs.values import Value
-from smetslab.han import ApsService, TunnelClient, TunnelRules, TunnelServer
+from smetslab.han import TunnelClient, TunnelRules, TunnelServer
 from smetslab.ids import Eui64
-from smetslab.rng import RootSeed
-from smetslab.store import Nvm
-from smetslab.trace import Trace
 from smetslab.wan import Kind, Seen, Wan, WanMessage
 from smetslab.wan.image import HubFirmwareReport, ImageDelivery, Step
 from smetslab.zigbee.zcl.clusters.metering import NEW_OTA_FIRMWARE, TUNNEL_MESSAGE_PENDING
@@ -107,48 +100,41 @@ class CommunicationsHub(Device[HubCore]):
     def __init__(
         self,
         *,
-        profile: DeviceProfile,
-        eui64: Eui64,
-        keys: DeviceKeys,
-        trust_anchors: TrustAnchorStore,
-        nvm: Nvm,
-        han: ApsService,
         wan: Wan,
-        clock: Clock,
-        trace: Trace,
-        rng: RootSeed,
-        secrets: SharedSecrets | None = None,
-        block_rules: BlockRules | None = None,
         tunnel_rules: TunnelRules | None = None,
         ota_rules: ServerRules | None = None,
+        **parts: Unpack[DeviceParts],
     ) -> None:
         """Raises UsageError when the profile names a quirk or setting that a hub does not have."""
-        super().__init__(eui64=eui64, nvm=nvm, clock=clock, trace=trace, block_rules=block_rules)
+        super().__init__(
+            eui64=parts["eui64"],
+            nvm=parts["nvm"],
+            clock=parts["clock"],
+            trace=parts["trace"],
+            block_rules=parts.get("block_rules"),
+        )
+        profile, eui64 = parts["profile"], parts["eui64"]
         self.profile = profile
         self.dropped = 0
         """Messages that could not be passed on."""
         self.removed: Callable[[Eui64], None] = lambda _device: None
         """Told of each device that is taken off the Device Log."""
         self._images: OtaServer | None = None
-        self._han = han
+        self._han = parts["han"]
         self._wan = wan
         self._tunnel_rules = tunnel_rules
         self._ota_rules = ota_rules
         self._settings = replace(read_settings(profile), security=settings_of(profile, eui64))
-        self.device_log = HubDeviceLog(nvm, self._log_changed, network=self._settings.network)
+        self.device_log = HubDeviceLog(parts["nvm"], self._log_changed, network=self._settings.network)
         self._relay: _Relay | None = None
         self._housed: dict[Eui64, tuple[Callable[[bytes], None], Watch]] = {}
-        self._station = Station(
-            eui64=eui64,
-            device_type=self.device_type,
-            keys=keys,
-            trust_anchors=trust_anchors,
-            secrets=SharedSecrets() if secrets is None else secrets,
-            quirks=Quirks.of(quirk.name for quirk in profile.quirks),
-            supported=lambda use_case: profile.conforms(use_case.name) != "no" and self._has_band(use_case),
+        self._station = station_of(
+            parts,
+            self.device_type,
             answers_to=RemotePartyRole.ACCESS_CONTROL_BROKER,
             first_alert_counter=FIRST_ALERT_COUNTER,
-            seed=rng.child("keys"),
+            key_seed=parts["rng"].child("keys"),
+            supported=self._has_band,
         )
 
     def _build(self, workplace: Workplace, now: datetime, off_since: datetime | None) -> HubCore:

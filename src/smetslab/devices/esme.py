@@ -6,13 +6,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Unpack
 
-from smetslab.clock import Clock
-from smetslab.crypto import SharedSecrets
-from smetslab.devices.application import Station
 from smetslab.devices.base import Carry, Device
-from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
 from smetslab.devices.esme_core import EsmeCore, EsmePlant
 from smetslab.devices.esme_faults import (
     GARBAGE,
@@ -32,22 +28,17 @@ from smetslab.devices.han_frames import HanFrame
 from smetslab.devices.load import Energies, Load, LoadProfile
 from smetslab.devices.load_file import read_load
 from smetslab.devices.ota_rules import ClientRules
+from smetslab.devices.parts import DeviceParts, station_of
 from smetslab.devices.payload_engine import Fault
 from smetslab.devices.prepay.token import Refusal, TokenSource
-from smetslab.devices.profile import DeviceProfile
-from smetslab.devices.quirks import Quirks
 from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import settings_of
 from smetslab.devices.user_interface import PinAnswer, PrivacyPin
 from smetslab.devices.work import Work, Workplace
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
-from smetslab.gbcs.gbt import BlockRules
 from smetslab.gbcs.values import Value
-from smetslab.han import ApsService, ClusterRole, TunnelRules, TunnelServer
+from smetslab.han import ClusterRole, TunnelRules, TunnelServer
 from smetslab.ids import Eui64
-from smetslab.rng import RootSeed
-from smetslab.store import Nvm
-from smetslab.trace import Trace
 from smetslab.zigbee.zcl.clusters.device_management import DeviceManagement
 from smetslab.zigbee.zcl.clusters.load_control import LoadControl
 from smetslab.zigbee.zcl.clusters.messaging import Messaging
@@ -75,47 +66,39 @@ class Esme(Device[EsmeCore]):
     def __init__(
         self,
         *,
-        profile: DeviceProfile,
-        eui64: Eui64,
-        keys: DeviceKeys,
-        trust_anchors: TrustAnchorStore,
-        nvm: Nvm,
-        han: ApsService,
         hub: Eui64,
-        clock: Clock,
-        trace: Trace,
-        rng: RootSeed,
-        secrets: SharedSecrets | None = None,
-        block_rules: BlockRules | None = None,
         tunnel_rules: TunnelRules | None = None,
         ota_rules: ClientRules | None = None,
+        **parts: Unpack[DeviceParts],
     ) -> None:
         """`hub`: the HAN address of the hub.
 
         Raises UsageError when the profile names a quirk or setting that an ESME does not have.
         """
-        super().__init__(eui64=eui64, nvm=nvm, clock=clock, trace=trace, block_rules=block_rules)
+        super().__init__(
+            eui64=parts["eui64"],
+            nvm=parts["nvm"],
+            clock=parts["clock"],
+            trace=parts["trace"],
+            block_rules=parts.get("block_rules"),
+        )
+        profile, eui64 = parts["profile"], parts["eui64"]
         settings = read_settings(profile)
         self.profile = profile
-        self._han = han
+        self._han = parts["han"]
         self._hub = hub
         self._tunnel_rules = tunnel_rules
         security = settings_of(profile, eui64)
         self._clients = HanClients(hub, security, ota_rules)
-        station = Station(
-            eui64=eui64,
-            device_type=self.device_type,
-            keys=keys,
-            trust_anchors=trust_anchors,
-            secrets=SharedSecrets() if secrets is None else secrets,
-            quirks=Quirks.of(quirk.name for quirk in profile.quirks),
-            supported=lambda use_case: profile.conforms(use_case.name) != "no",
+        station = station_of(
+            parts,
+            self.device_type,
             answers_to=RemotePartyRole.SUPPLIER,
             first_alert_counter=settings.first_alert_counter,
-            seed=rng.child("keys"),
+            key_seed=parts["rng"].child("keys"),
         )
         load: Load = LoadProfile(
-            rng.octets(f"load.{eui64}", 16),
+            parts["rng"].octets(f"load.{eui64}", 16),
             generation_peak_w=settings.generation_peak_w,
             scale_percent=settings.load_scale_percent,
             heating_w=settings.secondary_heating_w,
@@ -126,7 +109,7 @@ class Esme(Device[EsmeCore]):
             station=station,
             settings=settings,
             load=load,
-            hub_time=lambda: self._clients.hub_time(clock.now()),
+            hub_time=lambda: self._clients.hub_time(self.clock.now()),
             security=security,
         )
 

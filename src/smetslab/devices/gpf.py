@@ -10,33 +10,24 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Protocol, Unpack
 
-from smetslab.clock import Clock
-from smetslab.crypto import SharedSecrets
-from smetslab.devices.application import Station
 from smetslab.devices.base import Carry, Device
-from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
 from smetslab.devices.faults import FaultHandler, FaultValue
 from smetslab.devices.gas_settings import read_gpf_settings
 from smetslab.devices.gpf_core import GpfCore, GpfPlant
 from smetslab.devices.han_applications import han_station
 from smetslab.devices.han_frames import HanFrame, HanOutbox
 from smetslab.devices.mirror_desk import MirrorDesk
+from smetslab.devices.parts import DeviceParts, station_of
 from smetslab.devices.payload_engine import Fault
-from smetslab.devices.profile import DeviceProfile
-from smetslab.devices.quirks import Quirks
 from smetslab.devices.security.installed import settings_of
 from smetslab.devices.work import Workplace
 from smetslab.errors import ZclDecodeError
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
-from smetslab.gbcs.gbt import BlockRules
 from smetslab.gbcs.values import Value
-from smetslab.han import SMART_ENERGY_PROFILE, ApsFrame, ApsService, ClusterRole
+from smetslab.han import SMART_ENERGY_PROFILE, ApsFrame, ClusterRole
 from smetslab.ids import Eui64
-from smetslab.rng import RootSeed
-from smetslab.store import Nvm
-from smetslab.trace import Trace
 from smetslab.zigbee.zcl import decode_frame
 from smetslab.zigbee.zcl.clusters.device_management import DeviceManagement
 from smetslab.zigbee.zcl.clusters.messaging import Messaging
@@ -77,45 +68,37 @@ class GasProxy(Device[GpfCore]):
     def __init__(
         self,
         *,
-        profile: DeviceProfile,
-        eui64: Eui64,
-        keys: DeviceKeys,
-        trust_anchors: TrustAnchorStore,
-        nvm: Nvm,
-        han: ApsService,
         hub: ProxyHome,
-        clock: Clock,
-        trace: Trace,
-        rng: RootSeed,
-        secrets: SharedSecrets | None = None,
-        block_rules: BlockRules | None = None,
+        **parts: Unpack[DeviceParts],
     ) -> None:
         """Raises UsageError when the profile names a quirk or setting that a proxy does not have."""
-        super().__init__(eui64=eui64, nvm=nvm, clock=clock, trace=trace, block_rules=block_rules)
+        super().__init__(
+            eui64=parts["eui64"],
+            nvm=parts["nvm"],
+            clock=parts["clock"],
+            trace=parts["trace"],
+            block_rules=parts.get("block_rules"),
+        )
+        profile, eui64 = parts["profile"], parts["eui64"]
         settings = read_gpf_settings(profile)
         self.profile = profile
         self.meter: Eui64 | None = None
         """The gas meter that it mirrors: the one that has reported last, or that the hub has been told of."""
-        self._han = han
+        self._han = parts["han"]
         self._hub = hub
         self._desk = MirrorDesk(HanOutbox(), MIRROR_ENDPOINT)
-        station = Station(
-            eui64=eui64,
-            device_type=self.device_type,
-            keys=keys,
-            trust_anchors=trust_anchors,
-            secrets=SharedSecrets() if secrets is None else secrets,
-            quirks=Quirks.of(quirk.name for quirk in profile.quirks),
-            supported=lambda use_case: profile.conforms(use_case.name) != "no",
+        station = station_of(
+            parts,
+            self.device_type,
             answers_to=RemotePartyRole.SUPPLIER,
             first_alert_counter=settings.first_alert_counter,
-            seed=rng.child(f"keys.{eui64}"),
+            key_seed=parts["rng"].child(f"keys.{eui64}"),
         )
         self._plant = GpfPlant(
             station=station,
             settings=settings,
             hub_time=hub.hub_time,
-            lab_time=clock.now,
+            lab_time=self.clock.now,
             security=settings_of(profile, eui64),
         )
 

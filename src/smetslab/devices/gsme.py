@@ -14,14 +14,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, Unpack
 
-from smetslab.clock import Clock, timeout
-from smetslab.crypto import SharedSecrets
+from smetslab.clock import timeout
 from smetslab.devices import gas_faults
-from smetslab.devices.application import Station
 from smetslab.devices.base import Carry, Device
-from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
 from smetslab.devices.faults import FaultHandler, FaultValue
 from smetslab.devices.fetch import Header, Transfer, decode_transfer
 from smetslab.devices.gas_flow import DailyVolumes, GasProfile, RecordedVolumes
@@ -32,10 +29,9 @@ from smetslab.devices.han_applications import han_station
 from smetslab.devices.han_clients import HanClients
 from smetslab.devices.han_frames import HanFrame, HanOutbox
 from smetslab.devices.ota_rules import ClientRules
+from smetslab.devices.parts import DeviceParts, station_of
 from smetslab.devices.payload_engine import Fault
 from smetslab.devices.prepay.token import Refusal
-from smetslab.devices.profile import DeviceProfile
-from smetslab.devices.quirks import Quirks
 from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import settings_of
 from smetslab.devices.user_interface import PinAnswer, PrivacyPin
@@ -43,13 +39,9 @@ from smetslab.devices.work import Work, Workplace
 from smetslab.devices.zcl_endpoint import ENDPOINT
 from smetslab.errors import HanError, LocalProtocolError
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
-from smetslab.gbcs.gbt import BlockRules
 from smetslab.gbcs.values import Value, seconds_since_2000
-from smetslab.han import ApsService, TunnelClient, TunnelRules
+from smetslab.han import TunnelClient, TunnelRules
 from smetslab.ids import Eui64
-from smetslab.rng import RootSeed
-from smetslab.store import Nvm
-from smetslab.trace import Trace
 
 TUNNEL_ENDPOINT = 1
 GET_TIMEOUT_S: Final = 30.0
@@ -66,34 +58,31 @@ class Gsme(Device[GsmeCore]):
     def __init__(
         self,
         *,
-        profile: DeviceProfile,
-        eui64: Eui64,
-        keys: DeviceKeys,
-        trust_anchors: TrustAnchorStore,
-        nvm: Nvm,
-        han: ApsService,
         hub: Eui64,
         proxy: Eui64 | None,
-        clock: Clock,
-        trace: Trace,
-        rng: RootSeed,
-        secrets: SharedSecrets | None = None,
         volumes: DailyVolumes | None = None,
-        block_rules: BlockRules | None = None,
         tunnel_rules: TunnelRules | None = None,
         ota_rules: ClientRules | None = None,
+        **parts: Unpack[DeviceParts],
     ) -> None:
         """`hub` and `proxy`: HAN addresses; without a proxy nobody mirrors the meter. `volumes`: what the
         home burns, by default what the meter's chance decides.
 
         Raises UsageError when the profile names a quirk or setting that a gas meter does not have.
         """
-        super().__init__(eui64=eui64, nvm=nvm, clock=clock, trace=trace, block_rules=block_rules)
+        super().__init__(
+            eui64=parts["eui64"],
+            nvm=parts["nvm"],
+            clock=parts["clock"],
+            trace=parts["trace"],
+            block_rules=parts.get("block_rules"),
+        )
+        profile, eui64 = parts["profile"], parts["eui64"]
         settings = read_gsme_settings(profile)
         self.profile = profile
         self.wakings = 0
         """How often it has woken."""
-        self._han = han
+        self._han = parts["han"]
         self._hub = hub
         self._proxy = proxy
         self._tunnel_rules = tunnel_rules
@@ -102,26 +91,21 @@ class Gsme(Device[GsmeCore]):
         self._interval = settings.wake_interval
         self._answer: asyncio.Future[Transfer] | None = None
         self._woken = asyncio.Event()
-        station = Station(
-            eui64=eui64,
-            device_type=self.device_type,
-            keys=keys,
-            trust_anchors=trust_anchors,
-            secrets=SharedSecrets() if secrets is None else secrets,
-            quirks=Quirks.of(quirk.name for quirk in profile.quirks),
-            supported=lambda use_case: profile.conforms(use_case.name) != "no",
+        station = station_of(
+            parts,
+            self.device_type,
             answers_to=RemotePartyRole.SUPPLIER,
             first_alert_counter=settings.first_alert_counter,
-            seed=rng.child(f"keys.{eui64}"),
+            key_seed=parts["rng"].child(f"keys.{eui64}"),
         )
         if volumes is None and settings.volumes_file is not None:
             volumes = RecordedVolumes.read(Path(settings.volumes_file))
-        burnt = GasProfile(rng.octets(f"gas.{eui64}", 16), settings.size_permille)
+        burnt = GasProfile(parts["rng"].octets(f"gas.{eui64}", 16), settings.size_permille)
         self._plant = GsmePlant(
             station=station,
             settings=settings,
             volumes=burnt if volumes is None else volumes,
-            hub_time=lambda: self._clients.hub_time(clock.now()),
+            hub_time=lambda: self._clients.hub_time(self.clock.now()),
             security=security,
         )
 

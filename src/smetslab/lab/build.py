@@ -22,6 +22,7 @@ from smetslab.devices.conformance import check_conformance
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
 from smetslab.devices.esme import Esme
 from smetslab.devices.faults import Faulty
+from smetslab.devices.parts import DeviceParts
 from smetslab.devices.profile import DeviceProfile, check_names
 from smetslab.devices.quirks import known_quirks
 from smetslab.errors import CertificateError, UsageError
@@ -489,17 +490,19 @@ class Lab:
             profile = profiles[device.eui64]
             anchors = self._anchors(profile.device_type, device)
             parts = Parts(
-                profile=profile,
-                eui64=device.eui64,
-                keys=DeviceKeys.from_keystore(self.keystore, device.eui64),
-                trust_anchors=anchors,
-                nvm=self._nvm(str(device.eui64)),
-                han=self._link(medium, device, profile.device_type, hub_id),
+                device=DeviceParts(
+                    profile=profile,
+                    eui64=device.eui64,
+                    keys=DeviceKeys.from_keystore(self.keystore, device.eui64),
+                    trust_anchors=anchors,
+                    nvm=self._nvm(str(device.eui64)),
+                    han=self._link(medium, device, profile.device_type, hub_id),
+                    clock=self.clock,
+                    trace=self.trace,
+                    rng=self._device_seed(seed, device),
+                ),
                 hub=hub,
                 proxy=proxies[0] if proxies else None,
-                clock=self.clock,
-                trace=self.trace,
-                rng=self._device_seed(seed, device),
                 neighbours={
                     one.eui64: self.devices[one.eui64]
                     for one in premises.devices

@@ -10,26 +10,21 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
-from smetslab.clock import Clock
 from smetslab.devices import chf_core, esme_settings, gas_settings, type1_core
 from smetslab.devices.base import Device
 from smetslab.devices.chf import CommunicationsHub
-from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
 from smetslab.devices.display_core import ShownMeter
 from smetslab.devices.esme import Esme
 from smetslab.devices.gpf import GasProxy
 from smetslab.devices.gsme import Gsme
+from smetslab.devices.parts import DeviceParts
 from smetslab.devices.profile import DeviceProfile
 from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.type1 import TYPE_1, Type1Device
 from smetslab.devices.type2 import Cad, Ihd, refuse_settings
 from smetslab.errors import UsageError
 from smetslab.gbcs.codes import DeviceType
-from smetslab.han import ApsService
 from smetslab.ids import Eui64
-from smetslab.rng import RootSeed
-from smetslab.store import Nvm
-from smetslab.trace import Trace
 
 HomeDevice: TypeAlias = "Device[Any]"
 """Any device of a home."""
@@ -44,111 +39,45 @@ class CarriesImages(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What every device of a home is made of. `proxy`: the gas proxy function of the home, if it has one."""
+    """What the devices of a home are made of. `proxy`: the gas proxy function of the home, if it has one;
+    `neighbours`: the devices that are there already.
+    """
 
-    profile: DeviceProfile
-    eui64: Eui64
-    keys: DeviceKeys
-    trust_anchors: TrustAnchorStore
-    nvm: Nvm
-    han: ApsService
+    device: DeviceParts
     hub: CommunicationsHub
     proxy: Eui64 | None
-    clock: Clock
-    trace: Trace
-    rng: RootSeed
     neighbours: Mapping[Eui64, HomeDevice]
-    """The devices of the home that are there already."""
-
-
-def _esme(parts: Parts) -> HomeDevice:
-    return Esme(
-        profile=parts.profile,
-        eui64=parts.eui64,
-        keys=parts.keys,
-        trust_anchors=parts.trust_anchors,
-        nvm=parts.nvm,
-        han=parts.han,
-        hub=parts.hub.eui64,
-        clock=parts.clock,
-        trace=parts.trace,
-        rng=parts.rng,
-    )
-
-
-def _gsme(parts: Parts) -> HomeDevice:
-    return Gsme(
-        profile=parts.profile,
-        eui64=parts.eui64,
-        keys=parts.keys,
-        trust_anchors=parts.trust_anchors,
-        nvm=parts.nvm,
-        han=parts.han,
-        hub=parts.hub.eui64,
-        proxy=parts.proxy,
-        clock=parts.clock,
-        trace=parts.trace,
-        rng=parts.rng,
-    )
-
-
-def _gpf(parts: Parts) -> HomeDevice:
-    return GasProxy(
-        profile=parts.profile,
-        eui64=parts.eui64,
-        keys=parts.keys,
-        trust_anchors=parts.trust_anchors,
-        nvm=parts.nvm,
-        han=parts.han,
-        hub=parts.hub,
-        clock=parts.clock,
-        trace=parts.trace,
-        rng=parts.rng,
-    )
 
 
 def _type_1(kind: type[Type1Device[Any]]) -> Callable[[Parts], HomeDevice]:
-    def make(parts: Parts) -> HomeDevice:
-        return kind(
-            profile=parts.profile,
-            eui64=parts.eui64,
-            keys=parts.keys,
-            trust_anchors=parts.trust_anchors,
-            nvm=parts.nvm,
-            han=parts.han,
-            hub=parts.hub.eui64,
-            clock=parts.clock,
-            trace=parts.trace,
-            rng=parts.rng,
-        )
-
-    return make
+    return lambda parts: kind(hub=parts.hub.eui64, **parts.device)
 
 
 def _type_2(parts: Parts) -> HomeDevice:
     """A display reads the meters that are there: they have it on their device logs from the beginning."""
+    device = parts.device
     meters: list[ShownMeter] = []
-    for eui64, device in parts.neighbours.items():
-        if isinstance(device, (Esme, GasProxy)):
-            device.pair_display(parts.eui64)
-            meters.append(ShownMeter(eui64, device.device_type))
-    kind = Cad if parts.profile.type_2 == "CAD" else Ihd
+    for eui64, meter in parts.neighbours.items():
+        if isinstance(meter, (Esme, GasProxy)):
+            meter.pair_display(device["eui64"])
+            meters.append(ShownMeter(eui64, meter.device_type))
+    kind = Cad if device["profile"].type_2 == "CAD" else Ihd
     return kind(
-        profile=parts.profile,
-        eui64=parts.eui64,
-        nvm=parts.nvm,
-        han=parts.han,
-        clock=parts.clock,
-        trace=parts.trace,
+        profile=device["profile"],
+        eui64=device["eui64"],
+        nvm=device["nvm"],
+        han=device["han"],
+        clock=device["clock"],
+        trace=device["trace"],
         meters=meters,
     )
 
 
 CONSTRUCTORS: Final[Mapping[DeviceType, Callable[[Parts], HomeDevice]]] = MappingProxyType(
     {
-        DeviceType.GPF: _gpf,
-        DeviceType.ESME: _esme,
-        DeviceType.GSME: _gsme,
+        DeviceType.GPF: lambda parts: GasProxy(hub=parts.hub, **parts.device),
+        DeviceType.ESME: lambda parts: Esme(hub=parts.hub.eui64, **parts.device),
+        DeviceType.GSME: lambda parts: Gsme(hub=parts.hub.eui64, proxy=parts.proxy, **parts.device),
         **{kind: _type_1(made) for kind, made in TYPE_1.items()},
         DeviceType.TYPE_2: _type_2,
     }
