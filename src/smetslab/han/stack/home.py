@@ -365,8 +365,6 @@ class RadioHome:
             del self._sent[next(iter(self._sent))]
         if not await done:
             self._observe("FrameLost", frame, sent=sent)
-            if secured and target is not self.hub and node is not self.hub:
-                node.aps.forget_device(target.eui64)  # it may have lost the key: the next message asks anew
             raise HanError(f"no acknowledgement from {frame.destination}")
 
     async def _find_address(self, node: RadioNode, peer: Eui64) -> int:

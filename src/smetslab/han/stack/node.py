@@ -526,6 +526,10 @@ class RadioNode:
     def _announced(self, eui64: Eui64, short_address: int, sender: Eui64 | None) -> None:
         if self.parent is not None and sender != eui64:
             self.parent.disown(eui64)  # it is another's child, or it would have been heard itself
+        before = self.network.addresses.short_address(eui64)
+        if self.kind is not NodeKind.COORDINATOR and before not in {None, short_address}:
+            # It has joined anew, and lost the key that it had with this device.
+            self.aps.forget_device(eui64)
         self.network.addresses.learn(short_address, eui64)
 
     def _left(self) -> None:
