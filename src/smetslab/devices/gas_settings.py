@@ -105,7 +105,7 @@ _SETTINGS: Final[Mapping[str, _Check]] = {
     "threshold_first": _flag,
     "full_repay_first": _flag,
     "battery_days": _whole(0, 0xFFFF),
-    "wake_interval_s": _whole(60, 86400),
+    "wake_interval_s": _whole(5, 86400),
     "daily_read_minute": _whole(0, 24 * 60 - 1),
     "friendly_credit_calendar": _whole(0, 2**32 - 1),
     "size_permille": _whole(0, 100_000),
