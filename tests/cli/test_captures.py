@@ -15,11 +15,11 @@ from smetslab.cli.live import wanted, zep_address
 from smetslab.cli.main import main
 from smetslab.clock import run_virtual
 from smetslab.errors import UsageError
-from smetslab.han.capture import KEYS_SUFFIX, capture_header
+from smetslab.han.capture import capture_header
 from smetslab.lab.build import Lab
 from smetslab.lab.config import load_lab
 from smetslab.zigbee.capture.file import read_capture
-from smetslab.zigbee.capture.keys import read_keys
+from smetslab.zigbee.capture.keys import KEYS_SUFFIX, read_keys
 
 BUILT_IN = Path(load_lab.__code__.co_filename).parent / "default.lab.toml"
 

@@ -12,6 +12,7 @@ import pytest
 import typer
 
 import smetslab
+from smetslab.cli import commands
 from smetslab.cli import main as cli
 from smetslab.errors import GbcsDecodeError, LocalProtocolError, UsageError
 
@@ -43,6 +44,22 @@ def test_unknown_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) ->
     said = capsys.readouterr()
     assert said.out == ""
     assert "no-such-command" in said.err
+
+
+@pytest.mark.parametrize("name", commands.COMMANDS)
+def test_the_list_of_commands_says_what_each_says_itself(name: str) -> None:
+    assert commands.load(name).help.splitlines()[0] == commands.COMMANDS[name]
+
+
+def test_a_command_imports_nothing_of_the_others() -> None:
+    program = (
+        "import sys; from smetslab.cli.main import main; main(['gbcs', '--help']); "
+        "print(sorted(name for name in sys.modules if name.startswith('smetslab.')), file=sys.stderr)"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "smetslab.cli.gbcs" in run.stderr
+    for other in ("smetslab.cli.serve", "smetslab.dcc", "smetslab.devices"):
+        assert f"'{other}'" not in run.stderr
 
 
 def test_impossible_request_is_one_line_and_the_next_step(

@@ -20,7 +20,8 @@ from smetslab.ids import Eui64
 from smetslab.pki import Authority
 from smetslab.pki.files import export_pem
 from smetslab.rng import RootSeed
-from smetslab.rtds import CheckReport, TransformReport, check_folder, report_schema
+from smetslab.rtds import CheckReport, check_folder, report_schema
+from smetslab.rtds.transform import TransformReport
 
 SUPPLIER, ESME = Eui64.parse("90B3D51F30010000"), Eui64.parse("00DB1234567890A0")
 Said = pytest.CaptureFixture[str]

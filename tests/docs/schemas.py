@@ -25,9 +25,9 @@ from smetslab.harness.evidence.report import Report
 from smetslab.harness.records import Record
 from smetslab.lab.config import lab_schema
 from smetslab.pki.listing import KeystoreListing
-from smetslab.rtds import transform_schema
 from smetslab.rtds.check import report_schema
 from smetslab.rtds.replay import replay_schema
+from smetslab.rtds.transform import transform_schema
 from smetslab.trace import OBSERVATION_SCHEMA
 
 FOLDER = Path(__file__).parents[2] / "docs" / "schemas"

@@ -14,7 +14,6 @@ import pytest
 from smetslab.clock import StandingClock
 from smetslab.han.air.bands import Channel
 from smetslab.han.capture import (
-    KEYS_SUFFIX,
     AirFrame,
     Capture,
     CaptureWriter,
@@ -26,7 +25,7 @@ from smetslab.han.capture import (
 )
 from smetslab.trace import Trace
 from smetslab.zigbee.capture.file import read_capture
-from smetslab.zigbee.capture.keys import CaptureKey, read_keys
+from smetslab.zigbee.capture.keys import KEYS_SUFFIX, CaptureKey, read_keys
 from smetslab.zigbee.capture.tap import Reception, decode_tap
 from smetslab.zigbee.capture.zep import decode_zep
 

@@ -8,11 +8,11 @@ import pytest
 
 from smetslab.clock import run_virtual
 from smetslab.errors import UsageError
-from smetslab.han.capture import KEYS_SUFFIX, CaptureWriter
+from smetslab.han.capture import CaptureWriter
 from smetslab.harness.air import message_title, read_frames, summary, tunnelled
 from smetslab.lab.build import Lab
 from smetslab.lab.config import load_lab
-from smetslab.zigbee.capture.keys import read_keys
+from smetslab.zigbee.capture.keys import KEYS_SUFFIX, read_keys
 
 RADIO = '[han]\nkind = "radio"\n'
 

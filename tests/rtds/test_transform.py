@@ -19,7 +19,7 @@ from smetslab.gbcs.message import Message, OtherInformation, decode_message, enc
 from smetslab.gbcs.usecases import USE_CASES, decode_content, encode_content, find
 from smetslab.gbcs.values import Parameters
 from smetslab.ids import Eui64
-from smetslab.rtds import TransformReport, TransformRow, transform_folder, transform_schema
+from smetslab.rtds.transform import TransformReport, TransformRow, transform_folder, transform_schema
 
 BROKER = "90B3D51F30000002"
 SUPPLIER, ESME = Eui64.parse("90B3D51F30010000"), Eui64.parse("00DB1234567890A0")

@@ -8,9 +8,8 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from smetslab.errors import UsageError
-from smetslab.han.capture import KEYS_SUFFIX
 from smetslab.zigbee.capture.file import is_capture
-from smetslab.zigbee.capture.keys import KEY_OCTETS, MAX_KEY_FILE_OCTETS, read_keys
+from smetslab.zigbee.capture.keys import KEY_OCTETS, KEYS_SUFFIX, MAX_KEY_FILE_OCTETS, read_keys
 
 MAX_CAPTURE_OCTETS: Final = 1 << 28
 

@@ -15,10 +15,11 @@ import typer
 
 from smetslab.cli import output
 from smetslab.errors import UsageError
-from smetslab.han.capture import KEYS_SUFFIX, Capture, FileSink, PipeSink, Sink, ZepSink
+from smetslab.han.capture import Capture, FileSink, PipeSink, Sink, ZepSink
 from smetslab.harness.air import message_title
 from smetslab.lab.build import Lab
 from smetslab.trace import Observation
+from smetslab.zigbee.capture.keys import KEYS_SUFFIX
 from smetslab.zigbee.capture.zep import PORT
 
 STDOUT: Final = "-"

@@ -14,46 +14,19 @@ from typing import Annotated
 import typer
 
 import smetslab
-from smetslab.cli import (
-    devices,
-    duis,
-    evidence,
-    firmware,
-    gbcs,
-    han,
-    output,
-    pki,
-    premises,
-    rtds,
-    run,
-    serve,
-    suites,
-)
+from smetslab.cli import output
+from smetslab.cli.commands import Commands
 from smetslab.errors import LocalProtocolError, SmetsLabError, UsageError
 
 app = typer.Typer(
     name="smetslab",
+    cls=Commands,
     help="The open test laboratory for Britain's smart meters.",
     no_args_is_help=True,
     add_completion=False,
     # Tracebacks with local variables could show keys; an error of ours is reported by main().
     pretty_exceptions_enable=False,
 )
-
-# The one list of commands. A noun is a module with an `app` of verbs: app.add_typer(gbcs.app, name="gbcs").
-# A verb of its own is a module with a function: app.command("run")(run.run).
-app.add_typer(gbcs.app, name="gbcs")
-app.add_typer(rtds.app, name="rtds")
-app.add_typer(duis.app, name="duis")
-app.add_typer(pki.app, name="pki")
-app.add_typer(evidence.app, name="evidence")
-app.add_typer(firmware.app, name="firmware")
-app.add_typer(devices.app, name="devices")
-app.add_typer(han.app, name="han")
-app.command("run")(run.run)
-app.command("premises")(premises.premises)
-app.command("serve")(serve.serve)
-app.command("suites")(suites.suites)
 
 
 def _show_version(wanted: bool) -> None:

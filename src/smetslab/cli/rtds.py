@@ -14,19 +14,9 @@ from rich.text import Text
 
 from smetslab.cli import output
 from smetslab.errors import UsageError
-from smetslab.rtds import (
-    CheckReport,
-    MessageRow,
-    ReplayReport,
-    Summary,
-    TransformReport,
-    check_folder,
-    replay_folder,
-    replay_schema,
-    report_schema,
-    transform_folder,
-    transform_schema,
-)
+from smetslab.rtds import CheckReport, MessageRow, Summary, check_folder, report_schema
+from smetslab.rtds.replay import ReplayReport, replay_folder, replay_schema
+from smetslab.rtds.transform import TransformReport, transform_folder, transform_schema
 
 app = typer.Typer(help="The Reference Test Data Set.", no_args_is_help=True)
 

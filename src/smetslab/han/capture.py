@@ -24,11 +24,10 @@ import smetslab
 from smetslab.han.air.bands import Channel
 from smetslab.trace import Observation, Trace
 from smetslab.zigbee.capture.file import Interface, Packet, file_header, packet_block
-from smetslab.zigbee.capture.keys import CaptureKey, key_file
+from smetslab.zigbee.capture.keys import KEYS_SUFFIX, CaptureKey, key_file
 from smetslab.zigbee.capture.tap import LINK_TYPE, Reception, encode_tap
 from smetslab.zigbee.capture.zep import ZepPacket, encode_zep
 
-KEYS_SUFFIX: Final = ".zigbee_pc_keys"
 EVENT: Final = "FrameOnAir"
 """The event of the layer `air` that is one frame."""
 PIPE_FRAMES: Final = 65_536

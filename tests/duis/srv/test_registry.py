@@ -75,10 +75,15 @@ def test_a_critical_command_has_somebody_who_signs_it() -> None:
         (replace(SERVICE_REQUESTS["2.3"], critical=False), "nobody signs it"),
     ],
 )
-def test_a_row_that_cannot_work_is_refused_at_import(row: registry.ServiceRequest, message: str) -> None:
+def test_a_row_that_cannot_work_is_refused(row: registry.ServiceRequest, message: str) -> None:
     registry.check_row(TOP_UP)
     with pytest.raises(RegistryError, match=message):
         registry.check_row(row)
+
+
+@pytest.mark.parametrize("row", SERVICE_REQUESTS.values(), ids=SERVICE_REQUESTS)
+def test_every_declared_row_can_work(row: registry.ServiceRequest) -> None:
+    registry.check_row(row)
 
 
 def test_a_gbz_command_that_is_no_part_of_the_use_case_is_refused() -> None:

@@ -15,7 +15,9 @@ from smetslab.duis.srv.template import (
     ABSENT,
     Built,
     Found,
+    Hole,
     NoMatch,
+    Run,
     Scope,
     Stand,
     Template,
@@ -30,7 +32,7 @@ from smetslab.gbcs.values import Value, parse_utc, utc_text
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class Joined(Hole):
     """Texts of elements, each of `length` characters, one behind the other. Only the last may be absent."""
 
     paths: tuple[str, ...]
@@ -60,7 +62,7 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
+class Later(Hole):
     """The moment so many seconds after another element; the other one stands before it in the template."""
 
     moment: str
@@ -92,7 +94,7 @@ class Later:
 
 
 @dataclass(frozen=True, slots=True)
-class DayBits:
+class DayBits(Hole):
     """Which special days an entry of a schedule is for: a bit for each day of the table, first day first.
 
     `days` is the table with the attribute `by`; `applicable` the list in the entry, `name` the member that
@@ -150,7 +152,7 @@ class DayBits:
 
 
 @dataclass(frozen=True, slots=True)
-class Samples:
+class Samples(Hole):
     """How many samples a window has, one every so many seconds, both ends counted.
 
     Spec: GBCS use cases GCS17 and GCS61 (number of samples); published messages.
@@ -189,7 +191,7 @@ class Samples:
 
 
 @dataclass(frozen=True, slots=True)
-class Grouped:
+class Grouped(Run):
     """One item for each group that an element falls into; the template sees the groups, not the element.
 
     `split` makes the groups of an element, `join` the element of the groups; both raise Refusal.
@@ -236,7 +238,7 @@ class Grouped:
 
 
 @dataclass(frozen=True, slots=True)
-class NotEmpty:
+class NotEmpty(Hole):
     """A list with at least one item; `path` is the element that says none of them otherwise."""
 
     path: str

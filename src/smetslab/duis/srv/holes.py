@@ -18,6 +18,7 @@ from smetslab.duis.srv.template import (
     Hole,
     NoMatch,
     Path,
+    Run,
     Scope,
     Stand,
     Template,
@@ -40,7 +41,7 @@ Otherwise: TypeAlias = "Template | Literal[_Necessity.REQUIRED]"
 
 
 @dataclass(frozen=True, slots=True)
-class At:
+class At(Hole):
     """The value of an element, in another form where the command has one.
 
     `absent` is what the command says when there is no such element: a value, or ABSENT to say nothing.
@@ -109,7 +110,7 @@ def items_of(scope: Scope, path: str, by: str | None) -> list[tuple[Value, Path]
 
 
 @dataclass(frozen=True, slots=True)
-class ForEach:
+class ForEach(Run):
     """One item for each element of a list; `by` names the attribute that gives their order."""
 
     path: str
@@ -147,7 +148,7 @@ class ForEach:
 
 
 @dataclass(frozen=True, slots=True)
-class Items:
+class Items(Run):
     """Several items that stand or fall together with a condition, or are tried one after another."""
 
     items: tuple[Template, ...]
@@ -173,7 +174,7 @@ class Items:
 
 
 @dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(Run):
     """The same item a fixed number of times; `Position` tells them apart."""
 
     times: int
@@ -200,7 +201,7 @@ class Repeat:
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class Position(Hole):
     """The place of an item in its list, counted from `first`."""
 
     first: int = 0
@@ -220,7 +221,7 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class Count(Hole):
     """How many elements of a list there are, but for `less`. The list itself says it again, so matching does
     not look.
     """
@@ -243,7 +244,7 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class Unsaid:
+class Unsaid(Hole):
     """An element that the command has no place for. Its name in the template says why.
 
     Going back, `default` stands for it unless it was found elsewhere; ABSENT: requests need not have it.
@@ -270,7 +271,7 @@ class Unsaid:
 
 
 @dataclass(frozen=True, slots=True)
-class Indexed:
+class Indexed(Hole):
     """The one element of a list whose attribute `by` is `index`; the template stands in it.
 
     `absent`: as in `At`; going back the element is always there when the command has a value for it.
@@ -320,7 +321,7 @@ class Indexed:
 
 
 @dataclass(frozen=True, slots=True)
-class Switch:
+class Switch(Hole):
     """What is said depends on the value of an element."""
 
     path: str
@@ -368,7 +369,7 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True)
-class Choose:
+class Choose(Hole):
     """What is said depends on which of several elements there is."""
 
     cases: Mapping[str, Template]
@@ -414,7 +415,7 @@ class Choose:
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Hole):
     """What the DCC knows and no element says; matching takes it from the command.
 
     `optional`: the command does not say it where the DCC knows that there is none, which is the fact "".
@@ -440,7 +441,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class When:
+class When(Hole):
     """A member that the command has only where an element has this value."""
 
     path: str
@@ -464,7 +465,7 @@ class When:
 
 
 @dataclass(frozen=True, slots=True)
-class Unless:
+class Unless(Hole):
     """A member that the command has but where an element has this value."""
 
     path: str
@@ -487,7 +488,7 @@ class Unless:
 
 
 @dataclass(frozen=True, slots=True)
-class IfFact:
+class IfFact(Run):
     """Items that the command has only where a fact about the device holds."""
 
     name: str

@@ -37,7 +37,7 @@ from smetslab.duis.srv.tariff_bodies import (
     SPECIAL_DAYS,
     switching_table,
 )
-from smetslab.duis.srv.template import ABSENT, Built, NoMatch, Path, Scope, Stand, Template, shown
+from smetslab.duis.srv.template import ABSENT, Built, Hole, NoMatch, Path, Scope, Stand, Template, shown
 from smetslab.gbcs.values import Value
 
 CURRENCIES: Final = words({"GBP": "GBP", "ECB": "EUR"})
@@ -54,7 +54,7 @@ _TOU_COLUMNS, _BLOCK_COLUMNS, _BLOCKS = 48, 8, 4
 
 
 @dataclass(frozen=True, slots=True)
-class _PriceTable:
+class _PriceTable(Hole):
     """The whole price matrix: TOU prices 01 to 30, then the prices of each block in each of its columns,
     A1 to D8. What the request has no price for costs nothing. Spec: GBCS 7.3.7 (unit_charge_passive).
     """

@@ -9,11 +9,12 @@ with `/` starts at the body again. Attributes are members `@index`, a value besi
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import pairwise
-from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Final, Literal, Protocol, TypeAlias
 
 from smetslab.errors import DuisError
 from smetslab.gbcs.values import Value
@@ -226,38 +227,44 @@ class Stand:
         return self.found.entries[resolved]
 
 
-@runtime_checkable
-class Hole(Protocol):
+class Hole(ABC):
     """A place in a template where elements or facts speak."""
 
+    __slots__ = ()
+
+    @abstractmethod
     def build(self, scope: Scope) -> Built:
         """Raises DuisError."""
-        ...
 
+    @abstractmethod
     def match(self, value: Value, stand: Stand) -> None:
         """Raises NoMatch."""
-        ...
 
+    @abstractmethod
     def missing(self, stand: Stand) -> None:
         """The command leaves the member out. Raises NoMatch when it may not."""
-        ...
 
+    @abstractmethod
     def uses(self) -> Iterator[str]:
         """The paths of the elements that it reads, dotted; nested holes below their own."""
-        ...
 
 
-@runtime_checkable
-class Run(Protocol):
+class Run(ABC):
     """A place in a list where any number of items stand."""
 
-    def build_items(self, scope: Scope, start: int) -> list[Value]: ...
+    __slots__ = ()
 
+    @abstractmethod
+    def build_items(self, scope: Scope, start: int) -> list[Value]:
+        """Raises DuisError."""
+
+    @abstractmethod
     def match_items(self, items: Sequence[Value], stand: Stand) -> int:
         """How many of the items belong to it."""
-        ...
 
-    def uses(self) -> Iterator[str]: ...
+    @abstractmethod
+    def uses(self) -> Iterator[str]:
+        """As `Hole.uses`."""
 
 
 Template: TypeAlias = "Built | Hole | Run | Mapping[str, Template] | Sequence[Template]"

@@ -18,7 +18,6 @@ from typing import BinaryIO, Protocol
 import smetslab
 from smetslab.crypto import PrivateKey, sha256
 from smetslab.errors import LocalProtocolError, UsageError
-from smetslab.han.capture import KEYS_SUFFIX
 from smetslab.harness.case import AnyCase
 from smetslab.harness.conditions import Capabilities
 from smetslab.harness.decoding import Decoders
@@ -55,7 +54,7 @@ from smetslab.harness.select import Selection
 from smetslab.harness.suite import AnySuite
 from smetslab.harness.verdict import Waiver
 from smetslab.pki import Certificate
-from smetslab.zigbee.capture.keys import key_file
+from smetslab.zigbee.capture.keys import KEYS_SUFFIX, key_file
 
 
 class Signer(Protocol):

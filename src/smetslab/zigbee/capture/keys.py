@@ -14,6 +14,8 @@ from typing import Final
 
 from smetslab.errors import CaptureError
 
+KEYS_SUFFIX: Final = ".zigbee_pc_keys"
+"""A key file stands beside its capture, with the name of that and this behind it."""
 KEY_OCTETS: Final = 16
 MAX_KEY_FILE_OCTETS: Final = 1 << 20
 """More than ten thousand keys."""
