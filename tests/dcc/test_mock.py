@@ -470,6 +470,42 @@ def test_a_request_under_way_is_answered_by_the_dcc_that_comes_after(play) -> No
     play(story)
 
 
+def test_a_command_that_was_lost_with_the_last_run_is_sent_once_more_as_itself(play) -> None:
+    async def story(bench) -> None:
+        bench.esme.silent = True
+        await bench.dcc.receive(read(bench))
+        await bench.clock.sleep(5)
+        await bench.dcc.__aexit__(None, None, None)
+        bench.esme.silent = False
+        # The hub was in the same process, and knows nothing any more.
+        bench.hub.identities.clear()
+        async with bench.another() as dcc:
+            final = parse_response(await dcc.final_response(RequestId(SUPPLIER, ESME, 1000)))
+        assert final.code == "I0"
+        assert len(bench.events("CommandSentAgain")) == 1
+        first, second = bench.esme.received
+        assert encode_message(first) == encode_message(second)
+        sent = bench.trace.find(layer="wan", event="MessageSent", source="dcc")
+        assert len({seen.detail["identity"] for seen in sent}) == 1
+
+    play(story)
+
+
+def test_a_command_whose_time_is_over_is_not_sent_again_by_the_dcc_that_comes_after(play) -> None:
+    async def story(bench) -> None:
+        bench.esme.silent = True
+        await bench.dcc.receive(read(bench))
+        await bench.clock.sleep(5)
+        await bench.dcc.__aexit__(None, None, None)
+        await bench.clock.sleep(bench.rules.response_timeout_s)
+        async with bench.another() as dcc:
+            final = parse_response(await dcc.final_response(RequestId(SUPPLIER, ESME, 1000)))
+        assert final.code == "E21"
+        assert len(bench.esme.received) == 1
+
+    play(story)
+
+
 def test_what_was_acknowledged_but_not_sent_is_sent_once_by_the_dcc_that_comes_after(play) -> None:
     async def story(bench) -> None:
         bench.wan.outage(True)

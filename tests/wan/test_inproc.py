@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from smetslab.clock import LoopClock, run_virtual
-from smetslab.errors import LocalProtocolError, WanError
+from smetslab.errors import LocalProtocolError, StoreError, WanError
 from smetslab.ids import Eui64
 from smetslab.rng import RootSeed
+from smetslab.store import Store
 from smetslab.trace import Trace
 from smetslab.wan import InProcessWan, Seen, Wan, WanMessage
 
@@ -68,6 +69,41 @@ def test_both_directions_are_traced_with_their_bytes() -> None:
     ]
     delivered = trace.find(event="MessageDelivered")
     assert sorted(seen.detail["identity"] or "" for seen in delivered) == ["m1", "m2"]
+
+
+def test_what_is_under_way_when_the_process_ends_is_delivered_by_the_next_one() -> None:
+    arrived: list[str] = []
+
+    async def main(clock: LoopClock) -> None:
+        with Store() as store:
+            nvm = store.nvm("wan")
+            trace = Trace(clock)
+            async with InProcessWan(clock, trace, RootSeed(5), nvm=nvm) as wan:
+                wan.attach_hub(HUB, lambda got: arrived.append(f"first {got.identity}"))
+                wan.attach_head(lambda got: arrived.append(f"first {got.identity}"))
+                await wan.to_hub(message(1))
+                await clock.sleep(1)
+                for number in (2, 3):
+                    await wan.to_hub(message(number))
+                await wan.to_head(WanMessage("up", HUB, b"image", "firmware"))
+            async with InProcessWan(clock, trace, RootSeed(5), nvm=nvm) as wan:
+                wan.attach_hub(HUB, lambda got: arrived.append(f"second {got.identity}"))
+                wan.attach_head(lambda got: arrived.append(f"second {got.identity} {got.kind}"))
+                await clock.sleep(1)
+                await wan.to_hub(message(4))
+                await clock.sleep(1)
+            assert nvm.items() == []
+            with nvm.transaction() as transaction:
+                transaction.put("way/000000000007/to-hub", b"damaged")
+            with pytest.raises(StoreError, match="damaged at way/000000000007/to-hub"):
+                async with InProcessWan(clock, trace, RootSeed(5), nvm=nvm):
+                    pass
+
+    run_virtual(main)
+    assert arrived[:1] == ["first m1"]
+    assert [one for one in arrived if one.startswith("second m")] == ["second m2", "second m3", "second m4"]
+    assert arrived.count("second up firmware") == 1
+    assert len(arrived) == 5
 
 
 def test_losses_delay_but_lose_nothing_and_repeats_can_be_dropped() -> None:

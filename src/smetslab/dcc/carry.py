@@ -75,7 +75,7 @@ class Carrier:
         """Go on with everything that is open, in tasks of `group`."""
         self._group = group
         for entry in self._ledger.pending():
-            self.carry_on(entry)
+            self.carry_on(entry, again=entry.state == "sent")
 
     def stop(self) -> None:
         """End all tasks; who waits for a final response is told."""
@@ -87,14 +87,17 @@ class Carrier:
                 waiter.set_exception(LocalProtocolError("the DCC stopped while a request was under way"))
         self._finals.clear()
 
-    def carry_on(self, entry: Pending) -> None:
-        """Start the task that brings an accepted request to its end."""
+    def carry_on(self, entry: Pending, *, again: bool = False) -> None:
+        """Start the task that brings an accepted request to its end. `again`: its command was sent by a
+        process that ended before the response came.
+        """
         if self._group is None:
             raise LocalProtocolError("the DCC is not running: use it inside its `async with` block")
         if entry.state in {"quarantined", "local"}:
             return
         self._answers[entry.number] = asyncio.get_running_loop().create_future()
-        task = self._group.create_task(self._carry(entry), name=f"dcc request {entry.request_id.key}")
+        work = self._carry_again(entry) if again else self._carry(entry)
+        task = self._group.create_task(work, name=f"dcc request {entry.request_id.key}")
         self._tasks[entry.number] = task
         task.add_done_callback(lambda _: self._drop(entry.number))
 
@@ -205,6 +208,28 @@ class Carrier:
                 return
             entry = replace(entry, state="ready", attempt=entry.attempt + 1, deadline=None)
             self._ledger.change(entry)
+
+    async def _carry_again(self, entry: Pending) -> None:
+        """A request whose command the WAN had taken when the last run ended: whether it, or its response, was
+        lost with that run nobody knows. When the response does not come by itself the command is sent once
+        more, as itself: a hub that has it knows its identity, a device its counter, so nothing is done twice.
+        Behind its deadline it is not sent again, because its user expects nothing of it any more.
+        """
+        now = self._clock.now()
+        soon = now + timedelta(seconds=self._rules.retry_interval_s)
+        if await self._answered(replace(entry, deadline=soon)):
+            return
+        if entry.deadline is None or entry.deadline <= now:
+            await self._carry(replace(entry, deadline=now))
+            return
+        self._trace.record(
+            "dcc",
+            "CommandSentAgain",
+            source=HEAD,
+            target=str(entry.device),
+            request_id=entry.request_id.key,
+        )
+        await self._carry(replace(entry, state="ready", deadline=None))
 
     async def _hold(self, entry: Pending) -> Pending | None:
         """Wait for what a request waits for; None when it is over then."""

@@ -359,6 +359,7 @@ class Lab:
                 jitter_s=config.jitter_s,
                 loss_probability=config.loss_probability,
                 duplicate_probability=config.duplicate_probability,
+                nvm=self._nvm("wan") if self.store.outlives_process else None,
             )
         return MqttWan(
             parse_address(config.url),

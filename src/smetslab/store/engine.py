@@ -143,6 +143,11 @@ class Store:
     def __repr__(self) -> str:
         return f"Store({self._url.render_as_string(hide_password=True)!r})"
 
+    @property
+    def outlives_process(self) -> bool:
+        """Whether what is committed is there when the process is gone."""
+        return not self._in_memory()
+
     def nvm(self, owner: str) -> Nvm:
         """The non-volatile memory of `owner`; always the same object for the same owner."""
         if not 1 <= len(owner) <= OWNER_LENGTH or "\0" in owner:

@@ -8,17 +8,33 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Literal
+from typing import Final, Literal, TypeAlias
 
 from smetslab.clock import Clock
-from smetslab.errors import LocalProtocolError, WanError
+from smetslab.errors import CodecError, LocalProtocolError, StoreError, WanError
 from smetslab.ids import Eui64
 from smetslab.rng import RootSeed
+from smetslab.store import Nvm
 from smetslab.trace import Detail, Trace
 from smetslab.wan.service import Receive, WanMessage
+from smetslab.wan.topics import decode_message, encode_message
 
 _TICK_S = 1e-6
 """Messages of one route never arrive at the same moment, so their order does not depend on a timer heap."""
+
+_WAY: Final = "way/"
+_EUI_BYTES: Final = 8
+
+_Direction: TypeAlias = Literal["to-hub", "to-head"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    """A message at the far end. `key` is where the memory has it, until it is delivered."""
+
+    message: WanMessage
+    repeated: bool
+    key: str | None
 
 
 @dataclass(slots=True)
@@ -26,10 +42,10 @@ class _Route:
     """One direction of one hub's connection."""
 
     hub: Eui64
-    direction: Literal["to-hub", "to-head"]
+    direction: _Direction
     stream: random.Random
     free_at: float = 0.0
-    waiting: deque[tuple[WanMessage, bool]] = field(default_factory=deque)
+    waiting: deque[_Arrived] = field(default_factory=deque)
     """What has arrived at the far end while nobody could take it."""
 
 
@@ -40,6 +56,8 @@ class InProcessWan:
     one arrives again that much later. Chance comes from one stream per hub and direction, so that another
     hub never changes it. During an outage sending is refused, and what is under way arrives when the outage
     ends.
+
+    With `nvm` what is under way outlives the process: a message that was taken is delivered by the next one.
     """
 
     def __init__(
@@ -54,6 +72,7 @@ class InProcessWan:
         duplicate_probability: float = 0.0,
         repeat_after_s: float = 2.0,
         head: str = "dcc",
+        nvm: Nvm | None = None,
     ) -> None:
         if not (0 <= loss_probability < 1 and 0 <= duplicate_probability < 1):
             raise LocalProtocolError("probabilities of the WAN must be at least 0 and below 1")
@@ -66,6 +85,8 @@ class InProcessWan:
         self._duplicate_probability = duplicate_probability
         self._repeat_after_s = repeat_after_s
         self._head_name = head
+        self._nvm = nvm
+        self._next_key = 0
         self._head: Receive | None = None
         self._hubs: dict[Eui64, Receive | None] = {}
         self._routes: dict[tuple[Eui64, str], _Route] = {}
@@ -77,7 +98,21 @@ class InProcessWan:
 
     async def __aenter__(self) -> InProcessWan:
         self._open = True
+        for key, octets in [] if self._nvm is None else self._nvm.items(_WAY):
+            self._go_on(key, octets)
         return self
+
+    def _go_on(self, key: str, octets: bytes) -> None:
+        """A message that was under way when the process before this one ended. Raises StoreError."""
+        number, _, direction = key.removeprefix(_WAY).partition("/")
+        try:
+            message = decode_message(Eui64(octets[:_EUI_BYTES]), octets[_EUI_BYTES:])
+            self._next_key = max(self._next_key, int(number) + 1)
+        except (CodecError, ValueError) as error:
+            raise StoreError(f"the WAN's memory is damaged at {key}: {error}") from error
+        route = self._route(message.hub, "to-hub" if direction == "to-hub" else "to-head")
+        self._at(max(self._clock.time(), route.free_at) + _TICK_S, route, message, repeated=False, key=key)
+        route.free_at = max(self._clock.time(), route.free_at) + _TICK_S
 
     async def __aexit__(
         self,
@@ -148,12 +183,13 @@ class InProcessWan:
     def _is_out(self, hub: Eui64) -> bool:
         return self._all_out or hub in self._hubs_out
 
-    def _take(self, message: WanMessage, direction: Literal["to-hub", "to-head"]) -> None:
+    def _take(self, message: WanMessage, direction: _Direction) -> None:
         if not self._open:
             raise LocalProtocolError("the WAN is not open: use it inside its `async with` block")
         if self._is_out(message.hub):
             raise self._refuse(message, direction, "the WAN is down", transient=True)
         route = self._route(message.hub, direction)
+        key = self._keep(message, direction)
         self._record_message("MessageSent", message, direction, data=message.payload)
         delay = self._latency_s + route.stream.uniform(0, self._jitter_s)
         while route.stream.random() < self._loss_probability:
@@ -161,17 +197,28 @@ class InProcessWan:
             delay += self._repeat_after_s
         arrival = max(self._clock.time() + delay, route.free_at + _TICK_S)
         route.free_at = arrival
-        self._at(arrival, route, message, repeated=False)
+        self._at(arrival, route, message, repeated=False, key=key)
         if route.stream.random() < self._duplicate_probability:
-            self._at(arrival + self._repeat_after_s, route, message, repeated=True)
+            self._at(arrival + self._repeat_after_s, route, message, repeated=True, key=None)
 
-    def _at(self, time_s: float, route: _Route, message: WanMessage, *, repeated: bool) -> None:
+    def _keep(self, message: WanMessage, direction: _Direction) -> str | None:
+        if self._nvm is None:
+            return None
+        key = f"{_WAY}{self._next_key:012}/{direction}"
+        self._next_key += 1
+        with self._nvm.transaction() as transaction:
+            transaction.put(key, message.hub.raw + encode_message(message))
+        return key
+
+    def _at(
+        self, time_s: float, route: _Route, message: WanMessage, *, repeated: bool, key: str | None
+    ) -> None:
         number = self._next_timer
         self._next_timer += 1
 
         def arrive() -> None:
             del self._timers[number]
-            route.waiting.append((message, repeated))
+            route.waiting.append(_Arrived(message, repeated, key))
             self._flush(route)
 
         self._timers[number] = self._clock.call_at(time_s, arrive)
@@ -182,11 +229,16 @@ class InProcessWan:
             receive = self._hubs.get(route.hub) if route.direction == "to-hub" else self._head
             if receive is None:
                 return
-            message, repeated = route.waiting.popleft()
-            self._record_message("MessageDelivered", message, route.direction, repeated=repeated)
+            arrived = route.waiting.popleft()
+            message = arrived.message
+            self._record_message("MessageDelivered", message, route.direction, repeated=arrived.repeated)
             receive(message)
+            if self._nvm is not None and arrived.key is not None:
+                # Behind what its receiver keeps of it: should the process die between, it comes again.
+                with self._nvm.transaction() as transaction:
+                    transaction.delete(arrived.key)
 
-    def _route(self, hub: Eui64, direction: Literal["to-hub", "to-head"]) -> _Route:
+    def _route(self, hub: Eui64, direction: _Direction) -> _Route:
         route = self._routes.get((hub, direction))
         if route is None:
             route = _Route(hub, direction, self._seed.stream(f"wan.{hub}.{direction}"))

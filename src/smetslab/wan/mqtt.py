@@ -59,14 +59,16 @@ _CLOSING_S: Final = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MqttRules:
-    """Times of a connection, all choices: how long a receipt may take, how long a receiver is waited for
-    that is not there, how long between two attempts to
-    connect at first and at most, after which silence the broker gives a node up (the last will is published
-    at one and a half of it), and how long a hub may be lost before somebody is told.
+    """Times of a connection, all choices: how long a receipt may take, how long a hub is waited for that is
+    not there, and how long a hub waits for the head, how long between two attempts to connect at first and at
+    most, after which silence the broker gives a node up (the last will is published at one and a half of it).
+    They are in real seconds, whatever the scale of the laboratory: the broker knows no other. How long a hub
+    may be lost before somebody is told is in laboratory seconds.
     """
 
     receipt_timeout_s: float = 10.0
     presence_s: float = 1.0
+    head_patience_s: float = 60.0
     first_retry_s: float = 0.25
     longest_retry_s: float = 30.0
     keep_alive_s: int = 20
@@ -224,7 +226,7 @@ class MqttWan:
                     await self._until_lost(client, out)
             except (library.MqttError, OSError) as error:
                 self._lose_connection(str(error))
-            await self._clock.sleep(delay_s)
+            await asyncio.sleep(delay_s)
             delay_s = min(2 * delay_s, self._rules.longest_retry_s)
 
     @asynccontextmanager
@@ -484,21 +486,34 @@ class MqttWan:
         return detach
 
     async def to_hub(self, message: WanMessage) -> None:
-        if not await self._present(lambda: self.reachable(message.hub)):
+        if not await self._present(lambda: self.reachable(message.hub), self._rules.presence_s):
             raise self._refuse(message, "down", f"hub {message.hub} is not on the WAN")
         await self._send(message, "down")
 
     async def to_head(self, message: WanMessage) -> None:
-        if not await self._present(lambda: self._nodes.get(HEAD_NODE, False)):
-            raise self._refuse(message, "up", "nobody at the head of the WAN")
-        await self._send(message, "up")
+        # A hub that finds the WAN down tries it again after a minute: better that its message goes as soon as
+        # the head is back. Whoever cuts this node off by hand does not wait.
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._rules.head_patience_s
+        while True:
+            patience_s = self._rules.presence_s if self._is_out else until - loop.time()
+            if not await self._present(lambda: self._nodes.get(HEAD_NODE, False), patience_s):
+                raise self._refuse(message, "up", "nobody at the head of the WAN")
+            try:
+                await self._send(message, "up")
+            except WanError:
+                if self._is_out or loop.time() >= until:
+                    raise
+                await asyncio.sleep(self._rules.first_retry_s)
+            else:
+                return
 
-    async def _present(self, condition: Callable[[], bool]) -> bool:
+    async def _present(self, condition: Callable[[], bool], patience_s: float) -> bool:
         """Whether somebody is there, or comes within a moment: who has just connected learns it in a
         moment.
         """
         try:
-            async with timeout(self._clock, self._rules.presence_s):
+            async with asyncio.timeout(patience_s):
                 while not condition():
                     change: asyncio.Future[None] = asyncio.get_running_loop().create_future()
                     self._presence.append(change)
@@ -530,7 +545,7 @@ class MqttWan:
         waiting.futures.append(receipt)
         self._record_message("MessageSent", message, direction, data=message.payload)
         try:
-            async with timeout(self._clock, self._rules.receipt_timeout_s):
+            async with asyncio.timeout(self._rules.receipt_timeout_s):
                 await out.publish(
                     self._topics.message(message.hub, direction), encode_message(message), qos=1
                 )
