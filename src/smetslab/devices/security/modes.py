@@ -38,6 +38,11 @@ class Mode:
     names_cell: bool = True
     alert: str = "CS02b-ALERT"
 
+    @property
+    def use_case(self) -> str:
+        """The name of the use case: CS02b or CS02g, and the mode."""
+        return f"{self.alert.partition('-')[0]}.{self.name}"
+
 
 _ROWS = (
     Mode(name="rootBySupplier", authorised_by=RemotePartyRole.SUPPLIER, targets=(RemotePartyRole.ROOT,)),

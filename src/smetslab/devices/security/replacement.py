@@ -64,16 +64,11 @@ class CredentialReplacement:
         """Every mode that the type of device has a use case for."""
         rows: list[Operation] = []
         for mode in MODES.values():
-            name = next(
-                f"{prefix}.{mode.name}"
-                for prefix in ("CS02b", "CS02g")
-                if f"{prefix}.{mode.name}" in USE_CASES
-            )
-            if self.device_type not in USE_CASES[name].devices:
+            if self.device_type not in USE_CASES[mode.use_case].devices:
                 continue
             rows.append(
                 Operation(
-                    use_case=name,
+                    use_case=mode.use_case,
                     execute=partial(self._replace, mode),
                     check=partial(self._check, mode),
                     refusal=self._refusal,

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
+from smetslab.devices.security.modes import MODES
+from smetslab.devices.security.names import cell_identifier
 from smetslab.gbcs.codes import CellUsage, Cra, KeyUsage
 from smetslab.gbcs.message import Message, OtherInformation
 from smetslab.gbcs.usecases import USE_CASES, encode_content
@@ -24,9 +26,6 @@ from smetslab.rtds.worlds.model import Cause, Stage
 
 _DS, _KA = KeyUsage.DIGITAL_SIGNATURE, KeyUsage.KEY_AGREEMENT
 _MANAGEMENT, _TOP_UP = CellUsage.MANAGEMENT, CellUsage.PREPAYMENT_TOP_UP
-
-_USAGES: Final = {_DS: "digitalSignature", _KA: "keyAgreement"}
-_CELL_USAGES: Final = {_MANAGEMENT: "management", _TOP_UP: "prePaymentTopUp"}
 
 SUPPLIER: Final = Eui64.parse("90B3D51F30010000")
 TRANSITIONAL_COS: Final = Eui64.parse("90B3D51F30000004")
@@ -42,15 +41,12 @@ UNTRUSTED: Final = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A dated change: who authorises it with which role's cell, whose cells change, and when."""
+    """A dated change: under which mode, who orders it, who gets into which cells, and when."""
 
-    use_case: str
     mode: str
     originator: Eui64
     counter: int
-    authorised_by: str
     party: Eui64
-    role: str
     cells: tuple[tuple[KeyUsage, CellUsage], ...]
     at: str
     control: Mapping[str, Value]
@@ -58,7 +54,9 @@ class Change:
 
 def _change(stage: Stage, change: Change) -> None:
     """Send the command, and go on to its time."""
-    use_case = USE_CASES[change.use_case]
+    mode = MODES[change.mode]
+    use_case = USE_CASES[mode.use_case]
+    [role] = mode.targets
     header = Message(
         cra=Cra.COMMAND,
         originator_counter=change.counter,
@@ -70,14 +68,16 @@ def _change(stage: Stage, change: Change) -> None:
     parameters: Parameters = {
         "authorising_remote_party_control": {
             "credentials_replacement_mode": change.mode,
-            "authorising_remote_party_ta_cell_identifier": _cell(change.authorised_by, _DS, _MANAGEMENT),
+            "authorising_remote_party_ta_cell_identifier": dict(
+                cell_identifier((mode.authorised_by, _DS, _MANAGEMENT))
+            ),
             "authorising_remote_party_seq_number": change.counter,
             **change.control,
         },
         "replacements": [
             {
                 "replacement_certificate": to_hex(_certificate(stage, change, place)),
-                "target_trust_anchor_cell": _cell(change.role, usage, cell_usage),
+                "target_trust_anchor_cell": dict(cell_identifier((role, usage, cell_usage))),
             }
             for place, (usage, cell_usage) in enumerate(change.cells)
         ],
@@ -92,14 +92,6 @@ def _change(stage: Stage, change: Change) -> None:
         stage.device.application.tick(moment)
 
 
-def _cell(role: str, usage: KeyUsage, cell_usage: CellUsage) -> Value:
-    return {
-        "trust_anchor_cell_remote_party_role": role,
-        "trust_anchor_cell_key_usage": _USAGES[usage],
-        "trust_anchor_cell_usage": _CELL_USAGES[cell_usage],
-    }
-
-
 def _certificate(stage: Stage, change: Change, place: int) -> bytes:
     usage, cell_usage = change.cells[place]
     if place == UNTRUSTED and "_8F67_" in stage.scenario:
@@ -110,13 +102,10 @@ def _certificate(stage: Stage, change: Change, place: int) -> bytes:
 
 _CHANGES: Final = {
     "/CS02bSupplierBySupplier_[^/]*_8F6[67]_FUTURE_DATED": Change(
-        use_case="CS02b.supplierBySupplier",
         mode="supplierBySupplier",
         originator=SUPPLIER,
         counter=1001,
-        authorised_by="supplier",
         party=SUPPLIER,
-        role="supplier",
         cells=_SUPPLIER_CELLS,
         at="2030-01-15T00:00:00Z",
         control={
@@ -125,13 +114,10 @@ _CHANGES: Final = {
         },
     ),
     "/CS02bSupplierByTransCoS_[^/]*_8F6[67]_FUTURE_DATED": Change(
-        use_case="CS02b.supplierByTransCoS",
         mode="supplierByTransCoS",
         originator=TRANSITIONAL_COS,
         counter=6002,
-        authorised_by="transitionalCoS",
         party=SUPPLIER,
-        role="supplier",
         cells=_SUPPLIER_CELLS,
         at="2030-01-02T00:00:00Z",
         control={
@@ -145,13 +131,10 @@ _CHANGES: Final = {
         },
     ),
     "/CS02gLoadControllerBySupplier_[^/]*_8F6[67]_FUTURE_DATED": Change(
-        use_case="CS02g.loadControllerBySupplier",
         mode="loadControllerBySupplier",
         originator=SUPPLIER,
         counter=1001,
-        authorised_by="supplier",
         party=LOAD_CONTROLLER,
-        role="loadController",
         cells=_LOAD_CONTROLLER_CELLS,
         at="2030-01-15T00:00:00Z",
         control={
@@ -170,13 +153,10 @@ LOAD_CONTROL_CAUSES: Final[Mapping[str, Cause]] = {
     "/CS02gLoadControllerByLoadController_[^/]*_8F6[67]_FUTURE_DATED": partial(
         _change,
         change=Change(
-            use_case="CS02g.loadControllerByLoadController",
             mode="loadControllerByLoadController",
             originator=LOAD_CONTROLLER,
             counter=9001,
-            authorised_by="loadController",
             party=LOAD_CONTROLLER,
-            role="loadController",
             cells=_LOAD_CONTROLLER_CELLS,
             at="2030-01-15T00:00:00Z",
             control={"new_remote_party_floor_seq_number": 0},
