@@ -11,7 +11,6 @@ import json
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from os import PathLike
 from types import MappingProxyType, TracebackType
@@ -19,6 +18,7 @@ from typing import Literal, TextIO, TypeAlias, get_args
 
 from smetslab.clock import Clock
 from smetslab.errors import CodecError, LocalProtocolError
+from smetslab.value_class import value_class
 
 Layer: TypeAlias = Literal["duis", "gbcs", "wan", "han", "air", "device", "dcc", "harness"]
 Detail: TypeAlias = str | int | bool | None
@@ -52,7 +52,7 @@ OBSERVATION_SCHEMA: dict[str, object] = {
 """The published shape of an observation; times are UTC to the microsecond, octets upper-case hex."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Observation:
     """One thing that happened: when, in which layer, between whom, with which bytes."""
 

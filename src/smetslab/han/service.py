@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Flag, auto
 from types import TracebackType
 from typing import Protocol, TypeAlias
 
 from smetslab.ids import Eui64
 from smetslab.store import Nvm
+from smetslab.value_class import value_class
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class ApsFrame:
     """An APS data frame: from endpoint to endpoint, with a ZCL frame as payload (profile 0x0109)."""
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
 from smetslab.crypto import CcmStar
 from smetslab.errors import ZigbeeDecodeError, ZigbeeEncodeError
 from smetslab.ids import Eui64
+from smetslab.value_class import value_class
 from smetslab.zigbee.rows import Row, table
 from smetslab.zigbee.security import AuxiliaryHeader, decode_auxiliary, seal, unseal
 from smetslab.zigbee.zcl.fields import Record, fields, optional, rest, variant
@@ -22,7 +22,6 @@ from smetslab.zigbee.zcl.types import Ieee, Key128, UInt8, UInt16
 _SPEC = "ZigBee 2.2.5.1"
 _ADDRESSING = struct.Struct("<BHHB")
 _ACK_FORMAT, _SECURITY, _ACK_REQUEST, _EXTENDED = 0x10, 0x20, 0x40, 0x80
-_GROUP = 3
 
 
 class ApsFrameType(IntEnum):
@@ -40,6 +39,10 @@ class ApsDelivery(IntEnum):
     BROADCAST = 2
 
 
+_KINDS = {int(kind): kind for kind in ApsFrameType}
+_DELIVERIES = {int(delivery): delivery for delivery in ApsDelivery}
+
+
 class FragmentKind(IntEnum):
     """Spec: ZigBee 2.2.5.1.8.1."""
 
@@ -48,7 +51,7 @@ class FragmentKind(IntEnum):
     LATER = 2
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class ExtendedHeader:
     """Which part of a message a frame carries. `block`: the number of all parts in the first one, the part's
     number in the others and in acknowledgements; `received`: the bitmap of an acknowledgement.
@@ -61,7 +64,7 @@ class ExtendedHeader:
     received: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class ApsFrame:
     """A frame. With `security` the payload of a received frame is still sealed.
 
@@ -144,7 +147,7 @@ def decode_aps(data: bytes) -> ApsFrame:
         raise _truncated(0, 2, len(data))
     control = data[0]
     kind, delivery = control & 0x03, control >> 2 & 0x03
-    if kind > ApsFrameType.ACKNOWLEDGEMENT or delivery in {1, _GROUP}:
+    if kind not in _KINDS or delivery not in _DELIVERIES:
         raise ZigbeeDecodeError(
             "frame control that is not in use",
             offset=0,
@@ -172,10 +175,10 @@ def decode_aps(data: bytes) -> ApsFrame:
     if control & _SECURITY:
         security, position = decode_auxiliary(data, position)
     return ApsFrame(
-        kind=ApsFrameType(kind),
+        kind=_KINDS[kind],
         counter=counter,
         payload=data[position:],
-        delivery=ApsDelivery(delivery),
+        delivery=_DELIVERIES[delivery],
         destination_endpoint=destination,
         source_endpoint=source,
         cluster=cluster,

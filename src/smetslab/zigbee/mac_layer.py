@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum, IntFlag
+from struct import Struct
 from typing import Final, TypeAlias
 
 from smetslab.errors import ZigbeeDecodeError, ZigbeeEncodeError
 from smetslab.ids import Eui64
+from smetslab.value_class import value_class
 from smetslab.zigbee.rows import Row, table
 from smetslab.zigbee.zcl.fields import Record, fields
 from smetslab.zigbee.zcl.types import Ieee, UInt8, UInt16, UInt24
@@ -41,7 +42,16 @@ class MacFrameType(IntEnum):
     COMMAND = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+_KINDS = tuple(MacFrameType)
+_HEAD = Struct("<HB")
+_ADDRESSING = 0xCC40
+"""The modes of both addresses, and whether they share a PAN id."""
+_SHORT_ADDRESSES = _SHORT << 10 | _SHORT << 14 | _COMPRESSION
+_SHORT_LAYOUT = Struct("<HHH")
+"""PAN id, destination, source, where both addresses are short ones of one PAN."""
+
+
+@value_class(frozen=True, slots=True, kw_only=True)
 class MacFrame:
     """A frame without its check sequence. Without `source_pan` the source is in the destination's PAN."""
 
@@ -72,13 +82,10 @@ class MacFrame:
             if self.destination is None:
                 raise ZigbeeEncodeError("no PAN id for the source", path="MAC header", spec=_SPEC)
         control |= _mode(self.destination) << 10 | _mode(self.source) << 14
-        octets = bytearray(control.to_bytes(2, "little"))
-        octets.append((self.sequence if sequence is None else sequence) & 0xFF)
+        octets = _HEAD.pack(control, (self.sequence if sequence is None else sequence) & 0xFF)
         if self.destination is not None:
-            octets += (BROADCAST if self.destination_pan is None else self.destination_pan).to_bytes(
-                2, "little"
-            )
-            octets += _address_octets(self.destination)
+            pan = BROADCAST if self.destination_pan is None else self.destination_pan
+            octets += pan.to_bytes(2, "little") + _address_octets(self.destination)
         if self.source is not None:
             if self.source_pan is not None:
                 octets += self.source_pan.to_bytes(2, "little")
@@ -92,7 +99,7 @@ class MacFrame:
                 found=str(len(octets)),
                 spec="IEEE 802.15.4 6.4.1",
             )
-        return bytes(octets)
+        return octets
 
 
 def _mode(address: Address | None) -> int:
@@ -111,7 +118,7 @@ def decode_mac(data: bytes) -> MacFrame:
         raise _truncated(0, 3, len(data), "frame control and sequence number")
     control = data[0] | data[1] << 8
     kind, destination_mode, source_mode = control & 7, control >> 10 & 3, control >> 14
-    if kind > MacFrameType.COMMAND or 1 in {destination_mode, source_mode} or control & _SECURITY:
+    if kind >= len(_KINDS) or destination_mode == 1 or source_mode == 1 or control & _SECURITY:
         raise ZigbeeDecodeError(
             "frame control that ZigBee does not use",
             offset=0,
@@ -124,6 +131,9 @@ def decode_mac(data: bytes) -> MacFrame:
     source_pan: int | None = None
     destination: Address | None = None
     source: Address | None = None
+    if control & _ADDRESSING == _SHORT_ADDRESSES and len(data) >= 9:  # nearly all that carry data
+        destination_pan, destination, source = _SHORT_LAYOUT.unpack_from(data, 3)
+        position, destination_mode, source_mode = 9, 0, 0
     if destination_mode:
         destination_pan, position = _short(data, position)
         destination, position = _address(data, position, destination_mode)
@@ -132,7 +142,7 @@ def decode_mac(data: bytes) -> MacFrame:
             source_pan, position = _short(data, position)
         source, position = _address(data, position, source_mode)
     return MacFrame(
-        kind=MacFrameType(kind),
+        kind=_KINDS[kind],
         sequence=data[2],
         payload=data[position:],
         destination_pan=destination_pan,
@@ -272,7 +282,7 @@ _BEACON = Row(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class ZigbeeBeacon:
     """The payload of a beacon of a ZigBee PRO network: no superframes.
 

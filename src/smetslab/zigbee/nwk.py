@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
 from smetslab.crypto import CcmStar
 from smetslab.errors import SecurityError, ZigbeeDecodeError, ZigbeeEncodeError
 from smetslab.ids import Eui64
+from smetslab.value_class import value_class
 from smetslab.zigbee.rows import Row, table
 from smetslab.zigbee.security import AuxiliaryHeader, decode_auxiliary, seal, unseal
 from smetslab.zigbee.zcl.fields import Record, counted, fields, to_end
@@ -39,7 +39,10 @@ class NwkFrameType(IntEnum):
     INTER_PAN = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+_KINDS = {int(kind): kind for kind in NwkFrameType}
+
+
+@value_class(frozen=True, slots=True, kw_only=True)
 class NwkFrame:
     """A frame. With `security` the payload of a received frame is still sealed: `open_nwk` opens it.
 
@@ -132,7 +135,7 @@ def decode_nwk(data: bytes) -> NwkFrame:
     if control & _SECURITY:
         security, position = decode_auxiliary(data, position)
     return NwkFrame(
-        kind=NwkFrameType(kind),
+        kind=_KINDS[kind],
         destination=destination,
         source=source,
         sequence=sequence,

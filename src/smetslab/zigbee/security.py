@@ -9,13 +9,14 @@ Spec: ZigBee 4.3.1, 4.4.1, 4.5.1 (auxiliary header, CCM* nonce), 4.5.3 (key hier
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
+from struct import Struct
 from typing import Final
 
 from smetslab.crypto import MIC_BYTES, CcmStar, aes_mmo, hmac_mmo
 from smetslab.errors import SecurityError, ZigbeeDecodeError
 from smetslab.ids import Eui64
+from smetslab.value_class import value_class
 
 LEVEL: Final = 5
 """ENC-MIC-32, the only level in use. On the air the level is sent as 0. Spec: ZigBee 4.5.1.1.1."""
@@ -37,7 +38,11 @@ class KeyIdentifier(IntEnum):
     KEY_LOAD = 3
 
 
-@dataclass(frozen=True, slots=True)
+_KEYS = tuple(KeyIdentifier)
+_HEAD = Struct("<BI")
+
+
+@value_class(frozen=True, slots=True)
 class AuxiliaryHeader:
     """What a secured frame carries besides. `source` is there with an extended nonce, `key_sequence` with the
     network key.
@@ -53,14 +58,11 @@ class AuxiliaryHeader:
     def encode(self, *, level: int = 0) -> bytes:
         """The octets: as they go over the air with level 0, as they are authenticated with `LEVEL`."""
         control = level | self.key << _KEY_SHIFT
-        if self.source is not None:
-            control |= _EXTENDED_NONCE
-        octets = bytes((control,)) + self.frame_counter.to_bytes(4, "little")
-        if self.source is not None:
-            octets += self.source.raw[::-1]
-        if self.key is KeyIdentifier.NETWORK:
-            octets += bytes((self.key_sequence,))
-        return octets
+        if self.source is None:
+            octets = _HEAD.pack(control, self.frame_counter)
+        else:
+            octets = _HEAD.pack(control | _EXTENDED_NONCE, self.frame_counter) + self.source.raw[::-1]
+        return octets + bytes((self.key_sequence,)) if self.key is KeyIdentifier.NETWORK else octets
 
 
 def decode_auxiliary(data: bytes, position: int) -> tuple[AuxiliaryHeader, int]:
@@ -68,15 +70,14 @@ def decode_auxiliary(data: bytes, position: int) -> tuple[AuxiliaryHeader, int]:
     end = position + 5
     if end > len(data):
         raise _truncated(position, 5, len(data))
-    control = data[position]
-    counter = int.from_bytes(data[position + 1 : end], "little")
+    control, counter = _HEAD.unpack_from(data, position)
     source = None
     if control & _EXTENDED_NONCE:
         if end + 8 > len(data):
             raise _truncated(end, 8, len(data))
         source = Eui64(data[end : end + 8][::-1])
         end += 8
-    key = KeyIdentifier(control >> _KEY_SHIFT & 0x03)
+    key = _KEYS[control >> _KEY_SHIFT & 0x03]
     sequence = 0
     if key is KeyIdentifier.NETWORK:
         if end >= len(data):

@@ -7,7 +7,7 @@ kbit/s)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 CHANNELS_2_4_GHZ: Final = tuple(range(11, 27))
 PREFERRED_CHANNELS: Final = (11, 14, 15, 19, 20, 24, 25)
@@ -52,8 +52,7 @@ SUB_GHZ: Final = Band(
 """The access times of this band are unverified."""
 
 
-@dataclass(frozen=True, slots=True)
-class Channel:
+class Channel(NamedTuple):
     """A channel of a page; pages 28 to 31 are sub-GHz. Spec: ZigBee D.7 (channel pages; unverified)."""
 
     number: int

@@ -17,6 +17,7 @@ from smetslab.han.air.bands import Channel
 from smetslab.han.air.impair import Impairments
 from smetslab.han.air.medium import Cancellable, LinkQuality, Medium, Scheduler
 from smetslab.ids import Eui64
+from smetslab.value_class import value_class
 from smetslab.zigbee.mac_layer import (
     BROADCAST,
     DATA_REQUEST,
@@ -47,7 +48,7 @@ Done: TypeAlias = Callable[[bool], None]
 """Called with True when a frame has left and, where that was asked, been acknowledged."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Reception:
     """A frame for this device, as its MAC entity hands it up."""
 

@@ -19,6 +19,7 @@ from smetslab.errors import LocalProtocolError
 from smetslab.han.air.bands import Channel
 from smetslab.ids import Eui64
 from smetslab.rng import RootSeed
+from smetslab.value_class import value_class
 
 Ts = TypeVarTuple("Ts")
 
@@ -160,7 +161,7 @@ class Radio:
         return self._medium.transmit(self, octets, start, sent, tag)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class OnAir:
     """A frame that was sent, for who writes captures: when it began, and on which channel."""
 

@@ -18,6 +18,7 @@ from smetslab.han.limits import APS_ACKNOWLEDGEMENT_TIMEOUT_S, APS_MAX_RETRIES
 from smetslab.han.stack.network import FrameCounter, IncomingCounters, KeyTable
 from smetslab.han.stack.nwk_entity import NwkData, NwkEntity
 from smetslab.ids import Eui64
+from smetslab.value_class import value_class
 from smetslab.zigbee import nwk
 from smetslab.zigbee.aps import (
     ApsDelivery,
@@ -45,7 +46,7 @@ DUPLICATE_MEMORY_S: Final = 8.0
 Done: TypeAlias = Callable[[bool], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class ApsData:
     """A message between endpoints. `peer`: the other device by its short address; `secured`: under the link
     key.

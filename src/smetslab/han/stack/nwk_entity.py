@@ -24,6 +24,7 @@ from smetslab.han.stack.network import (
     NodeKind,
 )
 from smetslab.ids import Eui64
+from smetslab.value_class import value_class
 from smetslab.zigbee import nwk
 from smetslab.zigbee.mac_layer import BROADCAST, MacFrame, MacFrameType
 from smetslab.zigbee.nwk import NwkFrame, NwkFrameType, decode_nwk, decode_nwk_command, open_nwk
@@ -52,7 +53,7 @@ _FIRST_BROADCAST = 0xFFF8
 Done: TypeAlias = Callable[[bool], None]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class NwkData:
     """What has come for this device. `secured`: under the network key; `sender`: who sent the last hop."""
 
