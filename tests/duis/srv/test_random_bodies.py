@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -29,11 +30,13 @@ from smetslab.duis.srv import (
     transform_elements,
     write_body,
 )
+from smetslab.duis.srv.shapes import Attributed, Present, Sequence
+from smetslab.duis.srv.simple import Boolean, Shape, Word
 from smetslab.errors import DuisError, GbcsEncodeError
 from smetslab.gbcs.codes import Cra, DeviceType
 from smetslab.gbcs.message import Message, OtherInformation
 from smetslab.gbcs.usecases import UseCase, decode_content, encode_content
-from smetslab.gbcs.values import Parameters
+from smetslab.gbcs.values import Parameters, Value
 from smetslab.ids import Eui64
 from smetslab.pki import TEST_DEVICES, Authority
 from smetslab.rng import RootSeed
@@ -160,3 +163,64 @@ def test_every_use_case_of_a_variant_is_reached(row: ServiceRequest) -> None:
         if not left:
             return
     pytest.fail("never reached: " + ", ".join(mapping.use_case.name for mapping in left))
+
+
+NOT_TO_A_DEVICE = {
+    # Roles whose credentials no user replaces in this way.
+    "6.15.1": {f"RemotePartyRole={role}" for role in ("ACB", "Recovery", "Root", "TransCoS")},
+    "6.21": {f"RemotePartyRole={role}" for role in ("ACB", "Recovery", "Root", "TransCoS", "LoadController")},
+}
+
+
+def places(shape: Shape | Sequence | Attributed | Present, path: str = "") -> Iterator[str]:
+    """Every element and attribute that a shape has, with each word that it may say."""
+    yield path
+    if isinstance(shape, Word):
+        yield from (f"{path}={word}" for word in shape.words)
+    elif isinstance(shape, Boolean):
+        yield from (f"{path}=True", f"{path}=False")
+    elif isinstance(shape, Attributed):
+        for attribute in shape.attributes:
+            yield from places(attribute.simple, below(path, f"@{attribute.name}"))
+        simple = not isinstance(shape.shape, (Sequence, Present))
+        yield from places(shape.shape, below(path, "value") if simple else path)
+    elif isinstance(shape, Sequence):
+        for child in shape.children():
+            yield from places(child.shape, below(path, child.name))
+
+
+def below(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def said(value: Value, path: str = "") -> Iterator[str]:
+    yield path
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from said(inner, below(path, name))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from said(inner, path)
+    else:
+        yield f"{path}={value}"
+
+
+def becomes_a_command(row: ServiceRequest, elements: Parameters, rng: random.Random) -> bool:
+    for mapping in row.mappings:
+        if fits(mapping, elements):
+            with suppress(DuisError):
+                command(row, mapping, elements, surroundings(mapping, rng))
+                return True
+    return False
+
+
+@pytest.mark.parametrize("row", BY_DEVICES, ids=lambda row: row.variant)
+def test_every_element_and_word_of_a_body_is_said_by_some_command(row: ServiceRequest) -> None:
+    left = set(places(row.body)) - NOT_TO_A_DEVICE.get(row.variant, set())
+    for elements, rng in bodies(row, 2 * TRIES):
+        new = left.intersection(said(elements))
+        if new and becomes_a_command(row, elements, rng):
+            left -= new
+        if not left:
+            return
+    pytest.fail("never said: " + ", ".join(sorted(left)))

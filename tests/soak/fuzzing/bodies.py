@@ -185,8 +185,21 @@ class _Maker:
         count = child.minimum if self.fullness == 0 else rng.randint(child.minimum, min(most, 100))
         items = [self.value(child.shape) for _ in range(count)]
         self._number_items(child, items)
+        self._words_once(child, items)
         if items:
             result[child.name] = items
+
+    def _words_once(self, child: Child, items: list[Value]) -> None:
+        """Items that say nothing but a word mostly say each word once."""
+        shape = child.shape
+        if not isinstance(shape, Sequence) or len(shape.particles) != 1:
+            return
+        (only,) = shape.particles
+        if not isinstance(only, Child) or not isinstance(only.shape, Word) or self.rng.random() < 0.2:
+            return
+        del items[len(only.shape.words) :]
+        words = self.rng.sample(only.shape.words, len(items))
+        items[:] = [{only.name: word} for word in words]
 
     def _number_items(self, child: Child, items: list[Value]) -> None:
         """Number items by their attribute: each number once, mostly without gaps, not always in order."""

@@ -183,15 +183,19 @@ class Sequence:
             )
         return Element(name, tuple(children))
 
-    def leaves(self) -> Iterator[str]:
+    def children(self) -> Iterator[Child]:
+        """Every element that it may hold, in their order."""
         for particle in self.particles:
-            for child in _children(particle):
-                own = False
-                for leaf in child.shape.leaves():
-                    own = True
-                    yield f"{child.name}.{leaf}" if leaf else child.name
-                if not own:
-                    yield child.name
+            yield from _children(particle)
+
+    def leaves(self) -> Iterator[str]:
+        for child in self.children():
+            own = False
+            for leaf in child.shape.leaves():
+                own = True
+                yield f"{child.name}.{leaf}" if leaf else child.name
+            if not own:
+                yield child.name
 
 
 def _children(particle: Particle) -> tuple[Child, ...]:
