@@ -7,6 +7,7 @@ import pytest
 from smetslab.errors import ZclDecodeError
 from smetslab.harness.decoding import Node
 from smetslab.harness.zcl_frames import describe_zcl
+from smetslab.zigbee.zcl.clusters.ota import Ota
 
 TUNNELLING = {"cluster": 0x0704}
 
@@ -84,3 +85,17 @@ def test_bytes_that_are_no_frame_and_observations_without_a_cluster() -> None:
     with pytest.raises(ZclDecodeError):
         describe_zcl(b"\x01", TUNNELLING)
     assert describe_zcl(b"\x01\x02\x03", {}) is None
+
+
+def test_a_field_whose_form_another_decides_is_described_too() -> None:
+    block = {
+        **dict.fromkeys(("manufacturer_code", "image_type", "file_version", "file_offset"), 1),
+        "image_data": b"ab",
+    }
+    record = Ota.image_block_response.record(status=0, block=block)
+    octets = Ota.image_block_response.frame(record, sequence=1).encode()
+    node = describe_zcl(octets, {"cluster": Ota.id})
+    assert node is not None
+    assert (node.name, node.text) == ("Ota", "image block response")
+    assert [child.name for child in node.children][-2:] == ["status", "block"]
+    assert node.children[-1].raw == octets[4:]

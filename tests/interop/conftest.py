@@ -264,12 +264,16 @@ def broker(make_broker: Callable[..., MosquittoBroker]) -> MosquittoBroker:
 
 @pytest.fixture(scope="session")
 def tshark(tmp_path_factory: pytest.TempPathFactory) -> Dissect:
-    """`tshark(path, *options)` is what Wireshark makes of a capture: a dictionary of layers per packet."""
+    """`tshark(path, *options)` is what Wireshark makes of a capture: a dictionary of layers per packet.
+
+    `keys`: a file in the form in which Wireshark keeps ZigBee keys.
+    """
     program = _require_tool("tshark")
     # The person's own Wireshark preferences and keys must not reach the tests.
     home = tmp_path_factory.mktemp("wireshark")
 
-    def dissect(capture: Path, *options: str) -> list[dict[str, Any]]:
+    def dissect(capture: Path, *options: str, keys: Path | None = None) -> list[dict[str, Any]]:
+        (home / "zigbee_pc_keys").write_text("" if keys is None else keys.read_text())
         done = subprocess.run(
             [str(program), "-r", str(capture), "-n", "-T", "json", "--no-duplicate-keys", *options],
             env={**os.environ, "HOME": str(home), "WIRESHARK_CONFIG_DIR": str(home)},

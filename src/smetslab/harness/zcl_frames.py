@@ -79,7 +79,11 @@ def _header(frame: ZclFrame, data: bytes) -> Sequence[Node]:
 
 def _fields(record: Record, offset: int) -> Sequence[Node]:
     nodes: list[Node] = []
-    for (name, value), kind in zip(record.items(), record.shape.kinds, strict=True):
+    kinds = list(record.shape.kinds)
+    varying = record.shape.variant_for(record.values)
+    if varying is not None:
+        kinds[-1] = varying
+    for (name, value), kind in zip(record.items(), kinds, strict=True):
         if value is ABSENT:
             continue
         written = bytearray()
