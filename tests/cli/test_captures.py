@@ -102,7 +102,8 @@ def test_decode_prints_the_messages_and_everything_about_one_frame(capture: Path
         (["han", "decode", "{capture}", "--frame", "99999"], "no frame 99999"),
         (["han", "decode", "{capture}", "--keys", "{capture}"], "no key of 16 octets"),
         (["run", "--pcap-keys", "x"], "the keys of what"),
-        (["run", "--zep", "nowhere:0"], "is no address"),
+        (["run", "--zep", "nowhere:x"], "is no address"),
+        (["run", "--zep", "nowhere:0"], "nobody listens at port 0"),
         (["run", "--pcap", "{folder}"], "is a folder"),
     ],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import stat
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import typer
 from smetslab.cli import output
 from smetslab.errors import UsageError
 from smetslab.han.capture import Capture, FileSink, PipeSink, Sink, ZepSink
+from smetslab.han.zep_air import parse_host_port
 from smetslab.harness.air import message_title
 from smetslab.lab.build import Lab
 from smetslab.trace import Observation
@@ -24,7 +24,6 @@ from smetslab.zigbee.capture.zep import PORT
 
 STDOUT: Final = "-"
 RADIO_HINT: Final = 'let the section [han] of the lab file say kind = "radio"'
-_ZEP_ADDRESS = re.compile(r"(?P<host>[^:\[\]]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
 
 PcapOption: TypeAlias = Annotated[
     str | None,
@@ -122,8 +121,10 @@ def _reader_left() -> None:
 
 def zep_address(text: str) -> tuple[str, int]:
     """HOST, HOST:PORT or [IPV6]:PORT. Raises UsageError."""
-    found = _ZEP_ADDRESS.fullmatch(text)
-    port = PORT if found is None or found["port"] is None else int(found["port"])
-    if found is None or not 0 < port < 65536:
-        raise UsageError(f"--zep {text!r} is no address", hint=f"such as 127.0.0.1 or 127.0.0.1:{PORT}")
-    return found["host"].strip("[]"), port
+    try:
+        host, port = parse_host_port(text)
+    except ValueError as error:
+        raise UsageError(f"--zep {error}", hint=f"such as 127.0.0.1 or 127.0.0.1:{PORT}") from error
+    if not port:
+        raise UsageError("--zep: nobody listens at port 0")
+    return host, port

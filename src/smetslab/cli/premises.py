@@ -101,6 +101,8 @@ def _say(config: LabConfig, lab: Lab) -> None:
     address = parse_address(config.wan.url or "")
     output.line(f"{lab.shard.name}: {len(homes)} of {len(config.premises)} homes behind {address}")
     for home in homes:
-        output.line(f"  {home.name:<16} {home.hub.eui64.dashed()}  {len(home.devices)} devices")
+        air = lab.outside.get(home.name)
+        zep = "" if air is None else f", ZEP at {air.address[0]}:{air.address[1]}"
+        output.line(f"  {home.name:<16} {home.hub.eui64.dashed()}  {len(home.devices)} devices{zep}")
     output.line("stop: Ctrl-C")
     sys.stdout.flush()

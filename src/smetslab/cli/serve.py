@@ -192,6 +192,8 @@ def _print_instructions(server: LabServer) -> None:
     output.line(f"state kept in        {_state(config.store.url)}")
     if config.wan.url is not None:
         output.line(f"premises behind      {parse_address(config.wan.url)}")
+    for name, air in server.lab.outside.items():
+        output.line(f"air of {name:<14} ZEP at {air.address[0]}:{air.address[1]}")
     for premises in config.premises:
         output.line(f"{premises.name}")
         output.line(f"  {'hub':<16} {premises.hub.eui64.dashed()}")

@@ -9,11 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final, TypeAlias
 
+from smetslab.han.air.mac_entity import MacEntity
 from smetslab.han.direct import DirectMedium
 from smetslab.han.service import Han
 from smetslab.han.stack.home import RadioHome
 from smetslab.han.stack.network import COORDINATOR_ADDRESS, NodeKind
 from smetslab.han.stack.node import RadioNode
+from smetslab.ids import Eui64
 from smetslab.zigbee.mac_layer import NO_SHORT_ADDRESS
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | dict[str, Json] | None"
@@ -112,7 +114,10 @@ def _radio(home: RadioHome) -> NetworkView:
     trust_centre = home.hub.trust_centre if home.nodes else None
     return NetworkView(
         kind="radio",
-        devices=tuple(_node(home, node) for node in home.nodes.values()),
+        devices=(
+            *(_node(home, node) for node in home.nodes.values()),
+            *(_guest(home, eui64, mac) for eui64, mac in home.guests.items()),
+        ),
         channel=settings.channel.number,
         page=settings.channel.page,
         pan=settings.pan,
@@ -143,6 +148,25 @@ def _node(home: RadioHome, node: RadioNode) -> DeviceView:
         rssi_dbm=None if there is None else there.rssi_dbm,
         loss=round(loss, 4),
         keys=tuple(sorted(str(peer) for peer in node.aps.link_keys)),
+    )
+
+
+def _guest(home: RadioHome, eui64: Eui64, mac: MacEntity) -> DeviceView:
+    """The radio of another process: what is seen of it from here."""
+    hub = home.hub
+    known = hub.network.addresses.short_address(eui64)
+    heard = home.medium.quality(hub.eui64, eui64)
+    keys = tuple(str(node.eui64) for node in home.nodes.values() if eui64 in node.aps.link_keys)
+    return DeviceView(
+        eui64=str(eui64),
+        devices=(str(eui64),),
+        role="another process",
+        state="on the air" if known is None else "in the network",
+        short_address=known if mac.short_address >= NO_SHORT_ADDRESS else mac.short_address,
+        parent=str(hub.eui64) if known is not None else "",
+        lqi=heard.lqi,
+        rssi_dbm=heard.rssi_dbm,
+        keys=keys,
     )
 
 

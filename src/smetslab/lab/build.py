@@ -30,6 +30,7 @@ from smetslab.gbcs.codes import CellUsage, DeviceType, KeyUsage, RemotePartyRole
 from smetslab.han import ApsService, Han
 from smetslab.han.air.medium import Medium
 from smetslab.han.stack.home import RadioHome
+from smetslab.han.zep_air import ZepAir, parse_host_port
 from smetslab.ids import Eui64
 from smetslab.lab import contingency, handover
 from smetslab.lab.air import HubGate, make_han, shared_medium
@@ -233,7 +234,7 @@ def _kept(known: InventoryDevice | None) -> dict[str, Any]:
 
 def _first_status(device: DeviceConfig | None) -> DeviceStatus:
     """A device that has not joined has only been announced."""
-    joined = device is None or device.installed
+    joined = device is None or (device.installed and not device.outside)
     return DeviceStatus.COMMISSIONED if joined else DeviceStatus.PENDING
 
 
@@ -278,6 +279,8 @@ class Lab:
         self.hans: dict[str, Han] = {}
         self._air: Medium | None = None
         """What all homes hear, where they share it."""
+        self.outside: dict[str, ZepAir] = {}
+        """Where other processes come onto the air, by the name of the premises."""
         self.users: dict[str, ServiceUser] = {}
         self._memory = f"{memory}/" if memory else ""
         self._keep = keep
@@ -487,7 +490,10 @@ class Lab:
         kinds = list(CONSTRUCTORS)
         ordered = sorted(premises.devices, key=lambda one: kinds.index(profiles[one.eui64].device_type))
         proxies = [eui64 for eui64, one in profiles.items() if one.device_type is DeviceType.GPF]
+        await self._open_air(premises, medium, seed, stack)
         for device in ordered:
+            if device.outside:
+                continue
             profile = profiles[device.eui64]
             anchors = self._anchors(profile.device_type, device)
             parts = Parts(
@@ -514,6 +520,26 @@ class Lab:
             self.devices[device.eui64] = await stack.enter_async_context(made)
             if profile.device_type is not DeviceType.GPF and device.installed:
                 hub.device_log.add(device.eui64, profile.device_type)
+
+    async def _open_air(
+        self, premises: PremisesConfig, han: Han, seed: RootSeed, stack: AsyncExitStack
+    ) -> None:
+        """Let other processes onto the air of a home, where the lab file says so."""
+        outside = [device for device in premises.devices if device.outside]
+        address = self.config.han.zep
+        if address is None or not isinstance(han, RadioHome):
+            if outside:
+                raise UsageError(
+                    f"device {outside[0].name} is played by another process, which has no way in",
+                    hint='outside = true needs kind = "radio" and zep = "HOST:PORT" in the section [han]',
+                )
+            return
+        host, port = parse_host_port(address)
+        # Each home at a port of its own, the same whichever process runs it.
+        own = port + self.config.premises.index(premises) if port else 0
+        han.expected.update((device.eui64, None) for device in outside)
+        air = ZepAir(han, host, own, seed.child("outside"))
+        self.outside[premises.name] = await stack.enter_async_context(air)
 
     def _let_join(self, medium: Han, hub: CommunicationsHub, profiles: Mapping[Eui64, DeviceProfile]) -> None:
         """Have the hub's Device Log decide who joins the network, and who is sent away."""

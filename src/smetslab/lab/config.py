@@ -23,6 +23,7 @@ from smetslab.devices.profile import DeviceProfile, Quirk, StateValue, check_nam
 from smetslab.duis.document import DEFAULT_SCHEMA_VERSION
 from smetslab.errors import UsageError
 from smetslab.gbcs.codes import RemotePartyRole
+from smetslab.han.zep_air import parse_host_port
 from smetslab.ids import Eui64
 
 SCHEMA_VERSION: Final = 1
@@ -122,6 +123,7 @@ class InterferenceConfig(Declaration):
 _ON_THE_AIR: Final = (
     "burst_frames",
     "channel",
+    "zep",
     "shared_air",
     "keep_alive_minutes",
     "link_status_s",
@@ -147,6 +149,18 @@ class HanConfig(Declaration):
     link_status_s: _Seconds = 0.0
     """How often routers say whom they hear; 15 as ZigBee has it, 0: never."""
     interference: tuple[InterferenceConfig, ...] = ()
+
+    zep: Annotated[str, Field(min_length=1, max_length=300)] | None = None
+    """HOST:PORT where other processes come onto the air of the first home with ZEP over UDP; the next home is
+    at the next port. Only in real time.
+    """
+
+    @field_validator("zep")
+    @classmethod
+    def _zep_is_an_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_host_port(value)
+        return value
 
     @model_validator(mode="after")
     def _of_one_kind(self) -> HanConfig:
@@ -304,6 +318,10 @@ class DeviceConfig(Declaration):
     """False: the device has power but has not joined. It waits for CCS01 (8.11) with its install code; only
     on the air.
     """
+    outside: bool = False
+    """True: another process plays the device on the air (`zep` of the HAN). Here it is known alone, and its
+    profile says what it is; it joins with CCS01 (8.11).
+    """
     state: dict[str, StateValue] = Field(default_factory=dict)
     quirks: tuple[Quirk, ...] = ()
 
@@ -339,6 +357,8 @@ class PremisesConfig(Declaration):
         for fault in self.faults:
             if fault.device not in names:
                 raise ValueError(f"faults: device {fault.device!r} is not one of {', '.join(names)}")
+            if any(device.name == fault.device and device.outside for device in self.devices):
+                raise ValueError(f"faults: device {fault.device!r} is played by another process")
         return self
 
 

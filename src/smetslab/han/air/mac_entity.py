@@ -41,6 +41,8 @@ MAX_QUEUE: Final = 128
 """Frames that wait for the channel; more are refused (unverified)."""
 _ACKNOWLEDGEMENTS = (b"\x02", b"\x12")
 """How acknowledgements begin, without and with the bit for pending frames."""
+_ACK_REQUEST = 0x20
+"""The bit of the frame control. Spec: IEEE 802.15.4 7.2.1.1.4."""
 _REMEMBERED = 8
 """Sequence numbers of one sender that are taken for repeats (unverified)."""
 
@@ -104,7 +106,9 @@ class MacEntity:
         eui64: Eui64,
         channel: Channel,
         received: Callable[[Reception], None],
+        tap: Callable[[bytes, LinkQuality], None] | None = None,
     ) -> None:
+        """`tap` is given everything that the radio hears, whoever it is for, check sequence included."""
         self.eui64 = eui64
         self.short_address = NO_SHORT_ADDRESS
         self.pan: int = BROADCAST
@@ -118,7 +122,8 @@ class MacEntity:
         self._scheduler = scheduler
         self._rng = rng
         self._received = received
-        self._radio = medium.add(eui64, channel, self._heard, self._concerns)
+        self._tap = tap
+        self._radio = medium.add(eui64, channel, self._heard, self._concerns if tap is None else bool)
         self._medium = medium
         self._sequence = rng.randrange(256)
         self._queue: deque[_Outgoing] = deque()
@@ -155,6 +160,11 @@ class MacEntity:
         self.switch_off()
         self._medium.remove(self._radio)
 
+    def rename(self, eui64: Eui64) -> None:
+        """The radio's own address is another than was thought. LocalProtocolError when it is taken."""
+        self._medium.rename(self._radio, eui64)
+        self.eui64 = eui64
+
     def tune(self, channel: Channel) -> None:
         """Another channel."""
         self._radio.channel = channel
@@ -185,6 +195,19 @@ class MacEntity:
         self._queue.append(_Outgoing(octets + frame_check_sequence(octets), frame.ack_request, done, tag))
         if self._current is None:
             self._next()
+
+    def forward(self, octets: bytes) -> bool:
+        """Send a frame that another has made, with its own sequence number and check sequence, when its turn
+        comes: with access to the channel, and again while its acknowledgement does not come. False when
+        there is no room for it.
+        """
+        if not self._on or not octets or len(self._queue) >= MAX_QUEUE:
+            self.counts.refused += 1
+            return False
+        self._queue.append(_Outgoing(octets, bool(octets[0] & _ACK_REQUEST) and len(octets) > 2, None, None))
+        if self._current is None:
+            self._next()
+        return True
 
     def keep(self, frame: MacFrame, done: Done | None = None, tag: int | None = None) -> None:
         """Keep a frame until the sleeper it is for asks. Spec: IEEE 802.15.4 7.5.6.3."""
@@ -283,6 +306,8 @@ class MacEntity:
         if len(octets) < 5 or frame_check_sequence(octets[:-FCS_BYTES]) != octets[-FCS_BYTES:]:
             self.counts.bad_check_sequence += 1
             return
+        if self._tap is not None:
+            self._tap(octets, quality)
         try:
             frame = decode_mac(octets[:-FCS_BYTES])
         except ZigbeeDecodeError:

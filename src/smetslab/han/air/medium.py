@@ -236,11 +236,22 @@ class Medium:
         self, eui64: Eui64, channel: Channel, heard: Heard, wants: Callable[[bytes], bool] = bool
     ) -> Radio:
         """A new radio; its receiver is off. Without `wants` it is given every frame."""
-        if any(radio.eui64 == eui64 and radio.channel.page == channel.page for radio in self._radios):
-            raise LocalProtocolError(f"device {eui64} has its radio on this medium already")
+        self._refuse_second(eui64, channel)
         radio = Radio(self, eui64, channel, heard, wants)
         self._radios.append(radio)
         return radio
+
+    def rename(self, radio: Radio, eui64: Eui64) -> None:
+        """A radio is another's than was thought: its links are that one's from now on."""
+        self._refuse_second(eui64, radio.channel)
+        radio.eui64 = eui64
+        radio.links.clear()
+        for other in self._radios:
+            other.links.pop(radio, None)
+
+    def _refuse_second(self, eui64: Eui64, channel: Channel) -> None:
+        if any(radio.eui64 == eui64 and radio.channel.page == channel.page for radio in self._radios):
+            raise LocalProtocolError(f"device {eui64} has its radio on this medium already")
 
     def remove(self, radio: Radio) -> None:
         """Take a radio away."""

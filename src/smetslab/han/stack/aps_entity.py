@@ -118,6 +118,7 @@ class ApsEntity:
         self._commanded = commanded
         self._fragments = FragmentRules() if fragments is None else fragments
         self._keys = KeyTable()
+        self._used: dict[bytes, None] = {}
         self._incoming = IncomingCounters()
         self._next_counter = rng.randrange(256)
         self._pending: dict[tuple[int, int], _Pending] = {}
@@ -125,8 +126,8 @@ class ApsEntity:
         self._seen: OrderedDict[tuple[int, int, int, int], float] = OrderedDict()
 
     def used_keys(self) -> tuple[bytes, ...]:
-        """Every key that has sealed or opened a frame here, keys that follow from link keys included."""
-        return self._keys.keys()
+        """Every link key that has sealed or opened a frame here, or from which the key followed that did."""
+        return tuple(self._used)
 
     def forget(self) -> None:
         """The power goes."""
@@ -205,6 +206,7 @@ class ApsEntity:
         own = self.network.eui64
         auxiliary = AuxiliaryHeader(key, self.counter.next(), own)
         frame = replace(self._command_frame(row, values), security=auxiliary)
+        self._used[link_key] = None
         return frame.seal(self._keys.cipher(_derived(link_key, key)), own)
 
     def _command_frame(self, row: Row, values: dict[str, FieldInput]) -> ApsFrame:
@@ -258,7 +260,9 @@ class ApsEntity:
     def _secured(self, peer: int, frame: ApsFrame) -> bytes:
         """Under the link key with the peer; whose counter it is the network layer's header says."""
         auxiliary = AuxiliaryHeader(KeyIdentifier.DATA, self.counter.next())
-        cipher = self._keys.cipher(self._link_key(peer))
+        link_key = self._link_key(peer)
+        self._used[link_key] = None
+        cipher = self._keys.cipher(link_key)
         return frame.seal(cipher, self.network.eui64, auxiliary)
 
     def _link_key(self, peer: int) -> bytes:
@@ -333,6 +337,7 @@ class ApsEntity:
         except SecurityError:
             self.counts.wrong_key += 1
             return None
+        self._used[link_key] = None
         if not self._incoming.admit(sender, auxiliary.key, auxiliary.frame_counter):
             self.counts.replayed += 1
             return None

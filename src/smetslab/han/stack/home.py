@@ -18,6 +18,7 @@ from smetslab.clock import Clock
 from smetslab.errors import HanError, LocalProtocolError
 from smetslab.han.air.bands import PREFERRED_CHANNELS, Channel
 from smetslab.han.air.impair import Impairment, Impairments
+from smetslab.han.air.mac_entity import MacEntity
 from smetslab.han.air.medium import LinkQuality, Medium, OnAir, Radio
 from smetslab.han.service import ApsFrame, ClusterRole
 from smetslab.han.stack.aps_entity import ApsData
@@ -85,6 +86,10 @@ class RadioHome:
         self.stranger = Eui64(seed.octets("stranger", 8))
         """Who sends what is injected."""
         self._stranger: Radio | None = None
+        self.guests: dict[Eui64, MacEntity] = {}
+        """Radios that other processes play, by the address that they show or have been given here."""
+        self.expected: dict[Eui64, None] = {}
+        """Devices that other processes may play: what is sent to them goes on the air."""
         self.medium.listen(self._on_air)
         draw = seed.stream("network")
         self.settings = NetworkSettings(
@@ -164,6 +169,7 @@ class RadioHome:
         """A random address that nobody has. Spec: ZigBee 3.6.1.7 (stochastic addressing)."""
         draw = self._seed.stream(f"address.{eui64}")
         taken = {node.network.short_address for node in self.nodes.values()}
+        taken |= {address for address, _ in self.hub.network.addresses.items()}
         while (address := draw.randint(_FIRST_SHORT_ADDRESS, _LAST_SHORT_ADDRESS)) in taken:
             pass
         return address
@@ -286,16 +292,14 @@ class RadioHome:
                 named.setdefault(node.aps.preconfigured, f"install code of {node.eui64}")
             for key in node.network.used_keys():
                 named.setdefault(key, f"former network key of {node.eui64}")
+            for key in node.aps.used_keys():
+                named.setdefault(key, f"former key of {node.eui64}")
         derived = {
             derive(key): f"{what} of {label}"
             for key, label in named.items()
             for what, derive in (("transport", key_transport_key), ("load", key_load_key))
             if not label.startswith(_NETWORK_KEYS)
         }
-        for node in self.nodes.values():
-            for key in node.aps.used_keys():
-                if key not in derived:
-                    named.setdefault(key, f"former key of {node.eui64}")
         return [CaptureKey(key, label) for key, label in (named | derived).items()]
 
     # ---------------------------------------------------------------------------- faults
@@ -342,14 +346,14 @@ class RadioHome:
 
     async def carry(self, node: RadioNode, frame: ApsFrame) -> None:
         """Take a frame to its destination; `RadioLink.send` calls this."""
-        target = self._devices.get(frame.destination)
+        target = self._radio_of(frame.destination)
         sent = self._observe("FrameSent", frame, data=frame.payload)
-        if target is None or target is node:
+        if target is None or target == node.eui64:
             raise HanError(f"device {frame.destination} is not on this HAN", transient=False)
-        short_address = await self._find_address(node, target.eui64)
+        short_address = await self._find_address(node, target)
         secured = frame.cluster not in WITHOUT_LINK_KEY and frame.profile != zdo.PROFILE
-        if secured and target.eui64 not in node.aps.link_keys:
-            await node.partner_key(target.eui64)
+        if secured and target not in node.aps.link_keys:
+            await node.partner_key(target)
         data = ApsData(
             peer=short_address,
             cluster=frame.cluster,
@@ -360,12 +364,19 @@ class RadioHome:
             secured=secured,
         )
         done, counter = transmit(node, data, sent)
-        self._sent[node.eui64, target.eui64, counter] = sent
+        self._sent[node.eui64, target, counter] = sent
         if len(self._sent) > _REMEMBERED_FRAMES:
             del self._sent[next(iter(self._sent))]
         if not await done:
             self._observe("FrameLost", frame, sent=sent)
             raise HanError(f"no acknowledgement from {frame.destination}")
+
+    def _radio_of(self, device: Eui64) -> Eui64 | None:
+        """The radio that a device is on; None for a device that is not of this home."""
+        node = self._devices.get(device)
+        if node is not None:
+            return node.eui64
+        return device if device in self.expected else None
 
     async def _find_address(self, node: RadioNode, peer: Eui64) -> int:
         """The short address of another device, asked of everybody when it is not known."""
@@ -388,10 +399,11 @@ class RadioHome:
 
     async def match(self, node: RadioNode, peer: Eui64, profile: int, cluster: int, role: ClusterRole) -> int:
         """Endpoint discovery; `RadioLink.find_endpoint` calls this."""
-        target = self._devices.get(peer)
-        if target is None:
+        radio = self._radio_of(peer)
+        if radio is None:
             raise HanError(f"device {peer} is not on this HAN", transient=False)
-        address = await self._find_address(node, target.eui64)
+        target = self.nodes.get(radio)
+        address = await self._find_address(node, radio)
         wanted = (cluster,)
         answer = await ask(
             node,
@@ -405,7 +417,7 @@ class RadioHome:
         if answer is None:
             raise HanError(f"no answer from {peer} about its endpoints")
         for endpoint in _endpoints(answer):
-            if target.device_at(endpoint) == peer:
+            if target is None or target.device_at(endpoint) == peer:
                 return endpoint
         raise HanError(f"device {peer} has no endpoint with cluster 0x{cluster:04X}", transient=False)
 
@@ -443,7 +455,7 @@ class RadioHome:
         """Every frame of this home becomes an observation when it ends; `sent`: the frame of the APS boundary
         that it is a part of.
         """
-        if frame.source in self.nodes or frame.source == self.stranger:
+        if frame.source in self.nodes or frame.source in self.guests or frame.source == self.stranger:
             target = self._addressee(frame.octets)
             heard = None if target is None else self.medium.quality(frame.source, target)
             self._trace.record(
@@ -468,12 +480,15 @@ class RadioHome:
         mode = octets[1] & 0x0C
         if mode == _LONG_ADDRESS:
             eui64 = Eui64(octets[12:4:-1])
-            return eui64 if eui64 in self.nodes else None
+            return eui64 if eui64 in self.nodes or eui64 in self.guests else None
         if mode == _SHORT_ADDRESS:
             short_address = octets[5] | octets[6] << 8
             for node in self.nodes.values():
                 if node.mac.short_address == short_address and short_address < NO_SHORT_ADDRESS:
                     return node.eui64
+            for eui64, mac in self.guests.items():
+                if mac.short_address == short_address and short_address < NO_SHORT_ADDRESS:
+                    return eui64
         return None
 
     def record(self, event: str, *, source: str = "", target: str = "", **detail: Detail) -> None:

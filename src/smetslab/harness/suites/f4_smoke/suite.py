@@ -46,6 +46,11 @@ def prepare(lab_file: Path | None) -> BenchSetup[SmokeBench]:
         raise UsageError(
             "a suite runs on virtual time", hint='set mode = "virtual" under [time] in the lab file'
         )
+    if config.han.zep is not None:
+        raise UsageError(
+            "a suite runs on virtual time, where no other process can follow",
+            hint="take zep out of the section [han] of the lab file, or use `smetslab serve`",
+        )
     Cast.of(config)
     keystore = lab_keystore(config)
     check_lab(config, keystore)
