@@ -158,7 +158,8 @@ class Node:
                     }
                     if network not in found:
                         found.append(network)
-        return found
+        # The coordinator first: through a router joining goes another way.
+        return sorted(found, key=lambda network: int(str(network["address"])))
 
     def associate(self, network: dict[str, object]) -> bool:
         """Ask for an address, and fetch the answer."""
