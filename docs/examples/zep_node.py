@@ -25,6 +25,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
 CHANNELS = range(11, 27)
+BEACONS_S = 0.3  # after the first beacon those of others come
+PATIENCE_S = 10.0  # the laboratory may share a slow machine
 ROUTER = 0x8E  # mains powered, receiver on when idle, allocate an address
 ZEP = struct.Struct(">2sBBBHBBIIIB9xB")
 
@@ -119,6 +121,22 @@ class Air:
 # ------------------------------------------------------------------------------------ the device
 
 
+def is_beacon(frame: bytes) -> bool:
+    return frame[0] & 7 == 0 and len(frame) >= 7 + 4 + 11
+
+
+def read_beacon(frame: bytes, channel: int) -> dict[str, object]:
+    """What a network says of itself."""
+    pan, source = struct.unpack_from("<HH", frame, 3)
+    return {
+        "channel": channel,
+        "pan": pan,
+        "address": source,
+        "extended_pan": frame[14:22][::-1].hex().upper(),
+        "permit_joining": bool(frame[8] & 0x80),
+    }
+
+
 class Node:
     """A device that joins. `eui64`: octets in the order of the air, the last first."""
 
@@ -144,20 +162,10 @@ class Node:
         for channel in channels:
             self.air.channel = channel
             self.air.send(struct.pack("<HBHHB", 0x0803, self.next_mac(), 0xFFFF, 0xFFFF, 7))
-            for frame in self.air.frames(dwell_s):
-                if frame[0] & 7 == 0 and len(frame) >= 7 + 4 + 11:
-                    pan, source = struct.unpack_from("<HH", frame, 3)
-                    permit = bool(frame[8] & 0x80)
-                    beacon = frame[11:]
-                    network = {
-                        "channel": channel,
-                        "pan": pan,
-                        "address": source,
-                        "extended_pan": beacon[3:11][::-1].hex().upper(),
-                        "permit_joining": permit,
-                    }
-                    if network not in found:
-                        found.append(network)
+            first = next(filter(is_beacon, self.air.frames(dwell_s)), None)
+            if first is not None:
+                rest = filter(is_beacon, self.air.frames(BEACONS_S))
+                found += [read_beacon(beacon, channel) for beacon in (first, *rest)]
         # The coordinator first: through a router joining goes another way.
         return sorted(found, key=lambda network: int(str(network["address"])))
 
@@ -170,7 +178,7 @@ class Node:
         for _ in self.air.frames(0.5):
             pass  # the hub makes up its mind
         self.air.send(struct.pack("<HB", 0xC863, self.next_mac()) + to + own + b"\x04")
-        for frame in self.air.frames(2):
+        for frame in self.air.frames(PATIENCE_S):
             if (
                 frame[0] & 7 == 3
                 and frame[1] & 0x0C == 0x0C
@@ -184,7 +192,7 @@ class Node:
 
     def take_network_key(self) -> bool:
         """Wait for the key, sealed under what follows from the install code."""
-        for frame in self.air.frames(5):
+        for frame in self.air.frames(PATIENCE_S):
             network = self.network_frame(frame)
             if network is None or network[0] & 0x03:
                 continue
@@ -235,7 +243,7 @@ class Node:
     def ask_address(self) -> str:
         """Ask the hub for its EUI-64, and open the answer."""
         self.send_data(0, 0x0001, struct.pack("<BHBB", 2, 0, 0, 0))
-        for frame in self.air.frames(3):
+        for frame in self.air.frames(PATIENCE_S):
             network = self.network_frame(frame)
             if network is None or network[0] & 0x03 or not network[1] & 0x02 or network[1] & 0x1C:
                 continue
