@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
 CHANNELS = range(11, 27)
+SCANS = 3
 BEACONS_S = 0.3  # after the first beacon those of others come
 PATIENCE_S = 10.0  # the laboratory may share a slow machine
 ROUTER = 0x8E  # mains powered, receiver on when idle, allocate an address
@@ -161,11 +162,16 @@ class Node:
         found: list[dict[str, object]] = []
         for channel in channels:
             self.air.channel = channel
-            self.air.send(struct.pack("<HBHHB", 0x0803, self.next_mac(), 0xFFFF, 0xFFFF, 7))
-            first = next(filter(is_beacon, self.air.frames(dwell_s)), None)
-            if first is not None:
-                rest = filter(is_beacon, self.air.frames(BEACONS_S))
-                found += [read_beacon(beacon, channel) for beacon in (first, *rest)]
+            for _ in range(SCANS):
+                # Beacons of several devices may destroy each other, and nobody sends one again.
+                self.air.send(struct.pack("<HBHHB", 0x0803, self.next_mac(), 0xFFFF, 0xFFFF, 7))
+                first = next(filter(is_beacon, self.air.frames(dwell_s)), None)
+                if first is not None:
+                    rest = filter(is_beacon, self.air.frames(BEACONS_S))
+                    networks = (read_beacon(beacon, channel) for beacon in (first, *rest))
+                    found += [network for network in networks if network not in found]
+                if any(network["channel"] == channel and network["address"] == 0 for network in found):
+                    break
         # The coordinator first: through a router joining goes another way.
         return sorted(found, key=lambda network: int(str(network["address"])))
 

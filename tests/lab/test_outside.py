@@ -41,7 +41,7 @@ def lab_of(folder: Path, *, han: str = AIR, real: bool = True, more: str = "outs
 async def play(lab: Lab, *options: str) -> tuple[int, list[dict[str, Any]]]:
     """Run the example node: its exit code, and what it said."""
     host, port = lab.outside["home"].address
-    who = ["--air", f"{host}:{port}", "--eui64", str(GUEST), "--channel", "20", "--dwell", "10"]
+    who = ["--air", f"{host}:{port}", "--eui64", str(GUEST), "--channel", "20", "--dwell", "3"]
     done = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, str(NODE), *who, *options],
