@@ -25,9 +25,9 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
 CHANNELS = range(11, 27)
-SCANS = 3
 BEACONS_S = 0.3  # after the first beacon those of others come
-PATIENCE_S = 10.0  # the laboratory may share a slow machine
+PATIENCE_S = 4.0  # the laboratory may share a slow machine
+ATTEMPTS = 6  # frames get lost on the air
 ROUTER = 0x8E  # mains powered, receiver on when idle, allocate an address
 ZEP = struct.Struct(">2sBBBHBBIIIB9xB")
 
@@ -157,12 +157,12 @@ class Node:
         self._mac = (self._mac + 1) & 0xFF
         return self._mac
 
-    def scan(self, channels: Sequence[int], dwell_s: float) -> list[dict[str, object]]:
+    def scan(self, channels: Sequence[int], dwell_s: float, scans: int) -> list[dict[str, object]]:
         """Ask on each channel who is there."""
         found: list[dict[str, object]] = []
         for channel in channels:
             self.air.channel = channel
-            for _ in range(SCANS):
+            for _ in range(scans):
                 # Beacons of several devices may destroy each other, and nobody sends one again.
                 self.air.send(struct.pack("<HBHHB", 0x0803, self.next_mac(), 0xFFFF, 0xFFFF, 7))
                 first = next(filter(is_beacon, self.air.frames(dwell_s)), None)
@@ -174,6 +174,10 @@ class Node:
                     break
         # The coordinator first: through a router joining goes another way.
         return sorted(found, key=lambda network: int(str(network["address"])))
+
+    def join(self, network: dict[str, object]) -> bool:
+        """Associate and take the network key, again where something of it was lost."""
+        return any(self.associate(network) and self.take_network_key() for _ in range(ATTEMPTS))
 
     def associate(self, network: dict[str, object]) -> bool:
         """Ask for an address, and fetch the answer."""
@@ -197,7 +201,9 @@ class Node:
         return False
 
     def take_network_key(self) -> bool:
-        """Wait for the key, sealed under what follows from the install code."""
+        """Wait for the key, sealed under what follows from the install code. InvalidTag where the hub knows
+        another code.
+        """
         for frame in self.air.frames(PATIENCE_S):
             network = self.network_frame(frame)
             if network is None or network[0] & 0x03:
@@ -206,10 +212,7 @@ class Node:
             if aps[:1] != b"\x21" or len(aps) < 30:  # an APS command, sealed
                 continue
             header, auxiliary, sealed = aps[:2], aps[2:15], aps[15:]
-            try:
-                command = unseal(transport_key(self.link_key), header, auxiliary, auxiliary[5:13], sealed)
-            except InvalidTag:  # the hub knows another install code
-                return False
+            command = unseal(transport_key(self.link_key), header, auxiliary, auxiliary[5:13], sealed)
             if command[:2] == b"\x05\x01":
                 self.network_key, self.key_sequence = command[2:18], command[18]
                 self.hub = command[27:35]
@@ -274,11 +277,12 @@ def main() -> int:
     )
     parser.add_argument("--channel", type=int, action="append", help="only this one; may repeat")
     parser.add_argument("--dwell", type=float, default=0.2, help="seconds on each channel")
+    parser.add_argument("--scans", type=int, default=3, help="how often each channel is asked")
     options = parser.parse_args()
     host, _, port = options.air.rpartition(":")
     code = bytes.fromhex(options.install_code or "")
     node = Node(Air(host, int(port)), bytes.fromhex(options.eui64)[::-1], install_code_key(code))
-    networks = node.scan(options.channel or CHANNELS, options.dwell)
+    networks = node.scan(options.channel or CHANNELS, options.dwell, options.scans)
     for network in networks:
         say("network", **network)
     if not options.install_code:
@@ -287,16 +291,17 @@ def main() -> int:
     if wanted is None:
         say("nobody lets us in")
         return 1
-    if not node.associate(wanted):
-        say("refused")
+    try:
+        if not node.join(wanted):
+            say("no network key")
+            return 1
+    except InvalidTag:
+        say("a network key under another install code")
         return 1
     say("associated", address=node.address)
-    if not node.take_network_key():
-        say("no network key")
-        return 1
     say("network key", sequence=node.key_sequence, hub=node.hub[::-1].hex().upper())
     node.announce()
-    answer = node.ask_address()
+    answer = next(filter(None, (node.ask_address() for _ in range(ATTEMPTS))), "")
     say("hub answered" if answer else "no answer", eui64=answer)
     return 0 if answer else 1
 

@@ -6,6 +6,7 @@ store and keys from here.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -13,7 +14,7 @@ from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import Any, Final, Literal, Self, TypeAlias
 
-from smetslab.clock import LoopClock
+from smetslab.clock import LoopClock, VirtualLoop
 from smetslab.crypto import SharedSecrets
 from smetslab.dcc import DCC_IDENTITY, DccRules, MockDcc
 from smetslab.dcc.service_user import ServiceUser
@@ -470,6 +471,8 @@ class Lab:
         medium = self.hans[premises.name] = make_han(
             config.han, self.clock, self.trace, seed.child("han"), self._air
         )
+        if isinstance(medium, RadioHome):
+            medium.medium.coarse_time = not isinstance(asyncio.get_running_loop(), VirtualLoop)
         hub_profile = lab_profile(config, premises.hub)
         anchors = self._anchors(DeviceType.CHF, None)
         hub = CommunicationsHub(

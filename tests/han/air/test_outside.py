@@ -264,3 +264,16 @@ def test_addresses(text: str, address: tuple[str, int]) -> None:
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_host_port(text)
+
+
+def test_where_timers_come_late_a_frame_that_is_about_to_begin_is_heard_already() -> None:
+    async def story(bench: Bench) -> None:
+        radios = [bench.medium.add(Eui64(bytes([number] * 8)), CHANNEL, lambda *_: None) for number in (1, 2)]
+        radios[0].transmit(DATA, bench.clock.time() + 0.001, None)
+        assert not radios[1].busy()
+        bench.medium.coarse_time = True
+        assert radios[1].busy()
+        await bench.clock.sleep(1)
+        assert not radios[1].busy()
+
+    on_bench(story)

@@ -226,6 +226,11 @@ class Medium:
         self._listeners: list[Callable[[OnAir], object]] = []
         self._jammed: dict[Channel, float] = {}
         self._noise: list[_Noise] = []
+        self.coarse_time = False
+        """True where timers come late by more than a backoff slot, as those of an operating system do: radios
+        would look at the channel at the same moment, and collide, far more often than real ones. Then a frame
+        that is about to begin is heard already.
+        """
         self.speaking = Eui64(bytes(8))
         """Whose frame a radio is just told of."""
         self.counts = {"sent": 0, "heard": 0, "lost": 0, "collided": 0, "deaf": 0}
@@ -325,7 +330,8 @@ class Medium:
         if self._disturbed(radio.channel, now):
             return True
         for one in self._on_air.get(radio.channel, ()):
-            if one.start <= now < one.end and self._hearing(radio, one.radio).quality.audible:
+            begun = one.start <= now or self.coarse_time
+            if begun and now < one.end and self._hearing(radio, one.radio).quality.audible:
                 return True
         return False
 
