@@ -36,6 +36,20 @@ class Eui64:
     def __str__(self) -> str:
         return _text(self.raw)
 
+    # Identities are looked up all the time: as `dataclass` would have it, without its tuples.
+
+    def __hash__(self) -> int:
+        return hash(self.raw)
+
+    def __eq__(self, other: object) -> bool:
+        return self.raw == other.raw if isinstance(other, Eui64) else NotImplemented
+
+
+@lru_cache(maxsize=4096)
+def eui64_of(raw: bytes) -> Eui64:
+    """The EUI-64 that eight octets are. Kept, because messages and frames name the same few all the time."""
+    return Eui64(raw)
+
 
 @lru_cache(maxsize=4096)
 def _text(raw: bytes) -> str:

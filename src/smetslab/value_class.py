@@ -19,7 +19,7 @@ else:
         """`dataclass` with the same options; `frozen`, which must be true, is the type checker's to hold."""
         if not frozen:
             raise TypeError("a value class is frozen")
-        return dataclass(unsafe_hash=True, **options)
+        return lambda cls: dataclass(unsafe_hash="__hash__" not in vars(cls), **options)(cls)
 
 
 __all__ = ["value_class"]

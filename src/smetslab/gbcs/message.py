@@ -25,7 +25,7 @@ from struct import error as StructError
 from smetslab.crypto import SIGNATURE_BYTES, TAG_BYTES
 from smetslab.errors import GbcsDecodeError, GbcsEncodeError
 from smetslab.gbcs.codes import Cra
-from smetslab.ids import MAX_COUNTER, Eui64
+from smetslab.ids import MAX_COUNTER, Eui64, eui64_of
 from smetslab.value_class import value_class
 from smetslab.wire import Reader, ber_length
 
@@ -242,8 +242,8 @@ def _decode_grouping(reader: Reader, message_mac: bytes | None) -> Message:
     return Message(
         cra=cra,
         originator_counter=counter,
-        business_originator_id=Eui64(originator),
-        business_target_id=Eui64(target),
+        business_originator_id=eui64_of(originator),
+        business_target_id=eui64_of(target),
         date_time=date_time,
         other_information=other_information,
         content=content,
@@ -288,7 +288,7 @@ def _decode_other_information(reader: Reader) -> OtherInformation:
     if fields == 0:  # two messages of three
         return OtherInformation(message_code=code)
     path = "grouping header.other information.supplementary"
-    party = Eui64(reader.take(8, f"{path} remote party id"))
+    party = eui64_of(reader.take(8, f"{path} remote party id"))
     counter = reader.unsigned(8, f"{path} remote party counter") if fields >= 2 else None
     return OtherInformation(
         message_code=code,

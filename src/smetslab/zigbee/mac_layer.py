@@ -12,7 +12,7 @@ from struct import Struct
 from typing import Final, TypeAlias
 
 from smetslab.errors import ZigbeeDecodeError, ZigbeeEncodeError
-from smetslab.ids import Eui64
+from smetslab.ids import Eui64, eui64_of
 from smetslab.value_class import value_class
 from smetslab.zigbee.rows import Row, table
 from smetslab.zigbee.zcl.fields import Record, fields
@@ -166,7 +166,7 @@ def _address(data: bytes, position: int, mode: int) -> tuple[Address, int]:
         return _short(data, position)
     if position + 8 > len(data):
         raise _truncated(position, 8, len(data), "addressing fields")
-    return Eui64(data[position : position + 8][::-1]), position + 8
+    return eui64_of(data[position : position + 8][::-1]), position + 8
 
 
 def _truncated(position: int, wanted: int, size: int, path: str) -> ZigbeeDecodeError:

@@ -12,7 +12,7 @@ from typing import Final
 
 from smetslab.crypto import CcmStar
 from smetslab.errors import SecurityError, ZigbeeDecodeError, ZigbeeEncodeError
-from smetslab.ids import Eui64
+from smetslab.ids import Eui64, eui64_of
 from smetslab.value_class import value_class
 from smetslab.zigbee.rows import Row, table
 from smetslab.zigbee.security import AuxiliaryHeader, decode_auxiliary, seal, unseal
@@ -166,7 +166,7 @@ def _ieee(data: bytes, position: int) -> tuple[Eui64, int]:
     end = position + 8
     if end > len(data):
         raise _truncated(position, 8, len(data))
-    return Eui64(data[position:end][::-1]), end
+    return eui64_of(data[position:end][::-1]), end
 
 
 def _relays(data: bytes, position: int) -> tuple[tuple[tuple[int, ...], int], int]:

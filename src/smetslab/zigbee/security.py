@@ -15,7 +15,7 @@ from typing import Final
 
 from smetslab.crypto import MIC_BYTES, CcmStar, aes_mmo, hmac_mmo
 from smetslab.errors import SecurityError, ZigbeeDecodeError
-from smetslab.ids import Eui64
+from smetslab.ids import Eui64, eui64_of
 from smetslab.value_class import value_class
 
 LEVEL: Final = 5
@@ -75,7 +75,7 @@ def decode_auxiliary(data: bytes, position: int) -> tuple[AuxiliaryHeader, int]:
     if control & _EXTENDED_NONCE:
         if end + 8 > len(data):
             raise _truncated(end, 8, len(data))
-        source = Eui64(data[end : end + 8][::-1])
+        source = eui64_of(data[end : end + 8][::-1])
         end += 8
     key = _KEYS[control >> _KEY_SHIFT & 0x03]
     sequence = 0

@@ -19,6 +19,7 @@ from smetslab.wire import Reader, ber_length
 ACCESS_REQUEST = 0xD9
 ACCESS_RESPONSE = 0xDA
 DATA_NOTIFICATION = 0x0F
+_TAGS = (ACCESS_REQUEST, ACCESS_RESPONSE, DATA_NOTIFICATION)
 
 BREAK_ON_ERROR = 0x20
 """First octet of long-invoke-id-and-priority: break on error, unconfirmed, normal priority. Spec: GBCS
@@ -201,7 +202,7 @@ def decode_apdu(content: bytes, *, base: int = 0) -> Apdu:
 def read_apdu(reader: Reader) -> Apdu:
     """Read one whole APDU: all that `reader` has left. Raises GbcsDecodeError."""
     tag = reader.u8("APDU.tag")
-    if tag not in {ACCESS_REQUEST, ACCESS_RESPONSE, DATA_NOTIFICATION}:
+    if tag not in _TAGS:
         reader.position -= 1
         raise reader.fail(
             "not an APDU of GBCS",

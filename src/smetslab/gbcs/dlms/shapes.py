@@ -292,7 +292,7 @@ class Struct:
     """A structure of named members in order. Names in `optional` may be absent, from the last one
     backwards."""
 
-    __slots__ = ("_named", "_readers", "_writers", "elements", "members", "required")
+    __slots__ = ("_constants", "_named", "_readers", "_writers", "elements", "members", "required")
 
     def __init__(self, members: Mapping[str, Shape], optional: tuple[str, ...] = ()) -> None:
         names = tuple([str(name) for name in members])
@@ -301,11 +301,10 @@ class Struct:
         self.members = tuple(zip(names, members.values(), strict=True))
         self.required = len(names) - len(optional)
         self.elements = {str(name): elements_of(name) for name in members if elements_of(name)}
-        self._readers = tuple(
-            [(name, shape.decode, not isinstance(shape, Const)) for name, shape in self.members]
-        )
+        self._readers = tuple([(name, shape.decode) for name, shape in self.members])
         self._writers = tuple([(name, shape.encode) for name, shape in self.members])
-        self._named = frozenset([name for name, _, named in self._readers[: self.required] if named])
+        self._constants = tuple([name for name, shape in self.members if isinstance(shape, Const)])
+        self._named = frozenset(names[: self.required]).difference(self._constants)
 
     def decode(self, data: Data, path: str) -> Value:
         if type(data) is not Sequence or data.tag is not Tag.STRUCTURE:
@@ -323,15 +322,15 @@ class Struct:
                 expected=f"structure of {wanted}",
                 found=f"structure of {len(items)}",
             )
-        result: dict[str, Value] = {}
         try:
-            for (name, decode, named), item in zip(self._readers, items, strict=False):
-                value = decode(item, name)
-                if named:
-                    result[name] = value
+            found = {
+                name: decode(item, name) for (name, decode), item in zip(self._readers, items, strict=False)
+            }
         except GbcsDecodeError as error:
             raise error.within(path) from None
-        return result
+        for name in self._constants:
+            found.pop(name, None)
+        return found
 
     def encode(self, value: Value, path: str) -> Data:
         count = len(self._present(value, path))
