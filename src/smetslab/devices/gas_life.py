@@ -100,18 +100,35 @@ class GasLife:
 
     # ---------------------------------------------------------------------------- time
 
-    def charge_missed_days(self, work: Work, since: datetime) -> None:
-        """One standing charge for each midnight missed. From a maker's manual."""
-        first = seconds_since_2000(self.clock.time(since)) // DAY_S
-        last = seconds_since_2000(self.clock.time(work.now)) // DAY_S
-        for _ in range(first, last):
-            self._standing_charge(work)
+    def catch_up(self, work: Work, off: datetime) -> None:
+        """Count what had flowed when the power went, since memory was written last."""
+        if self.since is not None:
+            self.at_us = microseconds(self.since)
+            self._reach(work, microseconds(off))
+        self.at_us = microseconds(work.now)
+
+    def pass_without_power(self, work: Work, off: datetime) -> None:
+        """One standing charge for each midnight missed, from a maker's manual; and the calendar goes on."""
+        time, last = self.clock.time(off), self.clock.time(work.now)
+        while True:
+            midnight = time.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+            switch = self.calendars.view(NON_DISABLEMENT).next_switch(time)
+            time = midnight if switch is None else min(midnight, switch)
+            if time > last:
+                return
+            self.follow_non_disablement(work, time)
+            if time == midnight:
+                self._standing_charge(work)
 
     def settle(self, work: Work) -> None:
         """Bring registers, account and logs up to the moment of a piece of work."""
         now_us = microseconds(work.now)
-        if now_us <= self.at_us:
-            return
+        if now_us > self.at_us:
+            self._reach(work, now_us)
+            self.keep(work)
+
+    def _reach(self, work: Work, now_us: int) -> None:
+        """Go on to a moment, from border to border."""
         while self.at_us < now_us:
             border_us = self._border(self.at_us)
             end_us = min(now_us, border_us)
@@ -120,7 +137,6 @@ class GasLife:
             # Not within the second that follows a border as well: what is due there is due once.
             if end_us == border_us and self.clock.running:
                 self._at_border(work, self.clock.time(moment_of(end_us)))
-        self.keep(work)
 
     def next_deadline(self) -> datetime:
         """When something begins or ends, or the account has something to say."""

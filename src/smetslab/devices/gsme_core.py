@@ -204,13 +204,15 @@ class GsmeCore:
         return self.engine.memory
 
     def _boot(self, work: Work, off_since: datetime | None) -> None:
-        """Come back from a time without power: nothing was measured, midnights that passed are charged."""
+        """Come back from a time without power: nothing was measured in it, midnights that passed are
+        charged."""
         since = self.life.since if off_since is None else off_since
-        if since is not None and since < work.now:
+        if since is not None:
+            self.life.catch_up(work, since)
             if work.now - since > CLOCK_RESERVE:
                 self.clock.invalidate(work)
             elif self.clock.running:
-                self.life.charge_missed_days(work, since)
+                self.life.pass_without_power(work, since)
             if self._memory().number(Metering.supply_depletion_state) == LOCKED:
                 self._move(work, ValveEvent.DEPLETION)
         self.security.firmware.power_on(work)

@@ -285,7 +285,7 @@ class ElectricityLedger(AccountLedger):
         self.remainder = rest
 
     def step_to(self, moment: datetime) -> None:
-        if self.flows:
+        if self.flows and self.exported:
             self.export += within(self.exported, self.now, moment)
         super().step_to(moment)
 

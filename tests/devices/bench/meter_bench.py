@@ -101,7 +101,14 @@ class HeadEnd:
     def command(self, name: str, parameters: Parameters | None = None, **arguments: object) -> bytes:
         return self.protect(self.message(name, parameters, **arguments))  # type: ignore[arg-type]
 
-    def top_up(self, pounds: int, counter: int, *, target: Eui64 | None = None) -> str:
+    def top_up(
+        self,
+        value: int,
+        counter: int,
+        *,
+        target: Eui64 | None = None,
+        value_class: ValueClass = ValueClass.POUNDS,
+    ) -> str:
         """The digits of a UTRN of the supplier."""
         device = target or self.device
         secret = self.secrets.get(
@@ -110,8 +117,8 @@ class HeadEnd:
         )
         return build_utrn(
             counter=counter,
-            value_class=ValueClass.POUNDS,
-            value=pounds,
+            value_class=value_class,
+            value=value,
             secret=secret,
             supplier=SUPPLIER,
             device=device,
