@@ -11,7 +11,7 @@ from smetslab.dcc import DccRules
 from smetslab.dcc.limits import AnomalyLimits, Threshold
 from smetslab.duis.codes import CommandVariant
 from smetslab.duis.dcc_alerts import read_dcc_alert
-from smetslab.duis.document import RequestId, parse_request, parse_response, write_request
+from smetslab.duis.document import RequestId, Throttled, parse_request, parse_response, write_request
 from smetslab.errors import LocalProtocolError
 from smetslab.ids import Eui64
 
@@ -241,13 +241,38 @@ def test_a_device_that_says_the_same_too_often_is_heard_no_more_for_a_while(play
         await bench.hub.send(bench.esme.generic_alert("8F3F"))
         await bench.clock.sleep(10)
         assert len(bench.dcc.alerts) == 3
-        assert len(bench.events("AlertThrottled")) == 3
+        assert [seen["count"] for seen in bench.events("AlertThrottled")] == [1, 2, 3]
         await bench.clock.sleep(3600)
         await bench.hub.send(bench.esme.generic_alert("8F3E"))
         await bench.clock.sleep(10)
         assert len(bench.dcc.alerts) == 4
+        # Published clients take no document that says how many were held back.
+        assert all(parse_response(one).body.throttled is None for one in bench.dcc.alerts)
 
     play(story, rules=DccRules(alert_threshold=Threshold(2, 3600)))
+
+
+def test_how_many_alerts_were_held_back_is_said_by_the_next_over_restarts_too(play) -> None:
+    async def story(bench) -> None:
+        async def raise_alerts(count: int) -> None:
+            for _ in range(count):
+                await bench.hub.send(bench.esme.generic_alert("8F3E"))
+            await bench.clock.sleep(10)
+
+        await raise_alerts(3)
+        await bench.dcc.__aexit__(None, None, None)
+        async with bench.another() as dcc:
+            await raise_alerts(1)
+            await bench.clock.sleep(3600)
+            await raise_alerts(2)
+            await bench.clock.sleep(3600)
+            await raise_alerts(1)
+            await bench.clock.sleep(3600)
+            await raise_alerts(1)
+            said = [parse_response(one).body.throttled for one in dcc.alerts]
+        assert said == [None, Throttled(1, 3), Throttled(2, 1), None]
+
+    play(story, rules=DccRules(alert_threshold=Threshold(1, 3600), alert_throttle_fields=True))
 
 
 def test_an_alert_for_the_broker_alone_goes_to_whoever_is_responsible(play) -> None:

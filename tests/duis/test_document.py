@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from smetslab.duis.document import (
     ResponseBody,
     ResponseMessage,
     SignedPreCommand,
+    Throttled,
     leaf,
     node,
     parse_date_time,
@@ -254,14 +256,18 @@ def test_a_request_is_no_response() -> None:
         parse_response(GOOD)
 
 
-def test_throttle_fields_of_an_alert_are_read_past() -> None:
-    written = write_response(_response(BODIES[6]))
-    throttled = written.replace(
-        b"</sr:AlertCode>",
-        b"</sr:AlertCode><sr:ThrottledAlertSequenceId>1</sr:ThrottledAlertSequenceId>"
-        b"<sr:ThrottledAlertCount>7</sr:ThrottledAlertCount>",
+def test_an_alert_says_how_many_of_its_kind_were_held_back() -> None:
+    plain = write_response(_response(BODIES[6]))
+    fields = (
+        b"<sr:ThrottledAlertSequenceId>1</sr:ThrottledAlertSequenceId>"
+        b"<sr:ThrottledAlertCount>7</sr:ThrottledAlertCount>"
     )
-    assert parse_response(throttled).body == BODIES[6]
+    written = plain.replace(b"</sr:AlertCode>", b"</sr:AlertCode>" + fields)
+    body = replace(BODIES[6], throttled=Throttled(1, 7))
+    assert parse_response(written).body == body
+    assert write_response(_response(body)) == written
+    with pytest.raises(DuisError, match="expected 0 to 4294967295"):
+        parse_response(written.replace(b">7<", b">4294967296<"))
 
 
 def test_the_gbcs_message_is_found_whatever_it_came_in() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from smetslab.dcc import DccRules
+from smetslab.dcc.limits import AnomalyLimits, Threshold
 from smetslab.devices.esme_settings import known_state
 from smetslab.devices.profile import Quirk
 from smetslab.devices.quirks import known_quirks
@@ -18,6 +19,7 @@ from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.ids import Eui64
 from smetslab.lab.build import check_lab, lab_keystore, lab_profile
 from smetslab.lab.config import HOME_NAME, LabConfig, lab_schema, load_lab
+from smetslab.lab.rules import dcc_rules
 
 DEFAULT = load_lab().source_text.decode()
 
@@ -251,12 +253,36 @@ def test_the_schema_names_every_key_and_forbids_others() -> None:
     assert all(definition["additionalProperties"] is False for definition in schema["$defs"].values())
 
 
+STRICT = """
+[dcc]
+check_roles = false
+wan_matrix_form = "5.4"
+alert_threshold = { requests = 5, window_s = 600 }
+alert_throttle_fields = true
+certified_products = [
+  { manufacturer = "AB01", model = "010A030B", firmware_versions = ["1", "2"] },
+  { manufacturer = "AB01", model = "010A030B", firmware_versions = ["3"], status = "Withdrawn" },
+]
+
+[dcc.anomaly_limits]
+user = { "*" = { requests = 100, window_s = 60 } }
+attributes = { "6.4.1/LoadLimitPowerThreshold" = [0, 100000] }
+"""
+
+
 def test_rules_of_the_dcc_are_those_of_the_lab_file(tmp_path: Path) -> None:
     """What the lab file says reaches the DCC; where it says nothing the DCC does as always."""
-    named = load(tmp_path, f'{DEFAULT}\n[dcc]\ncheck_roles = false\nwan_matrix_form = "5.4"\n')
-    assert DccRules(**load_lab().dcc.model_dump()) == DccRules()
-    rules = DccRules(**named.dcc.model_dump())
+    named = load(tmp_path, f"{DEFAULT}\n{STRICT}")
+    assert dcc_rules(load_lab()) == DccRules()
+    rules = dcc_rules(named)
     assert (rules.check_roles, rules.wan_matrix_form, rules.check_status) == (False, "5.4", True)
+    assert (rules.alert_threshold, rules.alert_throttle_fields) == (Threshold(5, 600.0), True)
+    assert rules.anomaly_limits == AnomalyLimits(
+        user={"*": Threshold(100, 60.0)}, attributes={"6.4.1/LoadLimitPowerThreshold": (0, 100_000)}
+    )
+    assert rules.certified_products is not None
+    statuses = [rules.certified_products.status("AB01", "010A030B", one) for one in ("1", "2", "3", "4")]
+    assert statuses == ["Active", "Active", "Withdrawn", None]
     for wrong in ("check_roles = 1", 'wan_matrix_form = "5.2"', "response_timeout_s = 0", "unknown = true"):
         with pytest.raises(UsageError, match=r"dcc\."):
             load(tmp_path, f"{DEFAULT}\n[dcc]\n{wrong}\n")

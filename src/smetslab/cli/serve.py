@@ -23,10 +23,10 @@ from smetslab.dcc.services.log import StructuredFormatter
 from smetslab.dcc.services.settings import callback_url
 from smetslab.errors import UsageError
 from smetslab.ids import Eui64
-from smetslab.lab.build import USER_ROLES
 from smetslab.lab.collector import seldom_collected
 from smetslab.lab.config import HOME_NAME, KeyConfig, LabConfig, StoreConfig, load_lab
 from smetslab.lab.control import control_routes
+from smetslab.lab.enlisting import USER_ROLES
 from smetslab.lab.serve import LabServer
 from smetslab.pki import user_data_folder
 from smetslab.wan.topics import parse_address

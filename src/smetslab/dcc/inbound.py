@@ -9,7 +9,6 @@ from typing import Final
 
 from smetslab.clock import Clock
 from smetslab.dcc.acb import AccessControlBroker
-from smetslab.dcc.anomaly import SlidingCount
 from smetslab.dcc.carry import HEAD, Carrier
 from smetslab.dcc.correlate import Ledger
 from smetslab.dcc.effects import Effects
@@ -24,6 +23,7 @@ from smetslab.dcc.respond import (
     outcome_of,
 )
 from smetslab.dcc.rules import DccRules
+from smetslab.dcc.throttle import AlertThrottle
 from smetslab.dcc.waiting import AlertBox, RawExchanges
 from smetslab.duis.codes import ResponseCode
 from smetslab.duis.document import Response, write_response
@@ -60,7 +60,7 @@ class Inbound:
         effects: Effects,
         backups: DeviceLogBackups,
         notices: Notices,
-        throttle: SlidingCount,
+        throttle: AlertThrottle,
         responder: Responder,
         alert_box: AlertBox,
         raw: RawExchanges,
@@ -231,26 +231,35 @@ class Inbound:
         self, message: Message, arrived: WanMessage, code: str, recipients: tuple[Eui64, ...]
     ) -> None:
         """Keep an alert for its users; where its device says the same too often, count it and no more."""
-        device, now, threshold = (
-            message.business_originator_id,
-            self._clock.now(),
-            self._rules.alert_threshold,
-        )
-        name = f"{device}/{code}"
-        if threshold is not None and self._throttle.full(name, threshold, now):
-            self._ledger.note_seen(arrived.identity)
-            self._trace.record("dcc", "AlertThrottled", source=str(device), target=HEAD, code=code)
+        device, now = message.business_originator_id, self._clock.now()
+        throttle = self._throttle
+        if throttle.full(device, code, now):
+
+            def hold_back(transaction: Transaction) -> None:
+                throttle.hold_back(transaction, device, code)
+
+            self._ledger.keep_alerts((), device, identity=arrived.identity, also=(hold_back,))
+            held = throttle.held_back(device, code)
+            self._trace.record(
+                "dcc",
+                "AlertThrottled",
+                source=str(device),
+                target=HEAD,
+                code=code,
+                count=0 if held is None else held.count,
+            )
             return
 
-        def count(transaction: Transaction) -> None:
-            if threshold is not None:
-                self._throttle.put(transaction, name, threshold, now)
+        def pass_on(transaction: Transaction) -> None:
+            throttle.pass_on(transaction, device, code, now)
 
+        throttled = throttle.held_back(device, code) if self._rules.alert_throttle_fields else None
         responses = [
-            (user, self._responder.alert(message, user, code, arrived.payload, now)) for user in recipients
+            (user, self._responder.alert(message, user, code, arrived.payload, now, throttled=throttled))
+            for user in recipients
         ]
         documents = [(user, write_response(response)) for user, response in responses]
-        self._ledger.keep_alerts(documents, device, identity=arrived.identity, also=(count,))
+        self._ledger.keep_alerts(documents, device, identity=arrived.identity, also=(pass_on,))
         for user, response in responses:
             self._offer(response, user, code)
 

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from smetslab.clock import Clock
 from smetslab.dcc.acb import AccessControlBroker
-from smetslab.dcc.anomaly import AnomalyDetection, SlidingCount
+from smetslab.dcc.anomaly import AnomalyDetection
 from smetslab.dcc.blocks import BlockWan
 from smetslab.dcc.carry import HEAD, Carrier
 from smetslab.dcc.correlate import Ledger
@@ -32,6 +32,7 @@ from smetslab.dcc.recovery import Recovery
 from smetslab.dcc.respond import Responder
 from smetslab.dcc.rules import DCC_IDENTITY, DccRules
 from smetslab.dcc.schedules import REMOVING, Schedule, ScheduleBook, ScheduleRunner
+from smetslab.dcc.throttle import AlertThrottle
 from smetslab.dcc.waiting import AlertBox, RawExchanges
 from smetslab.duis.codes import ResponseCode, WebService
 from smetslab.duis.document import Payload, Request, RequestId, Response, parse_request, write_response
@@ -158,7 +159,7 @@ class MockDcc:
             effects=Effects(inventory, self._notices, trace),
             backups=backups,
             notices=self._notices,
-            throttle=SlidingCount(nvm, "throttle"),
+            throttle=AlertThrottle(nvm, self.rules.alert_threshold),
             responder=self._responder,
             alert_box=self._alert_box,
             raw=self._raw,

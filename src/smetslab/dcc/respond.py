@@ -21,6 +21,7 @@ from smetslab.duis.document import (
     RequestId,
     Response,
     ResponseMessage,
+    Throttled,
     leaf,
     node,
     octets_leaf,
@@ -103,14 +104,21 @@ class Responder:
         return self.answer(future.question, ResponseCode.SUCCESS, moment, payload, from_device=True)
 
     def alert(
-        self, message: Message, recipient: Eui64, alert_code: str, octets: bytes, moment: datetime
+        self,
+        message: Message,
+        recipient: Eui64,
+        alert_code: str,
+        octets: bytes,
+        moment: datetime,
+        *,
+        throttled: Throttled | None = None,
     ) -> Response:
         """Any other alert; its id carries the device's own counter."""
         return Response(
             code=ResponseCode.SUCCESS,
             date_time=_as_written(moment),
             response_id=RequestId(message.business_originator_id, recipient, message.originator_counter),
-            body=DeviceAlert(alert_code, octets),
+            body=DeviceAlert(alert_code, octets, throttled),
             schema_version=self._schema_version,
         )
 

@@ -14,6 +14,7 @@ from smetslab.dcc.limits import NO_LIMITS, AnomalyLimits, Threshold
 from smetslab.duis.document import DEFAULT_SCHEMA_VERSION
 from smetslab.duis.limits import MAX_DOCUMENT_BYTES
 from smetslab.ids import Eui64
+from smetslab.registry import CertifiedProducts
 
 DCC_IDENTITY: Final = Eui64(bytes.fromhex("90B3D51F30000002"))
 """The access control broker of the published test hierarchy, and the target of requests to the DCC itself."""
@@ -39,7 +40,9 @@ class DccRules:
     `image_timeout_s`: how long the WAN may refuse a firmware image.
 
     `alert_threshold`: how many alerts of one code a device may raise in a while before the others are
-    counted and not passed on. `alert_codes` replaces codes of DCC alerts. `csp_region`, `wan_technology`
+    counted and not passed on; with `alert_throttle_fields` the next one says how many, which published
+    clients do not take. `certified_products`: pre-notified devices and firmware images must be on this list;
+    None asks for none. `alert_codes` replaces codes of DCC alerts. `csp_region`, `wan_technology`
     and `wan_post_codes` (beginnings of the post codes that have the WAN, None for all) answer 12.1, in the
     form of schema 5.1 or 5.4: no form is valid under both. `transitional_cos` and `recovery` are the
     DCC's own parties for changes of supplier and for recovery.
@@ -62,6 +65,8 @@ class DccRules:
     image_timeout_s: float = 86_400.0
     anomaly_limits: AnomalyLimits = NO_LIMITS
     alert_threshold: Threshold | None = None
+    alert_throttle_fields: bool = False
+    certified_products: CertifiedProducts | None = None
     alert_codes: Mapping[str, str] = field(default_factory=dict)
     csp_region: str = "Central"
     wan_technology: str = "Cellular"

@@ -157,13 +157,20 @@ class ResponseMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Throttled:
+    """How many alerts of the kind were held back before this one, and the number of this heap of them."""
+
+    sequence_id: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceAlert:
-    """The body of a device alert. Throttle fields are read past, never written: published clients refuse
-    them.
-    """
+    """The body of a device alert. Published clients refuse one that says how many were `throttled`."""
 
     alert_code: str
     payload: bytes
+    throttled: Throttled | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,11 +411,14 @@ def _response_body(element: Element) -> ResponseBody:
     if element.name == "DeviceAlertMessage":
         parts = Children(element, path)
         code = _matching(parts.required("AlertCode"), f"{path}/AlertCode", _ALERT_CODE, "hex digits")
-        parts.optional("ThrottledAlertSequenceId")
-        parts.optional("ThrottledAlertCount")
+        sequence_id, count = parts.optional("ThrottledAlertSequenceId"), parts.optional("ThrottledAlertCount")
+        throttled = None
+        if sequence_id is not None or count is not None:
+            numbers = [0 if one is None else _unsigned_int(one, path) for one in (sequence_id, count)]
+            throttled = Throttled(*numbers)
         octets = octets_of(parts.required("GBCSPayload"), f"{path}/GBCSPayload")
         parts.finish()
-        return DeviceAlert(code.upper(), octets)
+        return DeviceAlert(code.upper(), octets, throttled)
     return OtherBody(element)
 
 
@@ -435,6 +445,14 @@ def _payload(element: Element, within: str) -> Payload:
         )
     parts.finish()
     return result
+
+
+def _unsigned_int(element: Element, within: str) -> int:
+    path = f"{within}/{element.name}"
+    text = leaf_text(element, path)
+    if not (text.isascii() and text.isdecimal() and len(text) <= 10 and int(text) <= 0xFFFF_FFFF):
+        raise element.fail("wrong number", path, expected="0 to 4294967295", found=text)
+    return int(text)
 
 
 def _short(element: Element, within: str) -> int:
@@ -516,8 +534,13 @@ def _body_element(body: ResponseBody) -> Element:
     if isinstance(body, OtherBody):
         return body.element
     if isinstance(body, DeviceAlert):
+        held = body.throttled
         return node(
-            "DeviceAlertMessage", leaf("AlertCode", body.alert_code), octets_leaf("GBCSPayload", body.payload)
+            "DeviceAlertMessage",
+            leaf("AlertCode", body.alert_code),
+            None if held is None else leaf("ThrottledAlertSequenceId", str(held.sequence_id)),
+            None if held is None else leaf("ThrottledAlertCount", str(held.count)),
+            octets_leaf("GBCSPayload", body.payload),
         )
     return node(
         "ResponseMessage",

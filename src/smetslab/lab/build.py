@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from functools import partial
 from types import MappingProxyType, TracebackType
-from typing import Any, Final, Literal, Self, TypeAlias
+from typing import Final, Literal, Self, TypeAlias
 
 from smetslab.clock import LoopClock, VirtualLoop
 from smetslab.crypto import SharedSecrets
-from smetslab.dcc import DCC_IDENTITY, DccRules, MockDcc
+from smetslab.dcc import DCC_IDENTITY, MockDcc
 from smetslab.dcc.service_user import ServiceUser
 from smetslab.devices.chf import CommunicationsHub
 from smetslab.devices.conformance import check_conformance
@@ -44,19 +43,16 @@ from smetslab.lab.devices import (
     Parts,
     check_virtual,
 )
+from smetslab.lab.enlisting import RESPONSIBLE, USER_ROLES, enlist
 from smetslab.lab.faults import PlannedFault, planned_faults
+from smetslab.lab.rules import dcc_rules
 from smetslab.lab.shard import Shard
 from smetslab.pki import Authority, Certificate, KeyRing, Party, load_keystore
 from smetslab.pki.certificate import DSP_XML_SIGN_ROLE, XML_SIGN_ROLE
 from smetslab.registry import (
-    DeviceStatus,
     Inventory,
-    InventoryDevice,
-    KnownParty,
-    Responsibility,
     User,
     UserDirectory,
-    UserRole,
 )
 from smetslab.rng import RootSeed
 from smetslab.store import Nvm, Store
@@ -88,26 +84,6 @@ CREDENTIALS: Final[Mapping[RemotePartyRole, tuple[tuple[KeyUsage, CellUsage], ..
     }
 )
 """Which keys a remote party of each role has. Spec: GBCS 12 (organisation certificates)."""
-
-USER_ROLES: Final[Mapping[RemotePartyRole, tuple[UserRole, ...]]] = MappingProxyType(
-    {
-        RemotePartyRole.SUPPLIER: (UserRole.IMPORT_SUPPLIER, UserRole.EXPORT_SUPPLIER, UserRole.GAS_SUPPLIER),
-        RemotePartyRole.NETWORK_OPERATOR: (UserRole.ELECTRICITY_DISTRIBUTOR, UserRole.GAS_TRANSPORTER),
-        RemotePartyRole.LOAD_CONTROLLER: (UserRole.OTHER_USER,),
-        RemotePartyRole.OTHER: (UserRole.OTHER_USER,),
-    }
-)
-"""As what a remote party may use the DCC; parties of other roles are no service users."""
-
-RESPONSIBLE: Final = (RemotePartyRole.SUPPLIER, RemotePartyRole.NETWORK_OPERATOR)
-"""Who is responsible for the devices of a home, in all its roles as a user: which of them count towards a
-device of some type is the access control's business.
-"""
-
-_STANDARD_NAMES: Final = {DeviceType.CHF: "CHTS", DeviceType.GPF: "CHTS"}
-"""What comes before the version of a device's technical specification; SMETS otherwise. Spec: published
-inventory samples.
-"""
 
 
 def lab_keystore(config: LabConfig) -> KeyRing:
@@ -216,27 +192,6 @@ def _member(premises: PremisesConfig, name: str) -> Eui64:
 def _root(keystore: KeyRing) -> Certificate | None:
     """The root above the issuer of the organisations: the first that the lab's own authority has listed."""
     return next((c for c in keystore.authorities() if c.role is RemotePartyRole.ROOT), None)
-
-
-_KEPT: Final = (
-    "import_mpxn",
-    "secondary_import_mpan",
-    "export_mpan",
-    "uprn",
-    "property_filter",
-    "status_before",
-)
-
-
-def _kept(known: InventoryDevice | None) -> dict[str, Any]:
-    """What the DCC has learnt of a device in an earlier run, which no lab file says."""
-    return {} if known is None else {name: getattr(known, name) for name in _KEPT}
-
-
-def _first_status(device: DeviceConfig | None) -> DeviceStatus:
-    """A device that has not joined has only been announced."""
-    joined = device is None or (device.installed and not device.outside)
-    return DeviceStatus.COMMISSIONED if joined else DeviceStatus.PENDING
 
 
 class Lab:
@@ -386,13 +341,24 @@ class Lab:
     def _enlist_all(self) -> None:
         """Everything that the lab file names stands in the inventory."""
         for premises in self.config.premises:
-            hub = premises.hub
-            profile = lab_profile(self.config, hub)
-            self._enlist(hub.eui64, hub.eui64, profile, self._anchors(DeviceType.CHF, None), None)
-            for device in premises.devices:
-                profile = lab_profile(self.config, device)
+            members: list[HubConfig | DeviceConfig] = [premises.hub, *premises.devices]
+            for member in members:
+                device = member if isinstance(member, DeviceConfig) else None
+                profile = lab_profile(self.config, member)
                 anchors = self._anchors(profile.device_type, device)
-                self._enlist(device.eui64, hub.eui64, profile, anchors, device)
+                enlist(
+                    self.inventory,
+                    profile,
+                    eui64=member.eui64,
+                    hub=premises.hub.eui64,
+                    device=device,
+                    parties={
+                        role: (party, anchors.role_of(party) is not None)
+                        for role, party in self._parties(device).items()
+                    },
+                    products=self.dcc.rules.certified_products,
+                    commissioned=self.config.epoch.date(),
+                )
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -435,17 +401,6 @@ class Lab:
     def _nvm(self, owner: str) -> Nvm:
         return self.store.nvm(self._memory + owner)
 
-    def _rules(self) -> DccRules:
-        """The DCC's rules as the lab file has them, with its own parties."""
-        rules = DccRules(**self.config.dcc.model_dump())
-        transitional_cos = self.config.party(RemotePartyRole.TRANSITIONAL_COS)
-        recovery = self.config.party(RemotePartyRole.RECOVERY)
-        return replace(
-            rules,
-            transitional_cos=rules.transitional_cos if transitional_cos is None else transitional_cos.eui64,
-            recovery=rules.recovery if recovery is None else recovery.eui64,
-        )
-
     def _dcc(self) -> MockDcc:
         broker = self.config.party(RemotePartyRole.ACCESS_CONTROL_BROKER)
         return MockDcc(
@@ -460,7 +415,7 @@ class Lab:
                 for party in self.config.parties
                 if party.role in USER_ROLES
             ),
-            rules=self._rules(),
+            rules=dcc_rules(self.config),
             identity=DCC_IDENTITY if broker is None else broker.eui64,
             seed=self.seed.child("dcc"),
         )
@@ -601,55 +556,3 @@ class Lab:
             if device is not None and party.name == device.supplier:
                 chosen[party.role] = party
         return {role: party.eui64 for role, party in chosen.items()}
-
-    def _enlist(
-        self,
-        eui64: Eui64,
-        hub: Eui64,
-        profile: DeviceProfile,
-        anchors: TrustAnchorStore,
-        device: DeviceConfig | None,
-    ) -> None:
-        """Put a device into the Smart Metering Inventory, as commissioned; a `device` of None is a hub.
-
-        A store that outlives the process knows the device already: its status stays, the rest is the lab
-        file's.
-        """
-        parties = self._parties(device)
-        duties = () if device is None else RESPONSIBLE
-        standard = _STANDARD_NAMES.get(profile.device_type, "SMETS")
-        known = self.inventory.find(eui64)
-        entry = InventoryDevice(
-            device_id=eui64,
-            device_type=profile.device_type,
-            kind=profile.type_2 or "",
-            hub=hub,
-            status=_first_status(device) if known is None else known.status,
-            gbcs_version=profile.gbcs_version,
-            **_kept(known),
-            responsible=tuple(
-                Responsibility(role=duty, party=parties[role])
-                for role in duties
-                if role in parties
-                for duty in USER_ROLES[role]
-            ),
-            manufacturer=profile.identity.manufacturer_id,
-            model=profile.identity.model_type,
-            smets_chts_version=f"{standard} V{profile.smets_version}",
-            firmware_version=(profile.identity.firmware_version if known is None else known.firmware_version),
-            firmware_version_status="Active",
-            cpl_status="Active",
-            date_commissioned=self.config.epoch.date() if known is None else known.date_commissioned,
-            esme_variant=profile.variant or "",
-            csp_region="North",
-            han_variant="Single Band",
-            known_parties=tuple(
-                KnownParty(party=party, role=role)
-                for role, party in parties.items()
-                if anchors.role_of(party) is not None
-            ),
-        )
-        if known is None:
-            self.inventory.add(entry)
-        else:
-            self.inventory.update(entry)

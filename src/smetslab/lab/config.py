@@ -80,6 +80,35 @@ class WanConfig(Declaration):
     duplicate_probability: _Probability = 0.0
 
 
+class ThresholdConfig(Declaration):
+    """At most `requests` within `window_s` seconds."""
+
+    requests: Annotated[int, Field(ge=1, le=1_000_000)]
+    window_s: _Wait
+
+
+class AnomalyConfig(Declaration):
+    """What the DCC quarantines: more requests than these of a user, or of all users together, by variant or
+    `"*"`; and values below or above these, by `"variant/element"` with the dotted name of the element.
+    """
+
+    user: dict[str, ThresholdConfig] = Field(default_factory=dict)
+    dcc: dict[str, ThresholdConfig] = Field(default_factory=dict)
+    attributes: dict[str, tuple[int, int]] = Field(default_factory=dict)
+
+
+_Detail = Annotated[str, Field(min_length=1, max_length=30)]
+
+
+class ProductConfig(Declaration):
+    """Entries of the Certified Products List: versions of the firmware of one model, all of one status."""
+
+    manufacturer: _Detail
+    model: _Detail
+    firmware_versions: Annotated[tuple[_Detail, ...], Field(min_length=1)]
+    status: Literal["Active", "Cancelled", "Expired", "Withdrawn"] = "Active"
+
+
 class DccConfig(Declaration):
     """How strict the DCC is and how long it waits, in laboratory seconds. The names are those of
     `smetslab.dcc.DccRules`, which explains them and whose values hold where nothing is said.
@@ -110,6 +139,13 @@ class DccConfig(Declaration):
     """Beginnings of the post codes that have the WAN; all have it where nothing is said."""
     alert_codes: dict[str, str] = Field(default_factory=dict)
     """Codes of DCC alerts by the name of their element, in place of the laboratory's own table."""
+    alert_threshold: ThresholdConfig | None = None
+    """How many alerts of one code a device may raise in a while; the others are counted and held back."""
+    alert_throttle_fields: bool = False
+    """Whether the next alert says how many were held back; published clients refuse one that does."""
+    anomaly_limits: AnomalyConfig | None = None
+    certified_products: tuple[ProductConfig, ...] | None = None
+    """The Certified Products List; without one everything is certified."""
 
 
 class InterferenceConfig(Declaration):

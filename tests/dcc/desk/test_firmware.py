@@ -12,7 +12,7 @@ from smetslab.duis.document import parse_response
 from smetslab.firmware import OtaHeader
 from smetslab.gbcs.codes import DeviceType
 from smetslab.ids import Eui64
-from smetslab.registry import DeviceStatus, InventoryDevice
+from smetslab.registry import CertifiedProduct, CertifiedProducts, DeviceStatus, InventoryDevice
 from smetslab.wan import ImageDelivery
 
 ESME = Eui64.parse("00DB1234567890A0")
@@ -41,6 +41,26 @@ def test_one_image_for_all_devices_behind_a_hub_reaches_it_once(play, ask) -> No
         assert bench.store.nvm("dcc").items("image") == []
 
     play(story)
+
+
+def test_an_image_goes_to_devices_alone_for_which_it_is_certified(play, ask) -> None:
+    certified = CertifiedProduct(manufacturer="AB01", model="GOOD", firmware_version="0002012f")
+    others = CertifiedProduct(manufacturer="AB01", model="BAD", firmware_version="00020000")
+
+    async def story(bench) -> None:
+        for device_id, model in ((ESME, "good"), (GSME, "BAD")):
+            device = bench.inventory.find(device_id)
+            bench.inventory.update(replace(device, manufacturer="AB01", model=model))
+        answer = await ask(bench, "11.1", update(ESME, GSME))
+        assert answer.code == "W110101"
+        assert [(one.name, one.text) for one in answer.payload.element.children] == [
+            ("NotApplicableFirmwareDeviceIDList", GSME.dashed())
+        ]
+        await bench.clock.sleep(60)
+        assert bench.hub.images == [ImageDelivery((ESME,), IMAGE)]
+        assert (await ask(bench, "11.1", update(GSME))).code == "E110103"
+
+    play(story, rules=DccRules(certified_products=CertifiedProducts([certified, others])))
 
 
 def test_what_cannot_be_updated_is_named_and_the_others_are(play, ask) -> None:

@@ -11,7 +11,15 @@ from smetslab.duis.dcc_alerts import read_dcc_alert
 from smetslab.duis.document import OtherBody, OtherPayload, parse_response
 from smetslab.gbcs.codes import DeviceType
 from smetslab.ids import Eui64
-from smetslab.registry import DeviceStatus, InventoryDevice, PropertyFilter, UserRole
+from smetslab.registry import (
+    CertifiedProduct,
+    CertifiedProducts,
+    DeviceStatus,
+    InventoryDevice,
+    ProductStatus,
+    PropertyFilter,
+    UserRole,
+)
 
 SUPPLIER = Eui64.parse("90B3D51F30010000")
 ESME = Eui64.parse("00DB1234567890A0")
@@ -96,6 +104,48 @@ def test_a_pre_notification_that_cannot_be_is_refused_and_changes_nothing(play, 
         assert bench.inventory.devices() == before
 
     play(story)
+
+
+LISTED = CertifiedProducts(
+    [
+        CertifiedProduct(manufacturer="AB01", model="010A030B", firmware_version="0002012F"),
+        CertifiedProduct(
+            manufacturer="AB01",
+            model="010A030B",
+            firmware_version="00020130",
+            status=ProductStatus.CANCELLED,
+        ),
+    ]
+)
+
+
+def test_only_certified_products_are_pre_notified_where_there_is_a_list(play, ask) -> None:
+    async def story(bench) -> None:
+        for changed in ({"DeviceModel": "FFFFFFFF"}, {"FirmwareVersion": "00020130"}):
+            assert (await ask(bench, "12.2", {**METER, **changed})).code == "E120204"
+        assert bench.inventory.find(NEW) is None
+        reasons = [seen["reason"] for seen in bench.events("RequestRefused")]
+        assert "is not on the Certified Products List" in reasons[0]
+        assert "is cancelled on the Certified Products List" in reasons[1]
+        assert (await ask(bench, "12.2", METER)).code == "I0"
+        # A display of type 2 is on no list.
+        other = {**DISPLAY, "DeviceID": str(NEW_GPF)}
+        assert (await ask(bench, "12.2", other)).code == "I0"
+
+    play(story, rules=DccRules(certified_products=LISTED))
+
+
+def test_details_are_changed_to_those_of_a_certified_product_alone(play, ask) -> None:
+    async def story(bench) -> None:
+        assert (await ask(bench, "12.2", METER)).code == "I0"
+        wrong = {"DeviceID": str(NEW), "UpdateDeviceDetails": {"FirmwareVersion": "00020131"}}
+        assert (await ask(bench, "8.4", wrong)).code == "E080413"
+        assert bench.inventory.find(NEW).firmware_version == "0002012F"
+        right = {"DeviceID": str(NEW), "UpdateDeviceDetails": {"ESMEVariant": "A"}}
+        assert (await ask(bench, "8.4", right)).code == "I0"
+        assert bench.inventory.find(NEW).esme_variant == "A"
+
+    play(story, rules=DccRules(certified_products=LISTED))
 
 
 # 8.2 --------------------------------------------------------------------------------------------------------

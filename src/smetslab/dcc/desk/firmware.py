@@ -59,7 +59,9 @@ def _sort(
             bad.setdefault("InvalidDeviceIDList", []).append(device_id)
         elif device.status not in _READY:
             bad.setdefault("NotCommissionedDeviceIDList", []).append(device_id)
-        elif not _for_maker(device.manufacturer, header.manufacturer_code):
+        elif not _for_maker(device.manufacturer, header.manufacturer_code) or not _certified(
+            call, device, header.firmware_version.hex().upper()
+        ):
             bad.setdefault("NotApplicableFirmwareDeviceIDList", []).append(device_id)
         elif call.office.distribution.busy(device_id):
             bad.setdefault("OtherRequestInProgressList", []).append(device_id)
@@ -75,6 +77,12 @@ def _for_maker(manufacturer: str, code: int) -> bool:
     except ValueError:
         known = None
     return known is None or known == code
+
+
+def _certified(call: Call, device: InventoryDevice, version: str) -> bool:
+    """Whether the version of an image is one that such a device may have."""
+    products = call.office.rules.certified_products
+    return products is None or products.fault(device.manufacturer, device.model, version) is None
 
 
 def _no_device(types: tuple[DeviceType, ...]) -> Callable[[Call], str | None]:

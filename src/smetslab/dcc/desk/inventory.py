@@ -79,6 +79,15 @@ def _details_missing(call: Call) -> str | None:
     return f"a {device_type.name} needs {', '.join(missing)}" if missing else None
 
 
+def _not_certified(call: Call) -> str | None:
+    """Devices of type 2 are on no list."""
+    products = call.office.rules.certified_products
+    if products is None or _type_of(call.text("DeviceType")) not in _NEED_FIRMWARE:
+        return None
+    details = (call.text(name) for name in ("DeviceManufacturer", "DeviceModel", "FirmwareVersion"))
+    return products.fault(*details)
+
+
 def _details_foreign(call: Call) -> str | None:
     device_type = _type_of(call.text("DeviceType"))
     own = {"ESMEVariant": DeviceType.ESME, "AssociatedGPFDeviceID": DeviceType.CHF}
@@ -289,6 +298,21 @@ def _details_too_late(call: Call) -> str | None:
     return f"the details of a meter that is {device.status} stay as they are" if late else None
 
 
+def _details_not_certified(call: Call) -> str | None:
+    products, details, device = (
+        call.office.rules.certified_products,
+        call.group("UpdateDeviceDetails"),
+        call.the_device(),
+    )
+    if products is None or not details or device.device_type not in _NEED_FIRMWARE:
+        return None
+    return products.fault(
+        str(details.get("DeviceManufacturer", device.manufacturer)),
+        str(details.get("DeviceModel", device.model)),
+        str(details.get("FirmwareVersion", device.firmware_version)),
+    )
+
+
 def _variant_of_no_esme(call: Call) -> str | None:
     given = "ESMEVariant" in call.group("UpdateDeviceDetails")
     odd = given and call.the_device().device_type is not DeviceType.ESME
@@ -461,6 +485,7 @@ SERVICES: Final = (
             Rule("hub in use", "E080410", _hub_in_use),
             Rule("meter point of no meter", "E080411", _meter_point_of_no_meter),
             Rule("meter point elsewhere", "E080412", _meter_point_elsewhere),
+            Rule("not certified", "E080413", _details_not_certified),
         ),
         act=_update_inventory,
     ),
@@ -479,6 +504,7 @@ SERVICES: Final = (
             Rule("equal ids", "E120201", _equal_ids, confidence="published"),
             Rule("there already", "E120203", _there_already),
             Rule("details missing", "E120204", _details_missing),
+            Rule("not certified", "E120204", _not_certified),
             Rule("details of another type", "E120207", _details_foreign),
         ),
         act=_pre_notify,
