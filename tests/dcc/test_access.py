@@ -14,9 +14,9 @@ from smetslab.duis.codes import CommandVariant, UserRole, WebService
 from smetslab.duis.document import Request, RequestHeader, RequestId, signed_pre_command_body
 from smetslab.duis.element import Element
 from smetslab.duis.srv import SERVICE_REQUESTS, find
-from smetslab.gbcs.codes import DeviceType
+from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.ids import Eui64
-from smetslab.registry import DeviceStatus, InventoryDevice, Responsibility, User
+from smetslab.registry import DeviceStatus, InventoryDevice, KnownParty, Responsibility, User
 
 SUPPLIER = Eui64.parse("90B3D51F30010000")
 OPERATOR = Eui64.parse("90B3D51F30020000")
@@ -108,6 +108,13 @@ ACCEPTED = {
     "firmware version of a display read by the broker": Case(
         variant="11.2", party=DCC, user=None, device=DISPLAY
     ),
+    "limit of a load controller that the meter knows": Case(
+        variant="7.16",
+        command_variant=CommandVariant.TRANSFORM,
+        party=OTHER,
+        user=USERS[OTHER],
+        device=replace(METER, known_parties=(KnownParty(party=OTHER, role=RemotePartyRole.LOAD_CONTROLLER),)),
+    ),
     "inventory read": Case(variant="8.2", command_variant=CommandVariant.NON_DEVICE, device=None, target=DCC),
     "responsible from now on": Case(device=since(NOW)),
     "commissioning": replace(
@@ -136,6 +143,11 @@ REFUSED = {
     "user without role": (Case(user=User(party=SUPPLIER, roles=())), "user", "E1"),
     "role that may not ask": (Case(variant="7.4", party=OTHER, user=USERS[OTHER]), "role", "E2"),
     "role of the other fuel": (Case(user=User(party=SUPPLIER, roles=(UserRole.GAS_SUPPLIER,))), "role", "E2"),
+    "limit of a load controller that the meter does not know": (
+        Case(variant="7.16", command_variant=CommandVariant.TRANSFORM, party=OTHER, user=USERS[OTHER]),
+        "role",
+        "E2",
+    ),
     "suspended user": (Case(user=replace(USERS[SUPPLIER], suspended=True)), "user status", "E3"),
     "unknown device": (Case(device=None), "device", "E19"),
     "device of a type that does not do it": (Case(variant="7.4", device=HUB), "device type", "E11"),

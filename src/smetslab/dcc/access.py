@@ -94,6 +94,20 @@ class Facts:
         )
 
     @property
+    def asked_by_party_of_the_device(self) -> bool:
+        """Whether the request is for no user role at all, and the device has credentials of its originator
+        for it: a load controller with 7.16. A choice: the published list of roles is empty.
+        """
+        if self.user is None or self.row is None or self.device is None or self.row.eligible_roles:
+            return False
+        party = self.request.header.request_id.originator
+        return any(
+            mapping.serves(self.device.device_type)
+            and self.device.knows(party, mapping.use_case.originator_roles)
+            for mapping in self.row.mappings
+        )
+
+    @property
     def acting_roles(self) -> tuple[UserRole, ...]:
         """The eligible roles; where there is none and that is let pass, every role of the user."""
         return self.eligible_roles or (() if self.user is None else self.user.roles)
@@ -173,11 +187,9 @@ def _known_user(facts: Facts) -> str | None:
 
 
 def _role(facts: Facts) -> str | None:
-    return (
-        None
-        if facts.eligible_roles or facts.asked_by_broker
-        else "no role of this user may ask this of such a device"
-    )
+    if facts.eligible_roles or facts.asked_by_broker or facts.asked_by_party_of_the_device:
+        return None
+    return "no role of this user may ask this of such a device"
 
 
 def _not_suspended(facts: Facts) -> str | None:

@@ -306,11 +306,13 @@ class EsmeMonitors:
                     rows.append(
                         axdr.structure(
                             axdr.double_long_unsigned((end + offset_us) // SECOND_US),
-                            axdr.long_unsigned(volts),
+                            axdr.double_long_unsigned(volts),
                         )
                     )
                 end += period_us
-        return CompactArray(StructureDescription((Tag.DOUBLE_LONG_UNSIGNED, Tag.LONG_UNSIGNED)), tuple(rows))
+        return CompactArray(
+            StructureDescription((Tag.DOUBLE_LONG_UNSIGNED, Tag.DOUBLE_LONG_UNSIGNED)), tuple(rows)
+        )
 
     # ---------------------------------------------------------------------------- interruptions
 

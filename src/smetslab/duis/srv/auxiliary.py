@@ -411,7 +411,8 @@ SERVICE_REQUESTS = (
         element="LimitAPCLevel",
         body=_LEVEL_BODY,
         critical=True,
-        # The published list of eligible roles is empty: a load controller is none of them.
+        # The published list of eligible roles is empty: a load controller is none of them. The DCC asks
+        # whether the device knows it.
         eligible_roles=(),
         mappings=(_level("ECS47e", "limit", "auxiliary_proportional_controller_command"),),
     ),
