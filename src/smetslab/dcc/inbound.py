@@ -5,6 +5,8 @@ Everything that follows from a message is kept before the WAN forgets it. Spec: 
 
 from __future__ import annotations
 
+from dataclasses import replace
+from hashlib import sha256
 from typing import Final
 
 from smetslab.clock import Clock
@@ -177,6 +179,12 @@ class Inbound:
     # Alerts -------------------------------------------------------------------------------------------------
 
     def _take_alert(self, message: Message, arrived: WanMessage) -> None:
+        # A device that has not heard that its hub has an alert sends it again, and the hub carries it again:
+        # it is known by its octets then, not by the name that the hub has given it.
+        arrived = replace(arrived, identity=f"alert-{sha256(arrived.payload).hexdigest()[:32]}")
+        if self._ledger.is_repeat(arrived.identity):
+            self._drop(arrived, "an alert that has come before")
+            return
         if self._rules.verify_devices:
             self._broker.check_from_device(message, critical=None)
         device, counter = message.business_originator_id, message.originator_counter

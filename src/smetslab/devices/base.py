@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from types import TracebackType
-from typing import Generic, Protocol, Self, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar
 
 from smetslab.clock import Clock, timeout
 from smetslab.devices.faults import FaultHandler, FaultValue
@@ -85,6 +85,8 @@ class Device(ABC, Generic[C]):
         self._off_since: datetime | None = None
         self.tunnel_server: TunnelServer | None = None
         """The server end of its tunnel, where it has one and has power."""
+        self.inside: list[Device[Any]] = []
+        """Logical devices in the same box: they lose power with it, and get it back."""
         self._restoring: asyncio.Task[None] | None = None
 
     # ---------------------------------------------------------------------------- what a kind of device adds
@@ -147,6 +149,8 @@ class Device(ABC, Generic[C]):
     async def power_cut(self) -> None:
         """The mains goes, at once: volatile memory is lost. Returns when nothing of the device runs any
         more."""
+        for one in self.inside:
+            await one.power_cut()
         power = self._power
         if power is None:
             return
@@ -160,6 +164,8 @@ class Device(ABC, Generic[C]):
         if self._power is None:
             self.trace.record("device", "PowerRestored", source=str(self.eui64))
             await self._power_on()
+        for one in self.inside:
+            await one.power_restore()
 
     async def _power_on(self) -> None:
         """Start, and wait until the device can be reached."""

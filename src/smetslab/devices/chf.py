@@ -319,9 +319,12 @@ class CommunicationsHub(Device[HubCore]):
 
     def _serve(self, relay: _Relay, device: Eui64) -> None:
         """Keep a tunnel with a device, and a task that hands messages to it."""
-        if self.device_log.devices().get(device) is DeviceType.GSME:
+        device_type = self.device_log.devices().get(device)
+        if device_type is DeviceType.GSME:
             self._open_desk(relay, device)
             return
+        if device_type is DeviceType.TYPE_2:
+            return  # it takes no GBCS messages, and has no tunnel. Spec: GBCS 10.2.2
         queue: asyncio.Queue[bytes] = asyncio.Queue()
         relay.queues[device] = queue
         relay.tunnel.add(device)

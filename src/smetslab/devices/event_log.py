@@ -61,7 +61,8 @@ class EventLog:
         self._entries.append(entry)
         del self._entries[: -self._capacity]
         work.tx.put(f"{self._prefix}{number % self._capacity:03}", entry.encode())
-        work.note("SecurityEventLogged" if self.name == "security" else "EventLogged", code=f"{code:04X}")
+        event = "SecurityEventLogged" if self.name == "security" else "EventLogged"
+        work.note(event, code=f"{code:04X}", log=self.name)
         return entry
 
     def clear(self, work: Work) -> None:

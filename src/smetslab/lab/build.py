@@ -476,7 +476,9 @@ class Lab:
             )
             made = CONSTRUCTORS[profile.device_type](parts)
             self.devices[device.eui64] = await stack.enter_async_context(made)
-            if profile.device_type is not DeviceType.GPF and device.installed:
+            if profile.device_type is DeviceType.GPF:
+                hub.inside.append(made)
+            elif device.installed:
                 hub.device_log.add(device.eui64, profile.device_type)
 
     async def _open_air(
