@@ -19,6 +19,7 @@ from smetslab.ids import Eui64
 _ALGORITHM_AES_GCM_128 = bytes.fromhex("60857406080300")
 _OTHER_INFO = Struct(">7s8sBBQ8s")
 _TRANSACTION_BYTES = 9
+_NO_INVOCATION = bytes(4)
 _MAC_AAD_PREFIX = SECURITY_HEADER + b"\x00"
 ENCRYPTED_HEADER = bytes.fromhex("3100000000")
 """Security header of protected content: suite 1, authentication and encryption. Spec: GBCS 8.4."""
@@ -36,7 +37,7 @@ def other_info(transaction: int, originator: Eui64, counter: int, recipient: Eui
 
 def initialization_vector(originator: Eui64) -> bytes:
     """Fixed field (originator id) and an invocation field of zero. Spec: GBCS 4.3.3.4."""
-    return originator.raw + bytes(4)
+    return originator.raw + _NO_INVOCATION
 
 
 def compute_mac(message: Message, secret: bytes) -> bytes:

@@ -147,9 +147,10 @@ def _number_reader(tag: Tag) -> _Read:
 
     def read(reader: Reader, depth: int, budget: Budget) -> Number:
         start = reader.position
-        if start + size > reader.end:
+        stop = start + size
+        if stop > reader.end:
             reader.take(size)  # which fails
-        reader.position = start + size
+        reader.position = stop
         return Number(tag, unpack(reader.data, start)[0])
 
     return read
@@ -177,7 +178,12 @@ def _sequence_reader(tag: Tag) -> _Read:
     def read(reader: Reader, depth: int, budget: Budget) -> Sequence:
         if depth == 0:
             raise _too_deep(reader)
-        count = _member_count(reader)
+        start = reader.position
+        count = reader.data[start] if start < reader.end else _LONG_LENGTH
+        if count < _LONG_LENGTH and start + count < reader.end and not reader.traces:
+            reader.position = start + 1
+        else:
+            count = _member_count(reader)
         return Sequence(tag, tuple(read_list(reader, count, budget, _in_brackets, depth - 1)))
 
     return read
