@@ -1,21 +1,33 @@
-"""The home network: frames through the whole stack, key establishment, frames of a capture read again.
+"""The home network: frames through the whole stack, key establishment, frames of a capture read again, the
+days of a home in a second, and the memory of a home.
 
     python benchmarks/bench_han.py
 
 Processor time of one core. A message is a ZCL frame of 30 octets from one of six devices to the hub: sealed
-twice, on the air with backoff and acknowledgements, opened and handed to its application.
+twice, on the air with backoff and acknowledgements, opened and handed to its application. A home is the
+built-in one: hub with gas proxy, electricity meter, gas meter, PPMID, HCALCS, display and consumer access
+device, of which the last two read the meter every ten seconds. Its memory is what each further home adds to a
+laboratory.
 """
 
 from __future__ import annotations
 
+import os
+import re
+import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
 
 from smetslab.clock import LoopClock, run_virtual
 from smetslab.han import SMART_ENERGY_PROFILE, ApsFrame, ClusterRole
 from smetslab.han.air.medium import OnAir
 from smetslab.han.stack.home import RadioHome
 from smetslab.ids import Eui64
+from smetslab.lab.build import Lab
+from smetslab.lab.config import HOME_NAME, LabConfig, load_lab
 from smetslab.rng import RootSeed
 from smetslab.trace import Trace
 from smetslab.zigbee.cbke.certificate import CertificateAuthority
@@ -26,6 +38,10 @@ from smetslab.zigbee.dissect import Dissector
 METERING = 0x0702
 MESSAGES = 3000
 HANDSHAKES = 5
+DAY_S = 86_400
+LIVED_S = 3 * 3600
+HOMES = 8
+SETTLED_S = 120
 
 
 def devices(count: int) -> list[Eui64]:
@@ -103,6 +119,69 @@ def handshake(curve: KoblitzCurve) -> Callable[[], None]:
     return run
 
 
+def homes(count: int, kind: str = "radio") -> LabConfig:
+    """The built-in home, so many times, each with identifiers of its own."""
+    text = load_lab(default=HOME_NAME).source_text.decode()
+    head, home = text.split("[[premises]]", 1)
+    home = home.replace("state = { wake_interval_s = 20 }", "")  # half an hour, as its profile has it
+    head = head.replace('kind = "radio"', f'kind = "{kind}"')
+    parts = [head]
+    for number in range(count):
+        one = home.replace('name = "home"', f'name = "home-{number}"')
+        one = re.sub(r'eui64 = "00-DB-12-34-56-78-90', f'eui64 = "00-DB-12-34-56-{number:02X}-90', one)
+        parts.append("[[premises]]" + one)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "homes.lab.toml"
+        path.write_text("".join(parts))
+        return load_lab(path)
+
+
+def days_a_second(kind: str) -> tuple[float, float]:
+    """Days of one home in a second, and frames on its air in a day."""
+    spent, frames = 0.0, 0
+
+    async def story(clock: LoopClock) -> None:
+        nonlocal spent, frames
+        async with Lab(homes(1, kind)) as lab:
+            await clock.sleep(SETTLED_S)
+            before = len(lab.trace.find(layer="air")) if kind == "radio" else 0
+            start = time.process_time()
+            await clock.sleep(LIVED_S)
+            spent = time.process_time() - start
+            frames = len(lab.trace.find(layer="air")) - before
+
+    run_virtual(story)
+    return LIVED_S / DAY_S / spent, frames * DAY_S / LIVED_S
+
+
+def memory_of_a_home() -> float:
+    """What a further home adds to a laboratory that has lived for two minutes, in MiB."""
+    # Each in a process of its own: what an earlier laboratory has left would be used again.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
+        one, many = pool.map(memory_of, (1, 1 + HOMES))
+    return (many - one) / HOMES / 2**20
+
+
+def memory_of(count: int) -> int:
+    """Octets of a process with so many homes."""
+    resident = 0
+
+    async def story(clock: LoopClock) -> None:
+        nonlocal resident
+        async with Lab(homes(count)):
+            await clock.sleep(SETTLED_S)
+            resident = resident_octets()
+
+    run_virtual(story)
+    return resident
+
+
+def resident_octets() -> int:
+    """Memory of this process. Linux alone tells it so."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 def timed(run: Callable[[], None], times: int) -> float:
     start = time.process_time()
     for _ in range(times):
@@ -121,6 +200,12 @@ def main() -> None:
     print(f"frames of a capture opened and read   {read / (time.process_time() - start):10,.0f} a second")
     for name, curve in (("suite 1, sect163k1", SECT163K1), ("suite 2, sect283k1", SECT283K1)):
         print(f"key establishment, both sides, {name} {1000 * timed(handshake(curve), HANDSHAKES):7.0f} ms")
+    for kind in ("radio", "direct"):
+        days, on_air = days_a_second(kind)
+        told = f", {on_air:,.0f} frames on the air a day" if on_air else ""
+        print(f"days of a home, {kind:22} {days:10.3f} a second{told}")
+    if Path("/proc/self/statm").exists():
+        print(f"memory of a home                      {memory_of_a_home():10.1f} MiB")
 
 
 if __name__ == "__main__":
