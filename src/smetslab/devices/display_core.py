@@ -6,7 +6,7 @@ Spec: IHDTS 4; GBCS 7.4 (Type 2 devices); the intervals are those that users see
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, cast
@@ -33,6 +33,8 @@ GAS_INTERVAL: Final = timedelta(minutes=30)
 PRICE_INTERVAL: Final = timedelta(minutes=5)
 HISTORY_INTERVAL: Final = timedelta(hours=1)
 HISTORY_DAYS: Final = 8
+TIME_WAIT, TIME_LOOK = timedelta(seconds=5), timedelta(seconds=0.5)
+"""How long a display waits for the time before it asks its meters, and how often it looks. Unverified."""
 STALE_AFTER: Final = 3
 """Intervals without an answer after which a meter counts as out of reach."""
 
@@ -139,8 +141,17 @@ def _scaled(values: Mapping[str, int], name: str) -> float | None:
 class DisplayCore:
     """One Type 2 device between power on and power off."""
 
-    def __init__(self, workplace: Workplace, meters: tuple[ShownMeter, ...], now: datetime) -> None:
+    def __init__(
+        self,
+        workplace: Workplace,
+        meters: tuple[ShownMeter, ...],
+        now: datetime,
+        time: Callable[[datetime], datetime | None] = lambda now: now,
+    ) -> None:
+        """`time`: what the display has been told of the time, at a moment of laboratory time."""
         self._place = workplace
+        self._time = time
+        self._patience = now + TIME_WAIT
         self.han = HanOutbox()
         self.readings = {meter.device: Reading(meter) for meter in meters}
         for reading in self.readings.values():
@@ -159,7 +170,10 @@ class DisplayCore:
         return min(self._due.values(), default=None)
 
     def tick(self, now: datetime) -> None:
-        """Ask the meters whose turn it is."""
+        """Ask the meters whose turn it is; at the beginning, wait a little until the time is known."""
+        if self._time(now) is None and now < self._patience:
+            self._due = dict.fromkeys(self._due, min(now + TIME_LOOK, self._patience))
+            return
         for reading in self.readings.values():
             meter = reading.meter
             if now < self._due[meter.device]:
@@ -178,7 +192,11 @@ class DisplayCore:
                 self._ask_history(meter, now)
 
     def _ask_history(self, meter: ShownMeter, now: datetime) -> None:
-        since = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=HISTORY_DAYS - 1)
+        time = self._time(now)
+        if time is None:
+            self._history_due[meter.device] = now + meter.interval
+            return
+        since = time.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=HISTORY_DAYS - 1)
         self.han.command(
             meter.device,
             Metering.get_sampled_data,
@@ -214,18 +232,18 @@ class DisplayCore:
     def _told(self, reading: Reading, values: dict[str, int], now: datetime) -> None:
         reading.values.update(values)
         reading.at = now
-        energy = reading.energy_kwh
-        if "current_summation_delivered" not in values or energy is None:
-            return
+        energy, time = reading.energy_kwh, self._time(now)
+        if "current_summation_delivered" not in values or energy is None or time is None:
+            return  # without the time nobody knows whose day it counts for
         before = replace(reading.ledger)
-        if reading.tenancy is not None and reading.tenancy <= now:
+        if reading.tenancy is not None and reading.tenancy <= time:
             reading.ledger.change_tenancy(reading.tenancy)
             first = utc_text(reading.tenancy)
             reading.history = {
                 day: used for day, used in reading.history.items() if f"{day}T00:00:00Z" >= first
             }
         reading.ledger.add(
-            now,
+            time,
             energy_wh=round(energy * 1000),
             price=reading.price or 0,
             standing_charge=reading.values.get("standing_charge", 0),

@@ -32,19 +32,23 @@ def pence_per_kwh(price: int) -> str:
     return f"{price / 1000:.2f}p/kWh"
 
 
-def lines(readings: Sequence[Reading], now: datetime) -> list[str]:
-    """The screen as text, a block for each fuel."""
-    shown = [f"{now:%a %d %b %Y %H:%M}"]
+NO_TIME: Final = "waiting for the time"
+
+
+def lines(readings: Sequence[Reading], now: datetime, time: datetime | None) -> list[str]:
+    """The screen as text, a block for each fuel. `time`: what the display knows of it at the moment `now`."""
+    shown = [NO_TIME if time is None else f"{time:%a %d %b %Y %H:%M}"]
     for reading in readings:
-        shown += _fuel_lines(reading, now)
+        shown += _fuel_lines(reading, now, time)
     return shown
 
 
-def _fuel_lines(reading: Reading, now: datetime) -> list[str]:
+def _fuel_lines(reading: Reading, now: datetime, time: datetime | None) -> list[str]:
     name = _NAMES.get(reading.meter.kind, reading.meter.kind.name)
     if reading.at is None:
         return [f"{name}: waiting for the meter"]
-    shown = [name if reading.reachable(now) else f"{name} (no connection since {reading.at:%H:%M})"]
+    since = "" if time is None else f" since {reading.at + (time - now):%H:%M}"
+    shown = [name if reading.reachable(now) else f"{name} (no connection{since})"]
     if reading.power_w is not None:
         shown.append(f"  now        {reading.power_w / 1000:.3f} kW, {_ambient(reading)}")
     ledger = reading.ledger
@@ -79,7 +83,7 @@ def _ambient(reading: Reading) -> str:
     return _AMBIENT[min(reading.values.get("ambient_consumption_indicator", 0), 2)]
 
 
-def drawing(readings: Sequence[Reading], now: datetime) -> str:
+def drawing(readings: Sequence[Reading], now: datetime, time: datetime | None) -> str:
     """The screen as an SVG document: the traffic light of consumption, and the lines of text."""
     electricity = next((one for one in readings if one.meter.kind is DeviceType.ESME), None)
     level = 0
@@ -95,7 +99,7 @@ def drawing(readings: Sequence[Reading], now: datetime) -> str:
         f'<text x="70" y="81" font-size="13" text-anchor="middle" fill="#fff">{_AMBIENT[level]}</text>',
         f'<text x="130" y="92" font-size="44" fill="#fff">{big}</text>',
     ]
-    for place, text in enumerate(lines(readings, now)[:14]):
+    for place, text in enumerate(lines(readings, now, time)[:14]):
         colour = "#9fb3c2" if text.startswith(" ") else "#fff"
         parts.append(
             f'<text x="24" y="{140 + 13 * place}" font-size="11" fill="{colour}" xml:space="preserve">'

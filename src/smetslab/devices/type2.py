@@ -20,11 +20,12 @@ from smetslab.devices.cad_topics import (
     state_published,
 )
 from smetslab.devices.display_core import DisplayCore, Reading, ShownMeter
+from smetslab.devices.han_applications import han_station
 from smetslab.devices.han_frames import HanFrame
+from smetslab.devices.han_time import TimeClient
 from smetslab.devices.ihd_screen import drawing, lines
 from smetslab.devices.profile import DeviceProfile
 from smetslab.devices.work import Workplace
-from smetslab.devices.zcl_endpoint import zcl_endpoint
 from smetslab.errors import HanError, UsageError
 from smetslab.gbcs.codes import DeviceType
 from smetslab.han import ApsService, ClusterRole
@@ -58,11 +59,12 @@ class Type2Device(Device[DisplayCore]):
         eui64: Eui64,
         nvm: Nvm,
         han: ApsService,
+        hub: Eui64,
         clock: Clock,
         trace: Trace,
         meters: Sequence[ShownMeter],
     ) -> None:
-        """`meters`: the ESME and the proxy of the gas meter, whichever the home has.
+        """`hub`: who tells the time; `meters`: the ESME and the proxy of the gas meter, whichever there are.
 
         Raises UsageError when the profile has settings: a Type 2 device has none.
         """
@@ -70,24 +72,36 @@ class Type2Device(Device[DisplayCore]):
         refuse_settings(profile)
         self.profile = profile
         self._han = han
+        self._hub = hub
         self._meters = tuple(meters)
+        self._time: TimeClient | None = None
 
     def _build(self, workplace: Workplace, now: datetime, off_since: datetime | None) -> DisplayCore:
         del off_since
-        return DisplayCore(workplace, self._meters, now)
+        return DisplayCore(workplace, self._meters, now, self._time_at)
+
+    def _time_at(self, now: datetime) -> datetime | None:
+        """The time as the hub has told it; None until it has."""
+        return None if self._time is None else self._time.hub_time(now)
 
     @asynccontextmanager
     async def _transport(self) -> AsyncIterator[Carry]:
-        frames = zcl_endpoint(
+        self._time = TimeClient(self._core.han, self._hub, self.clock.now())
+        frames = han_station(
             self._han,
+            self.clock,
             self.trace,
-            dict.fromkeys(CLUSTERS, ClusterRole.CLIENT),
             self._core.han,
+            [self._time],
+            clusters=dict.fromkeys(CLUSTERS, ClusterRole.CLIENT),
             taken=self._take_frame,
             failed=self._lose_frame,
         )
-        async with self._han, frames:
-            yield _no_tunnel
+        try:
+            async with self._han, frames:
+                yield _no_tunnel
+        finally:
+            self._time = None
 
     def _take_frame(self, frame: HanFrame) -> None:
         if self.powered:
@@ -113,11 +127,13 @@ class Ihd(Type2Device):
     @property
     def screen(self) -> list[str]:
         """What it shows, as lines of text."""
-        return lines(self.readings, self.clock.now())
+        now = self.clock.now()
+        return lines(self.readings, now, self._time_at(now))
 
     def draw(self) -> str:
         """What it shows, as an SVG document."""
-        return drawing(self.readings, self.clock.now())
+        now = self.clock.now()
+        return drawing(self.readings, now, self._time_at(now))
 
 
 class Cad(Type2Device):

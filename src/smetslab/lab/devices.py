@@ -67,6 +67,7 @@ def _type_2(parts: Parts) -> HomeDevice:
         eui64=device["eui64"],
         nvm=device["nvm"],
         han=device["han"],
+        hub=parts.hub.eui64,
         clock=device["clock"],
         trace=device["trace"],
         meters=meters,

@@ -56,6 +56,7 @@ def run_display(make_premises, store):
                     eui64=DISPLAY,
                     nvm=store.nvm("display"),
                     han=premises.medium.link(DISPLAY),
+                    hub=premises.hub.eui64,
                     clock=clock,
                     trace=premises.trace,
                     meters=(ShownMeter(premises.esme.eui64, DeviceType.ESME),),

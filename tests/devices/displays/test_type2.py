@@ -61,6 +61,7 @@ def make(kind, eui64: Eui64, premises, store):
         eui64=eui64,
         nvm=store.nvm(str(eui64)),
         han=premises.medium.link(eui64),
+        hub=premises.hub.eui64,
         clock=premises.clock,
         trace=premises.trace,
         meters=meters(premises),
@@ -262,3 +263,24 @@ def test_a_day_of_a_display_is_quick_and_complete(run_premises, store) -> None:
 
     used, shown = run_premises(story)
     assert used == shown > 0
+
+
+def test_a_display_knows_the_time_from_the_hub_and_from_nobody_else(run_premises, store) -> None:
+    async def story(premises):
+        pair(premises, DISPLAY)
+        await premises.hub.power_cut()
+        async with make(Ihd, DISPLAY, premises, store) as display:
+            await premises.clock.sleep(120)
+            [reading] = display.readings
+            without = display.screen[0], reading.power_w, reading.ledger.day.energy_wh
+            await premises.hub.power_restore()
+            await premises.clock.sleep(1830)
+            with_hub = display.screen[0], reading.ledger.day.energy_wh
+            return without, with_hub, premises.clock.now()
+
+    without, with_hub, now = run_premises(story)
+    assert without[0] == "waiting for the time"
+    assert without[1] is not None
+    assert without[2] == 0
+    assert with_hub[0] == f"{now:%a %d %b %Y %H:%M}"
+    assert with_hub[1] > 0
