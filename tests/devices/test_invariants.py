@@ -1,4 +1,8 @@
-"""Rules that hold for a meter whatever happens: commands, replays, forgeries, faults, power cuts, time."""
+"""Rules that hold for a meter whatever happens: commands, replays, forgeries, faults, power cuts, time.
+
+Those of its account, and what new firmware leaves alone (I11, I13, I16), are in `account_life`; the mirror
+of a gas meter (I12) is in gas/test_machines; credentials and firmware are in security/test_invariants.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +13,26 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from meter_bench import ESME, HUB, NOW, Bench, FixedClock, HeadEnd, profile_of
+from meter_bench import ESME, HUB, NOW, PARTIES, Bench, FixedClock, HeadEnd, profile_of
 
 from smetslab.devices.esme_core import EsmeCore
 from smetslab.devices.esme_faults import drift_clock, lose_clock, tamper
 from smetslab.devices.load import Energies
 from smetslab.devices.supply import Cause, SupplyState
+from smetslab.gbcs.codes import RemotePartyRole
 from smetslab.gbcs.message import decode_message
 from smetslab.gbcs.usecases.registry import USE_CASES
+from smetslab.gbcs.values import seconds_since_2000, utc_text
 from smetslab.pki import Authority
 from smetslab.rng import RootSeed
 from smetslab.store import Store
+from smetslab.zigbee.zcl.named import seconds_to_text
 
 UNIT = 1 << 32
 READS = ("ECS17b", "ECS19", "ECS24", "ECS26a", "ECS27", "ECS45", "ECS52", "ECS82")
 ACTS = ("ECS42", "ECS43", "ECS44")
+LOGS = {"event": "ECS35a", "security": "ECS35b", "power": "ECS35e"}
+OPERATOR = PARTIES[RemotePartyRole.NETWORK_OPERATOR]
 KEYSTORE = Authority(RootSeed(20)).keystore([ESME, HUB])
 
 STATE: dict[str, int | bool | str] = {
@@ -40,7 +49,7 @@ STATE: dict[str, int | bool | str] = {
     "generation_peak_w": 2_000,
 }
 
-UNPROTECTED = {USE_CASES[name].code for name in (*READS, "CS01a")}
+UNPROTECTED = {USE_CASES[name].code for name in (*READS, *LOGS.values(), "CS01a")}
 
 
 class Life(RuleBasedStateMachine):
@@ -54,6 +63,7 @@ class Life(RuleBasedStateMachine):
         self.bench = Bench(HeadEnd(KEYSTORE), self.store.nvm("esme"), profile, FixedClock(NOW))
         self.counter, self.utrn = 1_000, 0
         self.accepted: list[bytes] = []
+        self.protected_since = 0
         self.registers = self.core.meter.registers(self.bench.now)
         self.own, self.executed = 0, 0
         self.clock_untouched = True
@@ -119,9 +129,55 @@ class Life(RuleBasedStateMachine):
         self.answer(name)
         assert self.picture() == before
 
+    @rule(name=st.sampled_from(READS))
+    def restart_between_two_reads(self, name: str) -> None:
+        """I10."""
+        self.bench.settled()
+        before = self.answer(name)
+        self.bench.power_cut(timedelta())
+        assert self.answer(name) == before
+
+    @rule(log=st.sampled_from(sorted(LOGS)), back=st.integers(0, 9_000), span=st.integers(0, 9_000))
+    def read_a_log(self, log: Any, back: int, span: int) -> None:
+        """I9: what is inside of a period, all of it, and in order."""
+        now = self.core.clock.time(self.bench.now).replace(microsecond=0)
+        first = now - timedelta(minutes=back)
+        last = first + timedelta(minutes=span)
+        asked = {"start_date_time": utc_text(first), "end_date_time": utc_text(last)}
+        name = f"{log}_log" if log != "power" else "power_event_log"
+        entries = self.answer(LOGS[log], {f"{name}_period": asked})[name]
+        told = [(entry["timestamp"], entry["log_code"]) for entry in entries]
+        low, high = seconds_since_2000(first), seconds_since_2000(last)
+        inside = [one for one in self.core.application.logs[log].entries if low <= one.seconds <= high]
+        assert told == [(seconds_to_text(one.seconds), f"{one.code:04X}") for one in inside]
+        if self.clock_untouched:
+            assert told == sorted(told, key=lambda one: one[0])
+
     @rule(name=st.sampled_from(ACTS))
     def switch(self, name: str) -> None:
         self.answer(name)
+        self.protected_since = self.counter
+
+    @rule(name=st.sampled_from(ACTS), why=st.sampled_from(["no right", "old counter"]), cut=st.booleans())
+    def refuse(self, name: str, why: str, cut: bool) -> None:
+        """I4: a command of a party without the right to it, or one with a counter that is used, changes
+        nothing but counters and the security log."""
+        if why == "old counter" and not self.protected_since:
+            return
+        counter = self.counter + 1_000 if why == "no right" else self.protected_since
+        originator = {"originator": OPERATOR} if why == "no right" else {}
+        data = self.bench.head.command(name, counter=counter, **originator)
+        self.bench.settled()
+        before = self.picture()
+        sent = self.bench.send(data)
+        if cut:
+            self.bench.power_cut(timedelta())
+        assert [m for m in sent if m.event == "ResponseSent"] == []
+        after = self.picture()
+        if cut:
+            before["life"] = {k: v for k, v in before["life"].items() if k not in ("demand", "times")}
+            after["life"] = {k: v for k, v in after["life"].items() if k not in ("demand", "times")}
+        assert after == before
 
     @rule(power=st.integers(1, 20_000))
     def configure_and_lose_power_at_once(self, power: int) -> None:
@@ -306,7 +362,9 @@ class Life(RuleBasedStateMachine):
     def emergency_credit_is_within_its_limit(self) -> None:
         if hasattr(self, "bench"):
             account = self.core.prepayment.account
-            assert 0 <= account.state.emergency_balance <= account.rules.emergency_limit, "I6"
+            remaining, limit = account.state.emergency_balance, account.rules.emergency_limit
+            assert 0 <= remaining <= limit, "I6"
+            assert account.emergency_owed == (limit - remaining if account.state.emergency.taken else 0), "I6"
 
 
 TestLife = Life.TestCase

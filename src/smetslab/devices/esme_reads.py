@@ -30,6 +30,7 @@ from smetslab.gbcs.values import date_time_octets
 _UNSIGNED = Tag.DOUBLE_LONG_UNSIGNED
 _EVENT = StructureDescription((_UNSIGNED, Tag.LONG_UNSIGNED, Tag.OCTET_STRING))
 _SECURITY = StructureDescription((_UNSIGNED, Tag.LONG_UNSIGNED))
+_POWER = StructureDescription((_UNSIGNED, Tag.LONG_UNSIGNED, _UNSIGNED))
 _NO_THRESHOLD = 0xFFFFFFFF
 _NEVER = bytes.fromhex("FFFFFFFFFFFFFFFFFF8000FF")
 
@@ -89,10 +90,10 @@ class EsmeReads:
         }
 
     def buffers(self) -> Mapping[str, BufferSource]:
-        logs: Mapping[str, tuple[LogName, bool]] = {
-            "event_log": ("event", True),
-            "security_log": ("security", False),
-            "power_event_log": ("power", True),
+        logs: Mapping[str, tuple[LogName, StructureDescription]] = {
+            "event_log": ("event", _EVENT),
+            "security_log": ("security", _SECURITY),
+            "power_event_log": ("power", _POWER),
         }
         return {
             **{name: self._log(name) for name in BUFFER_NAMES},
@@ -100,7 +101,7 @@ class EsmeReads:
                 f"phase_{phase}_average_rms_voltage_profile_data_log": self._voltages(phase)
                 for phase in (1, 2, 3)
             },
-            **{name: self._events(log, extra=extra) for name, (log, extra) in logs.items()},
+            **{name: self._events(log, description) for name, (log, description) in logs.items()},
         }
 
     # ---------------------------------------------------------------------------- registers
@@ -194,8 +195,16 @@ class EsmeReads:
 
         return read
 
-    def _events(self, log: LogName, *, extra: bool) -> BufferSource:
-        """A log of codes, with or without other information."""
+    def _events(self, log: LogName, description: StructureDescription) -> BufferSource:
+        """A log of codes, with or without other information: octets, or a number in the power event log.
+        Spec: GBCS use cases ECS35a, ECS35b, ECS35e.
+        """
+        others: Mapping[StructureDescription, Callable[[bytes], tuple[Data, ...]]] = {
+            _EVENT: lambda extra: (axdr.octet_string(extra),),
+            _SECURITY: lambda _extra: (),
+            _POWER: lambda extra: (_energy(int.from_bytes(extra, "big")),),
+        }
+        other = others[description]
 
         def read(now: datetime, first: datetime | None, last: datetime | None) -> Data:
             del now
@@ -204,11 +213,11 @@ class EsmeReads:
                 axdr.structure(
                     _energy(entry.seconds),
                     axdr.long_unsigned(entry.code),
-                    *([axdr.octet_string(entry.extra)] if extra else []),
+                    *other(entry.extra),
                 )
                 for entry in found.between(first, last)
             )
-            return CompactArray(_EVENT if extra else _SECURITY, tuple(entries))
+            return CompactArray(description, tuple(entries))
 
         return read
 

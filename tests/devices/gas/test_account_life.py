@@ -220,3 +220,31 @@ def test_every_step_of_a_random_life_is_that_of_the_ledger(make_gas_bench: Calla
     run_state_machine_as_test(
         machine, settings=settings(max_examples=5, stateful_step_count=20, deadline=None)
     )
+
+
+def test_what_flowed_since_the_last_event_is_not_lost_with_the_power(
+    make_gas_bench: Callable[..., Any],
+) -> None:
+    """I15: registers in memory are as old as the last half hour; the meter knows better when it starts."""
+    bench = make_gas_bench("prepayment", half_hour_ml=1_800_000, at=BEGIN)
+    total, balance = bench.core.meter.registers.total, bench.balance
+    bench.now += timedelta(minutes=10)
+    bench.power_cut(timedelta(minutes=5))
+    # 0.6 m3 of a gas with ten kilowatt hours each, at ten pence.
+    assert bench.core.meter.registers.total == total + 600_000
+    assert bench.balance == balance - 60_000
+
+
+def test_the_non_disablement_calendar_goes_on_without_power(make_gas_bench: Callable[..., Any]) -> None:
+    """Credit is gone with the standing charge of a midnight that is spared; at nine it counts again."""
+    life = type("Machine", (GasLife,), {"make": staticmethod(make_gas_bench)})()
+    life.begin()
+    life.top_up(pence=2_000, by_command=False, cut=False)
+    life.time_goes_by(timedelta(hours=10))
+    value = THRESHOLD + 1_000 - life.ledger.balance
+    assert life.command("1.5", {"PrepaymentMode": {"AdjustMeterBalance": value}})
+    life.ledger.adjust(value)
+    assert life.bench.core.valve.open
+    life.power_cut(timedelta(hours=24))
+    assert not life.bench.core.valve.open
+    life.every_figure_is_that_of_the_ledger()
