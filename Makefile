@@ -34,6 +34,7 @@ interop-tools:
 	tests/interop/tools/system.sh
 	tests/interop/tools/node.sh
 	PYTHON="$(PYTHON)" tests/interop/tools/zigpy.sh
+	PYTHON="$(PYTHON)" tests/interop/tools/scapy.sh
 
 soak: $(VENV)/dev.stamp ## the tests that run for minutes; SOAK_SECONDS (600) is how long decoders are fuzzed
 	$(PIP) install --editable '.[dev,soak]' || echo 'no atheris for this Python: fuzzing will be skipped' >&2
@@ -74,7 +75,7 @@ wheel-check: wheel ## install the wheel into an empty environment and do the mai
 	mkdir "$$folder/work"; cd "$$folder/work"; env -u PYTHONPATH "$$folder/venv/bin/smetslab" run $(ARGS)
 
 clean: ## remove what make built
-	rm -rf $(VENV) dist build tests/interop/node/node_modules tests/interop/zigpy/.venv .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf $(VENV) dist build tests/interop/node/node_modules tests/interop/zigpy/.venv tests/interop/scapy/.venv .pytest_cache .mypy_cache .ruff_cache \
 		.import_linter_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
