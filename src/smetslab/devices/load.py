@@ -151,7 +151,7 @@ class Consumption:
         self._load = load
         self._first = origin_us // DAY_US
         self._sums = array("q", bytes(8 * _FIELDS))
-        self._days: OrderedDict[int, list[Energies]] = OrderedDict()
+        self._days: OrderedDict[int, array[int]] = OrderedDict()
         self._peaks: dict[int, Energies] = {}
 
     def at(self, moment_us: int) -> Energies:
@@ -162,15 +162,15 @@ class Consumption:
             return Energies()
         while len(self._sums) <= place * _FIELDS:
             reached = len(self._sums) // _FIELDS
-            last = Energies(*self._sums[-_FIELDS:])
-            self._sums.extend(last.plus(self._day(self._first + reached - 1)[-1]))
+            last = Energies._make(self._sums[-_FIELDS:])
+            self._sums.extend(last.plus(_border(self._day(self._first + reached - 1), _DAY_HALF_HOURS)))
         slot, part_us = divmod(rest_us, HALF_HOUR_US)
         within = self._day(day)
-        start = Energies(*self._sums[place * _FIELDS : (place + 1) * _FIELDS])
-        reached_in_slot = within[slot]
+        start = _border(self._sums, place)
+        reached_in_slot = _border(within, slot)
         if part_us:
             reached_in_slot = reached_in_slot.plus(
-                within[slot + 1].minus(reached_in_slot).share(part_us, HALF_HOUR_US)
+                _border(within, slot + 1).minus(reached_in_slot).share(part_us, HALF_HOUR_US)
             )
         return start.plus(reached_in_slot)
 
@@ -182,7 +182,7 @@ class Consumption:
         day, rest_us = divmod(moment_us, DAY_US)
         slot = rest_us // HALF_HOUR_US
         within = self._day(day)
-        return Energies(*(value // 500 for value in within[slot + 1].minus(within[slot])))
+        return Energies(*(value // 500 for value in _border(within, slot + 1).minus(_border(within, slot))))
 
     def peak_w(self, day: int) -> Energies:
         """The highest mean power of any half hour of a day, each for itself."""
@@ -190,19 +190,27 @@ class Consumption:
         if known is None:
             if len(self._peaks) > _PEAKS_KEPT:
                 self._peaks.clear()
-            slots = [end.minus(start) for start, end in pairwise(self._day(day))]
-            known = Energies(*(max(values) // 500 for values in zip(*slots, strict=True)))
+            within = self._day(day)
+            fields = (within[place::_FIELDS] for place in range(_FIELDS))
+            known = Energies(*(max(end - start for start, end in pairwise(one)) // 500 for one in fields))
             self._peaks[day] = known
         return known
 
-    def _day(self, number: int) -> list[Energies]:
-        """The cumulative energies at the 49 borders of the half hours of a day."""
+    def _day(self, number: int) -> array[int]:
+        """The cumulative energies at the 49 borders of the half hours of a day, flat, to be small."""
         known = self._days.get(number)
         if known is None:
-            known = [Energies()]
+            reached = Energies()
+            known = array("q", reached)
             for part in self._load.day(number):
-                known.append(known[-1].plus(part))
+                reached = reached.plus(part)
+                known.extend(reached)
             self._days[number] = known
             if len(self._days) > _DAYS_KEPT:
                 self._days.popitem(last=False)
         return known
+
+
+def _border(day: array[int], slot: int) -> Energies:
+    """What a day has come to at one border of its half hours."""
+    return Energies._make(day[slot * _FIELDS : (slot + 1) * _FIELDS])
