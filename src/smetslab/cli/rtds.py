@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeAlias, TypeVar
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
 import typer
 from rich.table import Table
@@ -15,6 +15,7 @@ from rich.text import Text
 from smetslab.cli import output
 from smetslab.errors import UsageError
 from smetslab.rtds import CheckReport, MessageRow, Summary, check_folder, report_schema
+from smetslab.rtds.path import RadioPath
 from smetslab.rtds.replay import ReplayReport, replay_folder, replay_schema
 from smetslab.rtds.transform import TransformReport, transform_folder, transform_schema
 
@@ -64,7 +65,15 @@ def check(
 
 @app.command()
 def replay(
-    *, rtds: _Rtds = None, keys: _Keys = None, json_file: _Json = None, schema: _Schema = False
+    *,
+    rtds: _Rtds = None,
+    keys: _Keys = None,
+    han: Annotated[
+        Literal["none", "radio"],
+        typer.Option("--han", help="radio: every message crosses a home network on the simulated air."),
+    ] = "none",
+    json_file: _Json = None,
+    schema: _Schema = False,
 ) -> None:
     """Execute every command on a device in the same state and compare the answers. Exit code 1 when one
     differs or is not supported."""
@@ -73,8 +82,11 @@ def replay(
         return
     if rtds is None:
         raise UsageError("no folder given", hint="smetslab rtds replay --rtds DIR")
-    report = replay_folder(rtds, keystore=keys)
+    path = RadioPath() if han == "radio" else None
+    report = replay_folder(rtds, keystore=keys, path=path)
     _tell(report, json_file, _show_replay)
+    if path is not None and json_file is None:
+        output.line(f"{path.messages} messages crossed the air, in {path.frames} frames")
     _end(report)
 
 

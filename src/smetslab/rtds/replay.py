@@ -40,6 +40,7 @@ from smetslab.pki.lookup import RingLookup
 from smetslab.rng import RootSeed
 from smetslab.rtds.anchors import find_anchors
 from smetslab.rtds.compare import Finding, Outcome, compare
+from smetslab.rtds.path import RadioPath, Reach
 from smetslab.rtds.rules import Circumstances, circumstances, fault_place
 from smetslab.rtds.scenarios import Scenario, find_scenarios, read_message
 from smetslab.rtds.worlds import WORLDS, ReplayDevice, Site, Stage, World
@@ -97,10 +98,14 @@ def replay_schema() -> dict[str, JsonValue]:
 
 
 def replay_folder(
-    folder: Path | str, *, keystore: Path | str | None = None, worlds: tuple[World, ...] = WORLDS
+    folder: Path | str,
+    *,
+    keystore: Path | str | None = None,
+    worlds: tuple[World, ...] = WORLDS,
+    path: RadioPath | None = None,
 ) -> ReplayReport:
     """Replay every scenario below `folder` with the keys of `keystore`, or of the PEM files below or beside
-    `folder`.
+    `folder`. With a `path` every message crosses a home network on the air.
 
     Raises UsageError when there is no scenario, or a key store cannot be loaded.
     """
@@ -108,7 +113,7 @@ def replay_folder(
     scenarios = find_scenarios(root)
     published = _keys(root, keystore)
     with Store() as store:
-        replayer = Replayer(published, store, worlds, anchors=find_anchors(scenarios.values()))
+        replayer = Replayer(published, store, worlds, anchors=find_anchors(scenarios.values()), path=path)
         rows = [replayer.run(scenario, scenarios) for scenario in scenarios.values()]
     return ReplayReport(summary=_summary(rows), scenarios=rows)
 
@@ -123,8 +128,12 @@ class Replayer:
         worlds: tuple[World, ...] = WORLDS,
         *,
         anchors: tuple[TrustAnchor, ...] = (),
+        path: RadioPath | None = None,
     ) -> None:
-        """`published`: the key store of the data set; `anchors`: which issuers devices trust."""
+        """`published`: the key store of the data set; `anchors`: which issuers devices trust; `path`: what
+        carries messages between hub and device, by default nothing does.
+        """
+        self._path = path
         self._store = store
         self._worlds = {world.entity: world for world in worlds}
         made = self._spare = Authority(RootSeed(2015)).keystore(tuple(self._worlds))
@@ -189,7 +198,7 @@ class Replayer:
         if told.faulty:
             place = fault_place(told.fault_item, _item_count(command))
             run.device.application.command_fault = Fault(place, told.fault_result)
-        run.device.receive(self._protect(command), RTDS_TIME)
+        run.receive(self._protect(command))
 
     # ---------------------------------------------------------------------------- alerts
 
@@ -240,7 +249,7 @@ class Replayer:
         raise _UnsupportedError("no device here has a cause of this message")
 
     def _send_plain(self, run: _Run, command: Message) -> None:
-        run.device.receive(self._protect(command), RTDS_TIME)
+        run.receive(self._protect(command))
 
     # ---------------------------------------------------------------------------- devices and keys
 
@@ -271,7 +280,7 @@ class Replayer:
             anchors=self._anchors,
             spare=self._spare,
         )
-        return _Run(world.build(site), place, trace, site)
+        return _Run(world.build(site), place, trace, site, world.reach, self._path)
 
     def _with_published_certificates(self, keys: DeviceKeys, entity: Eui64) -> DeviceKeys:
         """A device shows the certificates that it had when the vectors were made."""
@@ -378,10 +387,21 @@ class _Run:
     place: Workplace
     trace: Trace
     site: Site
+    reach: Reach
+    path: RadioPath | None
+
+    def receive(self, command: bytes) -> None:
+        """Bring the device a command."""
+        if self.path is not None:
+            command = self.path.down(self.site.eui64, self.reach, command)
+        self.device.receive(command, RTDS_TIME)
 
     def sent(self, event: str) -> list[Message]:
-        """The messages that have left as `ResponseSent` or `AlertSent`."""
-        return [decode_message(message.data) for message in self.place.outbox if message.event == event]
+        """The messages that have left as `ResponseSent` or `AlertSent`, as they have arrived."""
+        said = [message.data for message in self.place.outbox if message.event == event]
+        if self.path is not None:
+            said = [self.path.up(self.site.eui64, self.reach, octets) for octets in said]
+        return [decode_message(octets) for octets in said]
 
     def silence(self) -> str:
         """Why there was no response."""

@@ -413,6 +413,7 @@ def _fill_payments(work: Work, core: GasCore) -> None:
 WORLDS: Final = (
     World(
         name="gsme",
+        reach="fetch",
         entity=Eui64.parse("00DB1234567890A1"),
         build=build_gsme,
         rules=RULES,
@@ -420,6 +421,7 @@ WORLDS: Final = (
     ),
     World(
         name="gpf",
+        reach="hub",
         entity=Eui64.parse("00DB1234567890A3"),
         build=build_gpf,
         rules=RULES,

@@ -229,4 +229,4 @@ CAUSES: Final[Mapping[str, Cause]] = {
 }
 
 
-WORLDS: Final = (World(name="hub", entity=HUB, build=build, rules=RULES, causes=CAUSES),)
+WORLDS: Final = (World(name="hub", entity=HUB, build=build, rules=RULES, causes=CAUSES, reach="hub"),)

@@ -15,6 +15,7 @@ from smetslab.devices.work import Workplace
 from smetslab.gbcs.message import Message
 from smetslab.ids import Eui64
 from smetslab.pki import KeyRing, TrustAnchor
+from smetslab.rtds.path import Reach
 from smetslab.rtds.rules import Rule
 
 
@@ -75,7 +76,8 @@ class World:
     """One device of the published scenarios.
 
     `causes` are found by a pattern for `FOLDER/STEM`, the first that fits. A scenario whose command the
-    device does not support, or whose alert has no cause here, is reported as unsupported.
+    device does not support, or whose alert has no cause here, is reported as unsupported. `reach`: how its
+    messages come to it over the home network.
     """
 
     name: str
@@ -83,6 +85,7 @@ class World:
     build: Callable[[Site], ReplayDevice]
     rules: tuple[Rule, ...] = ()
     causes: Mapping[str, Cause] = field(default_factory=dict)
+    reach: Reach = "tunnel"
 
     def cause_of(self, scenario: str) -> Cause | None:
         """What makes the alert of the scenario `FOLDER/STEM`."""
