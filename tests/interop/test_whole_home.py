@@ -36,6 +36,7 @@ from smetslab.resources import firmware_images
 from smetslab.rng import RootSeed
 from smetslab.zigbee.capture.keys import read_keys
 from smetslab.zigbee.zcl import CLUSTERS, Record, ZclFrame, decode_frame, find_command
+from smetslab.zigbee.zcl.clusters.ota import Ota
 from smetslab.zigbee.zcl.clusters.tunnelling import Tunnelling
 from smetslab.zigbee.zcl.fields import ABSENT
 from smetslab.zigbee.zcl.foundation import (
@@ -456,3 +457,13 @@ def ours_of(message: Any, code: int) -> dict[str, Any]:
         "target": message.business_target_id.raw.hex(":"),
         "code": code,
     }
+
+
+def test_messages_of_remote_parties_ride_tunnels_and_nothing_else(messages) -> None:
+    """What begins like a grouping or MAC header stands in tunnels alone. Spec: GBCS 10.2.2."""
+    carried: Counter[int] = Counter()
+    for cluster, octets, _packet in messages:
+        for start in (b"\xdf\x09\x01", b"\xdf\x09\x02", b"\xdf\x09\x03", b"\xdd\x00\x00\x00"):
+            carried[cluster] += cluster != Ota.id and start in octets
+    assert [cluster for cluster, number in carried.items() if number] == [Tunnelling.id]
+    assert carried[Tunnelling.id] > 20

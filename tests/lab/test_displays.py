@@ -15,6 +15,7 @@ from smetslab.gbcs.codes import DeviceType
 from smetslab.ids import Eui64
 from smetslab.lab.build import Lab
 from smetslab.lab.config import load_lab
+from smetslab.zigbee.zcl.clusters.messaging import Messaging
 
 DEVICES = """
 [[premises.devices]]
@@ -39,7 +40,7 @@ name = "cad"
 profile = "cad-reference"
 eui64 = "00-DB-12-34-56-78-90-B2"
 """
-IHD, CAD = Eui64.parse("00DB1234567890B1"), Eui64.parse("00DB1234567890B2")
+IHD, CAD, GSME = (Eui64.parse(f"00DB1234567890{last}") for last in ("B1", "B2", "A1"))
 
 
 @pytest.fixture(params=["direct", "radio"])
@@ -95,3 +96,30 @@ def test_a_type_2_profile_has_no_settings_and_says_what_it_is(home, tmp_path) ->
 async def _bring_up(config) -> None:
     async with Lab(config):
         pass
+
+
+def test_a_message_is_shown_at_once_and_not_when_the_display_asks_next(home) -> None:
+    """The meter publishes it; asking would take up to five minutes, and the gas meter's takes a waking."""
+
+    async def story():
+        async with Lab(home) as lab:
+            await lab.clock.sleep(60)
+            ihd, esme = lab.devices[IHD], home.premises[0].devices[0].eui64
+            [electricity, gas] = ihd.readings
+            supplier = lab.users["supplier"]
+            assert (await supplier.request("3.1", esme, {"SupplierMessage": "HELLO"})).ok
+            await lab.clock.sleep(5)
+            at_once = electricity.message, gas.message
+            assert (await supplier.request("3.1", GSME, {"SupplierMessage": "GAS"})).ok
+            await lab.clock.sleep(5)
+            frames = [
+                one.target
+                for one in lab.trace.find(layer="han", event="FrameSent", source=str(esme))
+                if one.detail["cluster"] == Messaging.id and one.data[0] & 0x18 == 0x08
+            ]
+            return at_once, gas.message, frames
+
+    at_once, gas, frames = run_virtual(story())
+    assert at_once == ("HELLO", "")
+    assert gas == "GAS"
+    assert sorted(frames) == [str(IHD), str(CAD)]

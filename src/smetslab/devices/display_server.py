@@ -44,6 +44,10 @@ CLEAR_CONSUMER_DATA: Final = 0x0200
 """What a display does at a change of tenancy. Spec: ZSE 1.4 D.10.2.4.1."""
 
 
+_NOTHING_CHOSEN: Final = bytes(16)
+"""More octets than the payload of any question, none of them with a wish in it."""
+
+
 class DisplayServer:
     """Answers displays. `questions`: the commands that they may send, and what tells the answer."""
 
@@ -61,6 +65,11 @@ class DisplayServer:
                 return self._read(frame, now)
             return default_response(frame, Status.NOT_AUTHORIZED)
         return self._answer(frame, now)
+
+    def tell(self, question: Command, now: datetime) -> tuple[Command, Record] | None:
+        """The answer to a question in its plainest form; None when there is nothing to tell."""
+        teller = self._questions.get(question)
+        return None if teller is None else teller(now, question.decode(_NOTHING_CHOSEN))
 
     def _answer(self, frame: HanFrame, now: datetime) -> HanFrame:
         content = frame.frame

@@ -211,7 +211,7 @@ class Esme(Device[EsmeCore]):
     def press_boost(self, slot: int, *, cancel: bool = False) -> BoostAnswer:
         """The boost button of a slot. Raises LocalProtocolError without power."""
         answer = self._core.press_boost(slot, self.clock.now(), cancel=cancel)
-        self._core.han.refresh()
+        self._core.han.refresh(self.clock.now())
         self.look()
         return answer
 

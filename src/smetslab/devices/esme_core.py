@@ -343,8 +343,9 @@ class EsmeCore:
     def receive(self, data: bytes, now: datetime) -> None:
         """A message has come through the tunnel."""
         self.settle(now)
+        self.han.refresh(now)  # what changes from here on is news
         self.application.receive(data, now)
-        self.han.refresh()
+        self.han.refresh(now)
 
     def press_enable_button(self, now: datetime, *, ppmid: bool = False) -> bool:
         """The consumer asks the meter for supply; True when there is supply afterwards."""
@@ -447,7 +448,7 @@ class EsmeCore:
             with self._place.work(now) as work:
                 self.monitors.tick(work)
         self.application.tick(now)
-        self.han.refresh()
+        self.han.refresh(now)
         limited = self.auxiliary.next_deadline()
         if limited is not None and limited <= now:
             with self._place.work(now) as work:

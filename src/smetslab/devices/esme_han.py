@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 from smetslab.devices import events
 from smetslab.devices.application import Application
+from smetslab.devices.display_publisher import DisplayPublisher
 from smetslab.devices.display_server import DisplayServer
 from smetslab.devices.han_frames import HanFrame, HanOutbox, default_response, read_response, reply
 from smetslab.devices.prepay.token import Refusal, TokenSource
@@ -104,6 +105,7 @@ class EsmeHan:
         self._meter = meter
         self._switches = switches
         self.outbox = HanOutbox()
+        self._publisher = DisplayPublisher(displays, log, self.outbox)
         self._sent: dict[tuple[Eui64, int], bool] = {}
         self._next_event = 1
 
@@ -200,8 +202,9 @@ class EsmeHan:
             status=str(fields["event_status"]),
         )
 
-    def refresh(self) -> None:
-        """Tell each HCALCS what has changed since it was told last."""
+    def refresh(self, now: datetime) -> None:
+        """Tell displays and each HCALCS what has changed since they were told last."""
+        self._publisher.refresh(now)
         for entry in self._log.entries:
             if entry.device_type is DeviceType.HCALCS:
                 for switch in self._switches(entry.device):

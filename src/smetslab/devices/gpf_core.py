@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from smetslab.devices.application import Application, Station
+from smetslab.devices.display_publisher import DisplayPublisher
 from smetslab.devices.gas_meter import DailyConsumption, HalfHourProfile
 from smetslab.devices.gas_model import CALENDAR_LIMITS, GPF_MODEL
 from smetslab.devices.gas_records import GasRecords
@@ -148,6 +149,7 @@ class GpfCore:
         self._displays = GpfDisplays(
             self._memory, self.tariff, self.records, self.tenancy, self.clock.time
         ).server()
+        self._publisher = DisplayPublisher(self._displays, self.security.log, self.han)
         self.tap_off = TapOff(nvm, self.engine, self.application.raise_event)
 
     def _memory(self) -> ZclMemory:
@@ -157,12 +159,17 @@ class GpfCore:
 
     def receive(self, data: bytes, now: datetime) -> None:
         """A message to the proxy has come from the WAN."""
+        self._publisher.refresh(now)  # what changes from here on is news
         self.application.receive(data, now)
+        self._publisher.refresh(now)
 
     def reported(self, cluster: int, frame: ZclFrame, now: datetime) -> bool:
         """The meter reports something; False when the proxy has no use for it."""
+        self._publisher.refresh(now)
         with self._place.work(now) as work:
-            return self.mirror.take(work, cluster, frame, self.clock.time(now))
+            taken = self.mirror.take(work, cluster, frame, self.clock.time(now))
+        self._publisher.refresh(now)
+        return taken
 
     def han_receive(self, frame: HanFrame, now: datetime) -> None:
         """A frame of a display: only those on the device log are answered."""
@@ -188,8 +195,10 @@ class GpfCore:
 
     def passed_up(self, meter: Eui64, data: bytes, now: datetime) -> None:
         """A message of the meter passes through the hub."""
+        self._publisher.refresh(now)
         with self._place.work(now) as work:
             self.tap_off.response(work, meter, data)
+        self._publisher.refresh(now)
 
     def back_up_device_log(self, work: Work) -> None:
         """Tell the access control broker what the device log holds. Spec: GBCS use case GCS62."""
@@ -222,6 +231,7 @@ class GpfCore:
         if dated is not None and dated <= self.clock.time(now):
             with self._place.work(now) as work:
                 self.tap_off.tick(work, self.clock.time(now))
+        self._publisher.refresh(now)
 
     def _stamp(self, use_case: UseCase, now: datetime) -> int | None:
         del now

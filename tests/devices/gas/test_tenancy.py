@@ -81,6 +81,7 @@ class Home:
     def ask(self, command: Any, **fields: Any) -> Record | int:
         """What the proxy tells the display, or the status of its refusal."""
         content = command.frame(command.from_json(fields), sequence=1)
+        self.core.han.take()  # what it has published by itself
         self.core.han_receive(HanFrame(DISPLAY, command.cluster, content), self.now)
         [answer] = self.core.han.frames
         self.core.han.frames.clear()
