@@ -7,6 +7,7 @@ quirk in its profile, with a reason; no code asks for a model.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
@@ -210,10 +211,16 @@ def load_profile(
     refused.
     """
     source = locate_profile(name, base)
-    profile = parse(DeviceProfile, read_octets(source, str(source)), str(source), hint=_HINT)
+    profile = _parsed(read_octets(source, str(source)), str(source))
     check_names(profile, str(source), "quirk", (quirk.name for quirk in profile.quirks), known_quirks)
     check_names(profile, str(source), "state setting", profile.state, known_state)
     return profile
+
+
+@lru_cache(maxsize=64)
+def _parsed(octets: bytes, name: str) -> DeviceProfile:
+    """Many devices of a lab are of one profile."""
+    return parse(DeviceProfile, octets, name, hint=_HINT)
 
 
 def check_names(
