@@ -6,7 +6,8 @@ process: it signs beforehand, sends over a few connections and counts the call-b
 
 Three forms, one after the other: everything in one process; over a broker (a mosquitto of its own, where
 there is one, or that of --wan) and still in one process; over the broker with the homes in a second process,
-as `smetslab serve --wan` and `smetslab premises --wan`.
+as `smetslab serve --wan` and `smetslab premises --wan`. The HAN is that of direct links: what the simulated
+air takes, `bench_han.py` measures.
 
 The processor time of each process for one request is given beside: it says more on a machine that is busy
 with other things.
@@ -91,7 +92,7 @@ def configuration(homes: int, store: str, callback: str, wan: str | None = None)
             "serve": serve,
             "store": StoreConfig(url=store),
             "wan": config.wan.model_copy(update={**quick, "url": wan}),
-            "han": config.han.model_copy(update=quick),
+            "han": config.han.model_copy(update={**quick, "kind": "direct"}),
         }
     )
 

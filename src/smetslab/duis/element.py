@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 from xml.parsers import expat
 
 from smetslab.duis.limits import MAX_DEPTH, MAX_DOCUMENT_BYTES, MAX_ELEMENTS
 from smetslab.errors import DuisError
+from smetslab.value_class import value_class
 
 DUIS_NAMESPACE: Final = "http://www.dccinterface.co.uk/ServiceUserGateway"
 SIGNATURE_NAMESPACE: Final = "http://www.w3.org/2000/09/xmldsig#"
@@ -29,7 +30,7 @@ _WHITE_SPACE = " \t\r\n"
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Element:
     """An element with either children or text. `line` and `offset` tell where it began; no part of its
     value.
@@ -123,17 +124,21 @@ def parse_document(data: bytes, *, limit: int = MAX_DOCUMENT_BYTES) -> Element:
     return _Builder().parse(data)
 
 
-@dataclass(slots=True)
 class _Open:
     """An element whose end has not been seen."""
 
-    name: str
-    namespace: str
-    attributes: tuple[tuple[str, str], ...]
-    line: int
-    offset: int
-    children: list[Element] = field(default_factory=list)
-    text: list[str] = field(default_factory=list)
+    __slots__ = ("attributes", "children", "line", "name", "namespace", "offset", "text")
+
+    def __init__(
+        self, namespace: str, name: str, attributes: tuple[tuple[str, str], ...], line: int, offset: int
+    ) -> None:
+        self.name = name
+        self.namespace = namespace
+        self.attributes = attributes
+        self.line = line
+        self.offset = offset
+        self.children: list[Element] = []
+        self.text: list[str] = []
 
 
 class _Builder:
@@ -204,20 +209,13 @@ class _Builder:
         if self._count > MAX_ELEMENTS:
             raise self._refuse("too many elements", expected=f"at most {MAX_ELEMENTS}")
         namespace, local = _split(name)
-        self._open.append(
-            _Open(
-                name=local,
-                namespace=namespace,
-                # Attributes of other namespaces (xsi:schemaLocation, say) belong to tools, not to DUIS.
-                attributes=tuple(
-                    (key, value)
-                    for key, value in zip(attributes[::2], attributes[1::2], strict=True)
-                    if _SEPARATOR not in key
-                ),
-                line=self._parser.CurrentLineNumber,
-                offset=self._parser.CurrentByteIndex,
-            )
-        )
+        own: tuple[tuple[str, str], ...] = ()
+        if attributes:
+            # Attributes of other namespaces (xsi:schemaLocation, say) belong to tools, not to DUIS.
+            pairs = zip(attributes[::2], attributes[1::2], strict=True)
+            own = tuple((key, value) for key, value in pairs if _SEPARATOR not in key)
+        parser = self._parser
+        self._open.append(_Open(namespace, local, own, parser.CurrentLineNumber, parser.CurrentByteIndex))
 
     def _text(self, text: str) -> None:
         self._open[-1].text.append(text)
