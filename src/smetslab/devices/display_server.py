@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from smetslab.devices.han_frames import HanFrame, default_response
 from smetslab.devices.tenancy import Tenancy
 from smetslab.devices.zcl.logs import Samples, answer_samples
-from smetslab.errors import ZclDecodeError
+from smetslab.errors import ZclDecodeError, ZclEncodeError
 from smetslab.gbcs.values import seconds_since_2000
 from smetslab.zigbee.zcl import SERVER_TO_CLIENT, Attribute, Command, Record, find_command
 from smetslab.zigbee.zcl.clusters.device_management import DeviceManagement
@@ -25,6 +25,7 @@ from smetslab.zigbee.zcl.foundation import (
     Status,
     general_frame,
 )
+from smetslab.zigbee.zcl.types import DataType, Integer
 from smetslab.zigbee.zcl.values import ZclValue
 
 Readings: TypeAlias = Callable[[datetime], Mapping[Attribute, ZclValue]]
@@ -87,11 +88,12 @@ class DisplayServer:
         if told is None:
             return default_response(frame, Status.NOT_FOUND)
         answer, record = told
-        return HanFrame(
-            frame.peer,
-            frame.cluster,
-            answer.frame(record, sequence=content.sequence, disable_default_response=True),
-        )
+        try:
+            told_frame = answer.frame(record, sequence=content.sequence, disable_default_response=True)
+        except ZclEncodeError:
+            # A supplier may set what the HAN has no numbers for.
+            return default_response(frame, Status.FAILURE)
+        return HanFrame(frame.peer, frame.cluster, told_frame)
 
     def _read(self, frame: HanFrame, now: datetime) -> HanFrame:
         try:
@@ -107,12 +109,20 @@ class DisplayServer:
         for number in wanted:
             if number in known:
                 attribute, value = known[number]
-                results.append(ReadResult(number, Status.SUCCESS, attribute.type.code or 0, value))
+                said = _nearest(attribute.type, value)
+                results.append(ReadResult(number, Status.SUCCESS, attribute.type.code or 0, said))
             else:
                 results.append(ReadResult(number, Status.UNSUPPORTED_ATTRIBUTE))
         answer = ReadAttributesResponse(tuple(results))
         content = general_frame(answer, direction=SERVER_TO_CLIENT, sequence=frame.frame.sequence)
         return HanFrame(frame.peer, frame.cluster, content)
+
+
+def _nearest(kind: DataType, value: ZclValue) -> ZclValue:
+    """A number that a supplier has set beyond what an attribute can say is shown as the last that it can."""
+    if isinstance(kind, Integer) and isinstance(value, int) and not isinstance(value, bool):
+        return min(max(value, kind.low), kind.high)
+    return value
 
 
 def change_of_tenancy(tenancy: Tenancy) -> tuple[Command, Record] | None:

@@ -174,6 +174,7 @@ class EsmePrepayment:
     def keep(self, work: Work) -> None:
         """Write to memory what has changed."""
         state = self.account.state
+        state.bound()
         before = self._server.number("meter_balance")
         for attribute, name in REGISTERS.items():
             value: int = getattr(state, name)

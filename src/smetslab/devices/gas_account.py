@@ -112,6 +112,7 @@ class GasAccount:
 
     def keep(self, work: Work) -> None:
         """Make the account durable."""
+        self.state.bound()
         work.tx.put_json(_KEY, self.state.to_json())
 
     def begin(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
-from typing import cast
+from typing import Final, cast
 
 from smetslab.devices import events
 from smetslab.store import Json
@@ -70,6 +70,19 @@ class Recovery:
     amount: int
 
 
+_REGISTERS: Final = (
+    "meter_balance",
+    "emergency_balance",
+    "accumulated_debt",
+    "payment_debt",
+    "time_debt_1",
+    "time_debt_2",
+    "cost_to_date",
+)
+_LEAST: Final = -(1 << 31)
+_MOST: Final = (1 << 31) - 1
+
+
 @dataclass(slots=True, kw_only=True)
 class AccountState:
     """Everything of an account that must survive a power cut.
@@ -96,6 +109,14 @@ class AccountState:
     low_credit: bool = False
     non_disablement: bool = False
     suspension_told: bool = False
+
+    def bound(self) -> None:
+        """Stop each register where its 32 bits end, however much a supplier adds or takes off.
+
+        Spec: GBCS use cases ECS04a, ECS19, GCS14, GCS40a (signed 32 bits, in millipence).
+        """
+        for name in _REGISTERS:
+            setattr(self, name, min(max(getattr(self, name), _LEAST), _MOST))
 
     def to_json(self) -> dict[str, Json]:
         """For non-volatile memory."""
