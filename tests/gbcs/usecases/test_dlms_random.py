@@ -51,6 +51,7 @@ from smetslab.gbcs.usecases.model import FAILURES
 from smetslab.gbcs.usecases.sealed import SealedAlert
 from smetslab.gbcs.values import HEX_PREFIX, Parameters, Value, to_hex
 from smetslab.ids import Eui64
+from smetslab.zigbee.zcl.named import seconds_to_text
 
 EXAMPLES = settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 SECRET = bytes(range(32))
@@ -152,7 +153,7 @@ def values_of(shape: Shape) -> SearchStrategy[Value]:  # noqa: PLR0911, PLR0912 
         case Bits():
             return st.text("01", max_size=20)
         case Seconds():
-            return numbers(Tag.DOUBLE_LONG_UNSIGNED).map(values.seconds_to_text)
+            return numbers(Tag.DOUBLE_LONG_UNSIGNED).map(seconds_to_text)
         case Code():
             return st.binary(min_size=2, max_size=2).map(to_hex)
         case Nullable():
