@@ -61,7 +61,7 @@ class LoopClock:
     `now()` is computed from the loop's time and the epoch alone, so it cannot drift from the timers.
     """
 
-    __slots__ = ("_loop", "_margin", "_origin", "epoch", "scale")
+    __slots__ = ("_loop", "_margin", "_origin", "_shown", "_shown_at", "epoch", "scale")
 
     def __init__(
         self, epoch: datetime, scale: float = 1.0, *, loop: asyncio.AbstractEventLoop | None = None
@@ -76,12 +76,19 @@ class LoopClock:
         self._margin = 0.0 if isinstance(self._loop, VirtualLoop) else 1e-6
         self.epoch = epoch.astimezone(UTC)
         self.scale = scale
+        # Virtual time stands still while anything is ready: it is asked for again and again.
+        self._shown_at = 0.0
+        self._shown = self.epoch
 
     def time(self) -> float:
         return (self._loop.time() - self._origin) * self.scale
 
     def now(self) -> datetime:
-        return self.epoch + timedelta(microseconds=round(self.time() * _MICROSECONDS))
+        time = self.time()
+        if time != self._shown_at:
+            self._shown = self.epoch + timedelta(microseconds=round(time * _MICROSECONDS))
+            self._shown_at = time
+        return self._shown
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds / self.scale)

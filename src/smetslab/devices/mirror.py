@@ -31,7 +31,6 @@ from smetslab.devices.zcl.memory import ZclMemory
 from smetslab.errors import ZclDecodeError
 from smetslab.gbcs.values import seconds_since_2000
 from smetslab.zigbee.zcl import SERVER_TO_CLIENT, Command, Record, ZclFrame, find_command
-from smetslab.zigbee.zcl.cluster import Attribute
 from smetslab.zigbee.zcl.clusters.metering import Metering
 from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
 from smetslab.zigbee.zcl.foundation import AttributeValue, ReportAttributes, decode_general, general_frame
@@ -46,7 +45,8 @@ MOST_SAMPLES: Final = 96
 class _Told:
     """What the proxy has been told since the meter has power."""
 
-    values: dict[Attribute, ZclValue] = field(default_factory=dict)
+    values: dict[int, ZclValue] = field(default_factory=dict)
+    """By place among the attributes that are mirrored."""
     snapshots: dict[int, int] = field(default_factory=dict)
     """By place of the log: seconds of the newest snapshot told."""
     records: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -92,11 +92,12 @@ class MirrorReporter:
     def _attributes(self, now: datetime) -> Iterator[tuple[int, ZclFrame]]:
         memory = self._memory()
         changed: dict[int, list[AttributeValue]] = {}
-        for attribute in MIRRORED:
+        told = self._told.values
+        for place, attribute in enumerate(MIRRORED):
             value = memory.get(attribute, now)
-            if self._told.values.get(attribute) == value and attribute in self._told.values:
+            if place in told and told[place] == value:
                 continue
-            self._telling.values[attribute] = value
+            self._telling.values[place] = value
             changed.setdefault(attribute.cluster, []).append(
                 AttributeValue(attribute.id, attribute.type.code or 0, value)
             )

@@ -32,7 +32,7 @@ class ZclMemory:
         """`state`: what this device holds when it is new, by `cluster.attribute`; a computed one is then
         pinned. Raises UsageError for an unknown name or a value that does not fit."""
         self._model = model
-        self._computed = dict(computed)
+        self._computed = {_key(attribute): value for attribute, value in computed.items()}
         self._values: dict[tuple[int, int], ZclValue] = {
             _key(attribute): value for attribute, value in model.initial.items()
         }
@@ -41,7 +41,7 @@ class ZclMemory:
             if attribute is None:
                 raise UsageError(f"no attribute {name!r}", hint=", ".join(sorted(model.attributes)))
             self._values[_key(attribute)] = _value_of(attribute, name, given)
-            self._computed.pop(attribute, None)
+            self._computed.pop(_key(attribute), None)
         self._documents: dict[str, Json] = {}
         for memory_key, octets in nvm.items(_ATTRIBUTE):
             attribute = model.attributes[memory_key.removeprefix(_ATTRIBUTE)]
@@ -50,16 +50,18 @@ class ZclMemory:
             self._documents[memory_key.removeprefix(_DOCUMENT)] = nvm.get_json(memory_key)
 
     def has(self, attribute: Attribute) -> bool:
-        return attribute in self._computed or _key(attribute) in self._values
+        key = _key(attribute)
+        return key in self._computed or key in self._values
 
     def get(self, attribute: Attribute, now: datetime) -> ZclValue:
         """The value of an attribute. Raises RegistryError when the device does not have it."""
-        computed = self._computed.get(attribute)
+        key = _key(attribute)
+        computed = self._computed.get(key)
         if computed is not None:
             return computed(now)
-        if _key(attribute) not in self._values:
+        if key not in self._values:
             raise RegistryError(f"no attribute {attribute_name(attribute)}")
-        return self._values[_key(attribute)]
+        return self._values[key]
 
     def number(self, attribute: Attribute) -> int:
         """A stored attribute that is a number."""
