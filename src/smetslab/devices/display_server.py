@@ -41,6 +41,8 @@ DAYS: Final = 1
 """Samples that displays may ask for: the profile and the daily consumption log. Spec: RTDS 4.5.0 (GCS17,
 GCS61).
 """
+NO_TIME: Final = 0xFFFFFFFF
+"""The first number of seconds since 2000 that is no time, in 2136. Spec: ZCL 2.6.2 (UTCTime)."""
 CLEAR_CONSUMER_DATA: Final = 0x0200
 """What a display does at a change of tenancy. Spec: ZSE 1.4 D.10.2.4.1."""
 
@@ -129,12 +131,16 @@ def change_of_tenancy(tenancy: Tenancy) -> tuple[Command, Record] | None:
     """What a display is told of a change of tenancy, before it and after. Spec: ZSE 1.4 D.10.2.4.1."""
     if tenancy.date is None:
         return None
+    moment = seconds_since_2000(tenancy.date)
+    if moment >= NO_TIME:
+        # A supplier may name a date that the HAN has no number for, such as one that never comes.
+        return None
     command = DeviceManagement.publish_change_of_tenancy
     return command, command.record(
         provider_id=0,
-        issuer_event_id=seconds_since_2000(tenancy.date),
+        issuer_event_id=moment,
         tariff_type=0,
-        implementation_date_time=seconds_since_2000(tenancy.date),
+        implementation_date_time=moment,
         proposed_tenancy_change_control=CLEAR_CONSUMER_DATA,
     )
 
