@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from meter_bench import NOW
 
 from smetslab.devices.esme_objects import PARTS, model_of
+from smetslab.devices.load import Energies
 from smetslab.devices.profile import ESME_VARIANTS
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.gbcs.message import decode_message
@@ -186,3 +188,24 @@ def test_roles_see_what_is_theirs(full: Any) -> None:
     assert RemotePartyRole.NETWORK_OPERATOR not in USE_CASES["ECS61a"].originator_roles
     full.send(full.head.command("ECS61a", originator=NETWORK_OPERATOR))
     assert "8F30" in [alert["alert_code"] for _, alert in told(full)]
+
+
+def test_the_second_element_of_a_twin_meter_is_read(make_bench: Callable[..., Any]) -> None:
+    """SMETS 5 part B: register, half hours and their sum."""
+    bench = make_bench(variant="BDEF")
+    bench.pass_time(timedelta(minutes=40))
+    bench.core.consume(Energies(secondary_import=5_000_000), bench.now)
+    bench.pass_time(timedelta(days=1))
+    window = {"start_date_time": utc_text(NOW), "end_date_time": utc_text(bench.now)}
+    log = bench.ask("ECS22b", {"read_log_period": window}, counter=1)["read_log_period"]
+    halves = log["active_energy_imported_log"]
+    used = sum(entry["secondary_value"] for entry in halves)
+    assert used == bench.core.meter.registers(bench.now).secondary_import == 5_000
+
+
+@pytest.mark.parametrize(("variant", "phases"), [("A", 1), ("BDE", 1), ("C", 3), ("CDEF", 3)])
+def test_a_polyphase_meter_watches_three_phases(
+    make_bench: Callable[..., Any], variant: str, phases: int
+) -> None:
+    bench = make_bench(variant=variant)
+    assert len(bench.core.monitors._phases) == phases

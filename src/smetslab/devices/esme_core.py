@@ -30,7 +30,7 @@ from smetslab.devices.esme_han import EsmeHan, SwitchState
 from smetslab.devices.esme_life import Configuration, EsmeLife, moment
 from smetslab.devices.esme_logs import EsmeLogs
 from smetslab.devices.esme_monitors import WATCHED_ATTRIBUTES, EsmeMonitors
-from smetslab.devices.esme_objects import RIGHTS, VAR_HOUR, WATT_HOUR, model_of
+from smetslab.devices.esme_objects import POLYPHASE, RIGHTS, TWIN, VAR_HOUR, WATT_HOUR, model_of
 from smetslab.devices.esme_objects.auxiliary import SLOTS
 from smetslab.devices.esme_objects.logs import MASKS
 from smetslab.devices.esme_panel import EsmePanel
@@ -69,8 +69,15 @@ class EsmePlant:
     hub_time: Callable[[], datetime | None]
     security: SecuritySettings = field(default_factory=SecuritySettings)
     voltage: Voltage = field(default_factory=lambda: Voltage(b"voltage"))
-    twin: bool = False
-    phases: int = 1
+
+    @property
+    def twin(self) -> bool:
+        """Whether it has a second element."""
+        return self.settings.variant[0] == TWIN
+
+    @property
+    def phases(self) -> int:
+        return 3 if self.settings.variant[0] == POLYPHASE else 1
 
 
 class EsmeCore:

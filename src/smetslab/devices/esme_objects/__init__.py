@@ -47,10 +47,14 @@ OBJECTS: Final[tuple[CosemObject, ...]] = (
 )
 """What every meter has."""
 
+TWIN: Final = "B"
+POLYPHASE: Final = "C"
+"""First letters of the variants of meters with two elements, and with three phases. Spec: SMETS 5 (parts)."""
+
 PARTS: Final[dict[str, tuple[CosemObject, ...]]] = {
     "A": (),
-    "B": tariff.TWIN,
-    "C": voltage.POLYPHASE,
+    TWIN: tariff.TWIN,
+    POLYPHASE: voltage.POLYPHASE,
     "D": auxiliary.SWITCHES,
     "E": auxiliary.BOOST,
     "F": auxiliary.PROPORTIONAL,
@@ -82,9 +86,11 @@ __all__ = [
     "OBJECTS",
     "OTHER",
     "PARTS",
+    "POLYPHASE",
     "PREPAYMENT",
     "PRICE_SCALE",
     "RIGHTS",
+    "TWIN",
     "VAR_HOUR",
     "WATT",
     "WATT_HOUR",
