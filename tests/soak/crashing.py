@@ -224,6 +224,7 @@ class _Client:
     wan: str | None
     books: Books
     rng: random.Random
+    kills: int
     nursery: Nursery = field(init=False)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     callback: str = ""
@@ -256,6 +257,11 @@ class _Client:
         child, _ = await self.nursery.start(*words, _premises_store(self.folder), ready="premises-")
         return child
 
+    def share(self, kills: int) -> int:
+        """How many requests are sent until so many lives have ended: half of them in the first third."""
+        whole = len(self.books.keys)
+        return whole * (kills + 2) // (kills + 2 + max(1, self.kills) // 3)
+
     async def live(self, die_within_s: float | None, limit_s: float) -> None:
         """One life of the DCC: to its violent end, or until everything is answered."""
         words = [
@@ -277,8 +283,8 @@ class _Client:
             die_within_s *= max(1.0, (_now() - begun) / SLOW_START_S)
         port = int(line.split(":")[2].partition("/")[0])
         books = self.books
-        # A quarter is sent in the last life alone, so that not everything is under way when a life ends.
-        by_now = len(books.keys) if die_within_s is None else len(books.keys) * 3 // 4
+        # Each life has work of its own, besides what those before it have left.
+        by_now = len(books.keys) if die_within_s is None else self.share(books.kills)
         waiting = iter([number for number in range(by_now) if number not in books.answers])
         senders = [asyncio.create_task(self._send(port, waiting)) for _ in range(CONNECTIONS)]
         try:
@@ -362,21 +368,21 @@ def campaign(
     path = write_lab(folder, homes, store or f"sqlite:///{folder / 'lab.sqlite'}")
     config = load_lab(path)
     books = _prepare(config, requests)
-    client = _Client(folder, path, wan, books, random.Random(seed))
-    asyncio.run(_campaign(client, kills, limit_s))
+    client = _Client(folder, path, wan, books, random.Random(seed), kills)
+    asyncio.run(_campaign(client, limit_s))
     _look_inside(folder, config, books, wan)
     return books
 
 
-async def _campaign(client: _Client, kills: int, limit_s: float) -> None:
+async def _campaign(client: _Client, limit_s: float) -> None:
     until = _now() + limit_s
     async with Nursery(client.folder) as nursery:
         client.nursery = nursery
-        await _kill_again_and_again(client, kills, until)
+        await _kill_again_and_again(client, until)
 
 
-async def _kill_again_and_again(client: _Client, kills: int, until: float) -> None:
-    books = client.books
+async def _kill_again_and_again(client: _Client, until: float) -> None:
+    books, kills = client.books, client.kills
     async with _callback_server(client):
         homes = await client.start_premises()
         try:
