@@ -317,3 +317,18 @@ def test_two_homes_on_one_air_keep_apart_and_settle_a_conflict_of_identifiers() 
     assert payloads == [b"mine"]
     assert conflicts >= 1
     assert pans[0] == pans[1] != pans[2] == pans[3]
+
+
+def test_a_route_is_found_as_often_as_it_is_lost(run_home) -> None:
+    """Identifiers of route requests come round after 256: an old one must not be taken for a new one."""
+
+    async def story(home):
+        hub, router = await home.device(1), await home.device(2)
+        for number in range(300):
+            hub.link.node.network.forget_neighbour(router.link.node.network.short_address)
+            await hub.send(router, bytes((number & 0xFF,)))
+            await home.clock.sleep(60)
+        return len(router.payloads), hub.link.node.network.counts.no_route
+
+    rules = UpkeepRules(keep_alive_base_minutes=0)
+    assert run_home(story, upkeep=rules) == (300, 0)

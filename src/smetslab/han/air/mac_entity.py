@@ -43,6 +43,8 @@ _ACKNOWLEDGEMENTS = (b"\x02", b"\x12")
 """How acknowledgements begin, without and with the bit for pending frames."""
 _ACK_REQUEST = 0x20
 """The bit of the frame control. Spec: IEEE 802.15.4 7.2.1.1.4."""
+_REPEAT_S = 1.0
+"""How long a sequence number is remembered: longer than its sender tries, for numbers come round."""
 _REMEMBERED = 8
 """Sequence numbers of one sender that are taken for repeats (unverified)."""
 
@@ -130,7 +132,7 @@ class MacEntity:
         self._current: _Outgoing | None = None
         self._timer: Cancellable | None = None
         self._kept: dict[Address, deque[_Kept]] = {}
-        self._seen: dict[Address, deque[int]] = {}
+        self._seen: dict[Address, deque[tuple[int, float]]] = {}
         self._on = False
 
     # ---------------------------------------------------------------------------- power and channel
@@ -380,8 +382,9 @@ class MacEntity:
     def _is_repeat(self, frame: MacFrame) -> bool:
         if frame.source is None or frame.kind is MacFrameType.BEACON:
             return False
+        now = self._scheduler.time()
         seen = self._seen.setdefault(frame.source, deque(maxlen=_REMEMBERED))
-        if frame.sequence in seen:
+        if any(sequence == frame.sequence and until > now for sequence, until in seen):
             return True
-        seen.append(frame.sequence)
+        seen.append((frame.sequence, now + _REPEAT_S))
         return False

@@ -38,6 +38,8 @@ DISCOVERY_TIME_S: Final = 1.6
 ROUTE_REQUEST_RETRIES: Final = 3
 ROUTE_REQUEST_INTERVAL_S: Final = 0.254
 """Spec: ZigBee 3.5.1 (nwkcInitialRREQRetries, nwkcRREQRetryInterval)."""
+ROUTE_REQUEST_MEMORY_S: Final = 10.0
+"""Spec: ZigBee 3.5.1 (nwkcRouteDiscoveryTime)."""
 BROADCAST_JITTER_S: Final = 0.064
 PASSIVE_ACK_S: Final = 0.5
 BROADCAST_RETRIES: Final = 2
@@ -87,6 +89,15 @@ class _Discovery:
 
     identifier: int
     waiting: deque[tuple[NwkFrame, Done | None, int | None]] = field(default_factory=deque)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A route request that has passed: its best cost, the way back, and when it is forgotten."""
+
+    cost: int
+    way: int
+    until: float
 
 
 @dataclass(slots=True)
@@ -143,8 +154,8 @@ class NwkEntity:
         self._route_request = rng.randrange(256)
         self._routes: dict[int, int] = {}
         self._discoveries: dict[int, _Discovery] = {}
-        self._requests: dict[tuple[int, int], tuple[int, int]] = {}
-        """Route requests that have passed: by originator and identifier, the best cost and the way back."""
+        self._requests: OrderedDict[tuple[int, int], _Request] = OrderedDict()
+        """Route requests that have passed, by originator and identifier, which comes round."""
         self._broadcasts: OrderedDict[tuple[int, int], _Broadcast] = OrderedDict()
 
     @property
@@ -389,7 +400,7 @@ class NwkEntity:
             self._scheduler.call_at(
                 self._scheduler.time() + DISCOVERY_TIME_S, self._give_up, destination, discovery
             )
-            self._requests[self.short_address, discovery.identifier] = (0, self.short_address)
+            self._keep_request(self.short_address, discovery.identifier, 0, self.short_address)
             values: dict[str, FieldInput] = {
                 "options": 0,
                 "identifier": discovery.identifier,
@@ -434,10 +445,10 @@ class NwkEntity:
             return
         destination, identifier = record.integer("destination"), record.integer("identifier")
         cost = min(0xFF, record.integer("path_cost") + link_cost(lqi))
-        known = self._requests.get((frame.source, identifier))
-        if known is not None and known[0] <= cost:
+        known = self._known_request(frame.source, identifier)
+        if known is not None and known.cost <= cost:
             return
-        self._requests[frame.source, identifier] = (cost, sender)
+        self._keep_request(frame.source, identifier, cost, sender)
         self._routes.setdefault(frame.source, sender)
         if destination == self.short_address or destination in self.sleepers:
             self._reply(frame.source, identifier, destination, cost, sender)
@@ -449,6 +460,19 @@ class NwkEntity:
             self._remember(onward)
             later = self._scheduler.time() + self._rng.uniform(0, BROADCAST_JITTER_S)
             self._scheduler.call_at(later, self._spread, onward, BROADCAST_RETRIES)
+
+    def _known_request(self, originator: int, identifier: int) -> _Request | None:
+        """A request that has passed a moment ago. Spec: ZigBee 3.6.3.5 (route discovery table)."""
+        found = self._requests.get((originator, identifier))
+        return None if found is None or found.until <= self._scheduler.time() else found
+
+    def _keep_request(self, originator: int, identifier: int, cost: int, way: int) -> None:
+        now = self._scheduler.time()
+        while self._requests and next(iter(self._requests.values())).until <= now:
+            self._requests.popitem(last=False)
+        index = (originator, identifier)
+        self._requests[index] = _Request(cost, way, now + ROUTE_REQUEST_MEMORY_S)
+        self._requests.move_to_end(index)
 
     def _reply(self, originator: int, identifier: int, responder: int, cost: int, hop: int) -> None:
         payload = nwk.ROUTE_REPLY.encode(
@@ -467,10 +491,14 @@ class NwkEntity:
         originator, responder = record.integer("originator"), record.integer("responder")
         self._routes[responder] = sender
         if originator != self.short_address:
-            way = self._requests.get((originator, record.integer("identifier")))
-            if way is not None:
+            known = self._known_request(originator, record.integer("identifier"))
+            if known is not None:
                 self._reply(
-                    originator, record.integer("identifier"), responder, record.integer("path_cost"), way[1]
+                    originator,
+                    record.integer("identifier"),
+                    responder,
+                    record.integer("path_cost"),
+                    known.way,
                 )
             return
         discovery = self._discoveries.pop(responder, None)
