@@ -86,7 +86,7 @@ class GasProxy(Device[GpfCore]):
         """The gas meter that it mirrors: the one that has reported last, or that the hub has been told of."""
         self._han = parts["han"]
         self._hub = hub
-        self._desk = MirrorDesk(HanOutbox(), MIRROR_ENDPOINT)
+        self._desk = MirrorDesk(HanOutbox(), MIRROR_ENDPOINT, hub.functional_flags)
         station = station_of(
             parts,
             self.device_type,
@@ -108,7 +108,7 @@ class GasProxy(Device[GpfCore]):
     @asynccontextmanager
     async def _transport(self) -> AsyncIterator[Carry]:
         core = self._core
-        self._desk = MirrorDesk(core.han, MIRROR_ENDPOINT)
+        self._desk = MirrorDesk(core.han, MIRROR_ENDPOINT, self._hub.functional_flags)
         frames = han_station(
             self._han,
             self.clock,
@@ -161,7 +161,7 @@ class GasProxy(Device[GpfCore]):
             return
         if self._power.core.reported(frame.cluster, zcl, self.clock.now()):
             self.meter = frame.source
-            self._desk.reported(frame.source, zcl, self._hub.functional_flags(frame.source))
+            self._desk.reported(frame.source, zcl)
 
     def _watch(self, device: Eui64, payload: bytes, down: bool) -> None:
         """A message of another device passes through the hub."""
