@@ -60,6 +60,10 @@ def test_every_device_is_listed_and_can_be_looked_into() -> None:
                 "event_log",
                 "security_log",
                 "trust_anchors",
+                "security",
+                "user_interface",
+                "auxiliary_controllers",
+                "change_of_tenancy",
             }
             text = command.lines(seen)
             assert any(line.startswith("supply ") and line.endswith("Enabled") for line in text)

@@ -557,5 +557,6 @@ class EsmeCore:
             "change_of_tenancy": self.tenancy.describe(),
             "auxiliary_controllers": self.auxiliary.describe(self._slots),
             "user_interface": self.interface.inspect(now),
+            "security": self.security.inspect(),
             **self.application.inspect(),
         }
