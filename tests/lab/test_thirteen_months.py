@@ -548,7 +548,7 @@ def test_a_home_reconciles_to_the_thousandth_of_a_penny(tmp_path: Path, days: in
 
     async def scenario(clock: object) -> None:
         del clock
-        async with Lab(config, keep=1_000) as lab:
+        async with Lab(config, keep=1_000, grouped=True) as lab:
             story = Story(PrepayingHome(lab), usage, chance, days)
             await story.live()
             await story.reconcile()

@@ -29,7 +29,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from smetslab.errors import LocalProtocolError, SmetsLabError, StoreError, UsageError
-from smetslab.store.group import Batch, Group
+from smetslab.store.group import LINGER_S, MEMORY_LINGER_S, Batch, Group
 from smetslab.store.nvm import Nvm
 from smetslab.store.tables import KEY_LENGTH, NVM, OWNER, OWNER_LENGTH, migrate
 
@@ -202,7 +202,9 @@ class Store:
             raise LocalProtocolError("the store groups its commits already")
         self._open()
         # What is in memory alone has one connection, for one thread, and no disk to wait for.
-        async with Group(self._write, threaded=not self._in_memory()) as group:
+        in_memory = self._in_memory()
+        linger_s = MEMORY_LINGER_S if in_memory else LINGER_S
+        async with Group(self._write, threaded=not in_memory, linger_s=linger_s) as group:
             self._group = group
             try:
                 yield

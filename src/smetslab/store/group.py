@@ -20,6 +20,9 @@ from smetslab.errors import LocalProtocolError, StoreError
 LINGER_S: Final = 0.05
 """How long gathered commits may stay unwritten while nobody waits for them, in seconds of the loop."""
 
+MEMORY_LINGER_S: Final = 3600.0
+"""The same where the database is memory, which is gone with the process whether it was written or not."""
+
 RETRY_S: Final = 1.0
 """The same for commits that could not be written."""
 
@@ -61,8 +64,9 @@ class Group:
     is written with the next one: nothing is forgotten while the process lives.
     """
 
-    def __init__(self, write: Callable[[Batch], None], *, threaded: bool) -> None:
+    def __init__(self, write: Callable[[Batch], None], *, threaded: bool, linger_s: float = LINGER_S) -> None:
         self._write = write
+        self._linger_s = linger_s
         self._threaded = threaded
         self._batch = Batch()
         self._waiters: list[asyncio.Future[None]] = []
@@ -95,7 +99,7 @@ class Group:
         """Gather a commit."""
         self._batch.add(owner, generation, changes)
         if self._linger is None:
-            self._linger = self._loop.call_later(LINGER_S, self._wanted.set)
+            self._linger = self._loop.call_later(self._linger_s, self._wanted.set)
 
     async def durable(self) -> None:
         """Return when everything that was committed before is in the database. Raises StoreError when it
