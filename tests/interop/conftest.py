@@ -403,9 +403,12 @@ def tshark_names() -> TsharkNames:
     )
     names: dict[str, dict[int, str]] = {}
     for line in done.stdout.splitlines():
-        if line.startswith((b"V\tgbcs", b"V\tzbee_zcl")):
-            _, field, value, name = line.decode("utf-8").split("\t", 3)
-            names.setdefault(field, {})[int(value, 0)] = name
+        kind, _, rest = line.partition(b"\t")
+        if kind in (b"V", b"R") and rest.startswith((b"gbcs", b"zbee", b"wpan.cmd")):
+            field, value, *more = rest.decode("utf-8").split("\t", 2 if kind == b"V" else 3)
+            # A range of one value is a value; other ranges name nothing.
+            if kind == b"V" or more[0] == value:
+                names.setdefault(field, {})[int(value, 0)] = more[-1]
     return names.__getitem__
 
 
