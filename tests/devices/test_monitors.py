@@ -103,6 +103,22 @@ def test_averages_are_logged_at_the_end_of_each_period(bench: Any) -> None:
     assert all(226 <= value <= 249 for value in [*volts[:5], volts[6]])
 
 
+def test_of_averages_over_a_second_only_some_are_looked_at_in_one_go(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with bench.place.work(bench.now) as work:
+        bench.core.server.put(work, "phase_1_average_rms_voltage_measurement_period", 1)
+        # So near that it has to be looked at.
+        bench.core.server.put(work, "phase_1_average_rms_over_voltage_threshold", 245)
+    asked = []
+    judge = bench.core.monitors._judge
+    monkeypatch.setattr(bench.core.monitors, "_judge", lambda *given: asked.append(given) or judge(*given))
+    bench.core.monitors.changed()
+    due = bench.core.monitors.next_deadline_us() - microseconds(bench.now)
+    assert 0 < due <= 1000 * 1_000_000
+    assert 0 < len(asked) < 1000
+
+
 def test_a_monitor_needs_its_whole_period_without_a_break() -> None:
     voltage = Voltage(b"x")
     voltage.disturbances = [Disturbance(1, 3_000, 0, 20), Disturbance(1, 3_000, 21, 60)]

@@ -28,6 +28,7 @@ from smetslab.gbcs.dlms import axdr
 from smetslab.gbcs.dlms.axdr import CompactArray, Data, StructureDescription, Tag
 
 _AHEAD_DAYS = 14
+_MOST_PERIODS = 1000
 _OUTSIDE = ("rms_extreme_over_voltage", "rms_voltage_swell", "rms_extreme_under_voltage", "rms_voltage_sag")
 _BREACH = (0x8020, 0x8024, 0x8028, 0x802C)
 _RETURN = (0x808D, 0x8091, 0x8095, 0x8099)
@@ -263,8 +264,10 @@ class EsmeMonitors:
         if not self._watched(average):
             return []
         period_us = self._average_limits(average.phase)[2]
-        for first_us, last_us in self._periods(self._reached_us, horizon_us, period_us):
-            if self._judge(average.phase, first_us, last_us) != average.state:
+        periods = self._periods(self._reached_us, horizon_us, period_us)
+        for number, (first_us, last_us) in enumerate(periods, 1):
+            # Of short periods only some are looked at in one go: a wake without a change harms nobody.
+            if number == _MOST_PERIODS or self._judge(average.phase, first_us, last_us) != average.state:
                 return [last_us]
         return []
 
