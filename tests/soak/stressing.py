@@ -91,6 +91,7 @@ def lab_config(folder: Path, plan: Plan) -> LabConfig:
     text = load_lab(default=HOME_NAME).source_text.decode()
     air = f'kind = "radio"\nloss_probability = {plan.loss}\nburst_frames = {plan.burst_frames}\n'
     text = text.replace('kind = "radio"\n', air, 1)
+    text = text.replace("state = { wake_interval_s = 20 }", "")  # half an hour, as its profile has it
     head, *devices = text.split("[[premises.devices]]")
     kept = [one for one in devices if 'name = "ihd"' not in one and 'name = "cad"' not in one]
     path = folder / "stress.lab.toml"
