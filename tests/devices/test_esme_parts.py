@@ -100,11 +100,25 @@ def test_a_limit_holds_a_level_down(full: Any) -> None:
         "auxiliary_controller_command": {"direction": "output", "slot": 2, "level": 80},
     }
     full.ask("ECS47a", setting)
-    assert full.core.auxiliary.level(0x12) == 80
+    assert full.core.auxiliary.level(0x12, full.now) == 80
     full.ask("ECS47e", limit(utc_text(full.now), "never"), originator=LOAD_CONTROLLER, counter=1)
-    assert full.core.auxiliary.level(0x12) == 40
+    assert full.core.auxiliary.level(0x12, full.now) == 40
     full.ask("ECS47e", limit("never", "never"), originator=LOAD_CONTROLLER, counter=2)
     assert [alert["resulting_level"] for _, alert in told(full)] == [40, 80]
+
+
+def test_a_limit_that_lies_ahead_holds_nothing_down_before_its_time(full: Any) -> None:
+    setting: Parameters = {
+        "auxiliary_controller_2_setting_period_start_date_time": utc_text(full.now),
+        "auxiliary_controller_2_setting_period_end_date_time": "never",
+        "auxiliary_controller_command": {"direction": "output", "slot": 2, "level": 80},
+    }
+    full.ask("ECS47a", setting)
+    begin = full.now + timedelta(hours=1)
+    full.ask("ECS47e", limit(utc_text(begin), "never"), originator=LOAD_CONTROLLER, counter=1)
+    assert full.core.auxiliary.level(0x12, full.now) == 80
+    full.pass_time(timedelta(hours=1))
+    assert full.core.auxiliary.level(0x12, full.now) == 40
 
 
 def test_a_switch_command_is_logged_and_shown(full: Any) -> None:

@@ -189,31 +189,31 @@ def test_a_level_holds_from_its_start_to_its_end(bench: Bench) -> None:
     setting = level(bench, 4, 60, "2026-03-02T13:00:00Z", "2026-03-02T15:00:00Z")
     bench.ask("ECS47a", setting, counter=1)
     bench.pass_time(timedelta(minutes=59))
-    assert (bench.core.auxiliary.level(0x14), closed(bench, 4)) == (0, False)
+    assert (bench.core.auxiliary.level(0x14, bench.now), closed(bench, 4)) == (0, False)
     bench.pass_time(timedelta(minutes=1))
-    assert (bench.core.auxiliary.level(0x14), closed(bench, 4)) == (60, True)
+    assert (bench.core.auxiliary.level(0x14, bench.now), closed(bench, 4)) == (60, True)
     bench.power_cut(timedelta(minutes=1))
     bench.pass_time(timedelta(hours=1, minutes=59))
-    assert (bench.core.auxiliary.level(0x14), closed(bench, 4)) == (0, False)
+    assert (bench.core.auxiliary.level(0x14, bench.now), closed(bench, 4)) == (0, False)
 
 
 def test_a_level_that_never_starts_takes_the_one_before_it_back(bench: Bench) -> None:
     bench.ask("ECS47a", level(bench, 4, 60, "2026-03-02T12:00:00Z", "never"), counter=1)
     bench.pass_time(timedelta(days=30))
-    assert bench.core.auxiliary.level(0x14) == 60
+    assert bench.core.auxiliary.level(0x14, bench.now) == 60
     bench.ask("ECS47a", level(bench, 4, 0, "never", "never"), counter=2)
-    assert (bench.core.auxiliary.level(0x14), closed(bench, 4)) == (0, False)
+    assert (bench.core.auxiliary.level(0x14, bench.now), closed(bench, 4)) == (0, False)
 
 
 def test_a_period_that_is_over_sets_nothing(bench: Bench) -> None:
     setting = level(bench, 4, 60, "2026-03-01T13:00:00Z", "2026-03-02T12:00:00Z")
     bench.ask("ECS47a", setting, counter=1)
-    assert (bench.core.auxiliary.level(0x14), moves(bench)) == (0, [])
+    assert (bench.core.auxiliary.level(0x14, bench.now), moves(bench)) == (0, [])
 
 
 def test_a_date_with_wildcards_is_refused_and_changes_nothing(bench: Bench) -> None:
     setting = level(bench, 4, 60, "hex:FFFFFFFFFFFFFFFFFF800000", "never")
     answer = bench.ask("ECS47a", setting, counter=1)
     assert answer["results"][-1] == {"choice": "action", "result": "scope-of-access-violated"}  # type: ignore[index]
-    assert bench.core.auxiliary.level(0x14) == 0
+    assert bench.core.auxiliary.level(0x14, bench.now) == 0
     bench.pass_time(timedelta(days=1))  # it lives on

@@ -96,7 +96,7 @@ class AuxiliaryControllers:
                 held[free[0]] = device
                 server.put(work, free[0], device)
 
-    def describe(self, slots: Iterable[int]) -> list[Value]:
+    def describe(self, slots: Iterable[int], now: datetime) -> list[Value]:
         """The slots, for people: what stands in each, where it is, and what a command has set."""
         server, found = self._server(), list[Value]()
         for slot in slots:
@@ -105,7 +105,7 @@ class AuxiliaryControllers:
                 "slot": slot,
                 "holds": server.value(f"{name}_type_and_identifier"),
                 "closed": server.value(f"{name}_switch_state"),
-                "level": self.level(0x10 | slot),
+                "level": self.level(0x10 | slot, now),
             }
             if period is not None:
                 row["commanded_level"] = period.level
@@ -188,18 +188,19 @@ class AuxiliaryControllers:
             if limit.end != NEVER and parse_utc(limit.end) <= now:
                 self._end(work, place)
 
-    def level(self, place: int) -> int:
-        """The level that applies to a controller now: what was set, within its limit."""
+    def level(self, place: int, now: datetime) -> int:
+        """The level of a controller at a laboratory moment: what was set, within a limit that has begun."""
         limit = self._limits.get(place)
         level = self._switching.level(place)
-        return level if limit is None else min(level, limit.level)
+        holds = limit is not None and parse_utc(limit.start) <= self._time(now)
+        return min(level, limit.level) if limit is not None and holds else level
 
     def _end(self, work: Work, place: int) -> None:
         del self._limits[place]
         work.tx.delete(f"{_LIMITS}{place:02X}")
         members: Parameters = {
             "auxiliary_proportional_controller": _controller(place),
-            "resulting_level": self.level(place),
+            "resulting_level": self.level(place, work.now),
         }
         self._tell(work, "ECS102", events.LIMIT_ENDED, members)
 

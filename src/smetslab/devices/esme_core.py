@@ -555,7 +555,7 @@ class EsmeCore:
             "supplier_message": server.value("supplier_message"),
             "utrn_counters": list(self.prepayment.utrns.counters),
             "change_of_tenancy": self.tenancy.describe(),
-            "auxiliary_controllers": self.auxiliary.describe(self._slots),
+            "auxiliary_controllers": self.auxiliary.describe(self._slots, now),
             "user_interface": self.interface.inspect(now),
             "security": self.security.inspect(),
             **self.application.inspect(),
