@@ -296,8 +296,8 @@ def forgetful_hub(patch: Patch) -> None:
     """A hub that keeps the latest message alone while the WAN is down."""
     add = UpwardBuffer.add
 
-    def keep_one(self, octets):  # type: ignore[no-untyped-def]
-        dropped = add(self, octets)
+    def keep_one(self, octets, kind):  # type: ignore[no-untyped-def]
+        dropped = add(self, octets, kind)
         del self._waiting[:-1]
         return dropped
 
