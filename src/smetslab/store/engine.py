@@ -314,6 +314,8 @@ class Store:
             ) from error
 
 
+_ATTEMPTS = 100
+
 _URL_HINT = "for example sqlite:///lab.sqlite or postgresql://user@host/smetslab"
 
 
@@ -337,8 +339,23 @@ def _first_line(error: BaseException) -> str:
 def _prepare_file(connection: Any, _record: object) -> None:
     """A commit is on the disk when it returns; readers do not wait for a writer."""
     _prepare_memory(connection, _record)
-    connection.execute("PRAGMA journal_mode=WAL")
+    _write_ahead(connection)
     connection.execute("PRAGMA synchronous=FULL")
+
+
+def _write_ahead(connection: Any) -> None:
+    """Have the file written ahead. For this lock SQLite does not wait as it does for others, so of those who
+    open a new file at the same moment fail; waiting for the lock of a writer lets one pass after the other.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.rollback()
+        else:
+            return
+    connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _prepare_memory(connection: Any, _record: object) -> None:
