@@ -344,8 +344,8 @@ def _prepare_file(connection: Any, _record: object) -> None:
 
 
 def _write_ahead(connection: Any) -> None:
-    """Have the file written ahead. For this lock SQLite does not wait as it does for others, so of those who
-    open a new file at the same moment fail; waiting for the lock of a writer lets one pass after the other.
+    """Have the file written ahead. For this lock SQLite does not wait as it does for others, so those who
+    open a new file at the same moment may fail; waiting for a writer lets one pass after the other.
     """
     for _ in range(_ATTEMPTS):
         try:
