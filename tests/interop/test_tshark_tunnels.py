@@ -27,6 +27,7 @@ from smetslab.lab.config import load_lab
 from smetslab.trace import Observation
 from smetslab.zigbee.zcl import Record, decode_frame, find_command
 from smetslab.zigbee.zcl.cluster import SERVER_TO_CLIENT, Command
+from smetslab.zigbee.zcl.clusters.tunnelling import Tunnelling
 
 TUNNEL = "zbee_zcl_se.tun"
 GROUPING = "gbcs_message.grouping_header"
@@ -36,7 +37,7 @@ BLOCK = "gbcs_message.gbt_header"
 
 @dataclass(frozen=True)
 class Run:
-    """What crossed the HAN of a lab."""
+    """What crossed the tunnels of a lab."""
 
     frames: tuple[ApsFrame, ...]
     supplier: Eui64
@@ -80,7 +81,8 @@ def run() -> Run:
             assert long_response is not None
             await lab.clock.sleep(timedelta(days=2).total_seconds())
             await ask("7.4")
-            frames = tuple(_aps_frame(seen) for seen in lab.trace.find(layer="han", event="FrameSent"))
+            sent = [_aps_frame(seen) for seen in lab.trace.find(layer="han", event="FrameSent")]
+            frames = tuple(frame for frame in sent if frame.cluster == Tunnelling.id)
             parties = (supplier.party, esme, config.premises[0].hub.eui64, lab.dcc.broker.identity)
             return Run(frames, *parties, long_response)
 

@@ -61,6 +61,7 @@ SHARED_ATTRIBUTES = [
     for cluster in CLUSTERS.values()
     if cluster.name in KNOWN
     for attribute in cluster.attributes.values()
+    if attribute.server  # zigpy's definitions of these clusters have no attributes of clients
 ]
 
 
