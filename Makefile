@@ -28,7 +28,7 @@ test: $(VENV)/dev.stamp ## the tests that need nothing but Python, on all cores
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 test-interop: $(VENV)/interop.stamp interop-tools ## the tests against real tools, which it installs (as root, with apt)
-	PATH="$(CURDIR)/tests/interop/node/node_modules/.bin:$$PATH" $(BIN)/python -m pytest -m interop tests/interop $(ARGS)
+	PATH="$(CURDIR)/tests/interop/node/node_modules/.bin:$$PATH" $(BIN)/python -m pytest -m "interop and not soak" tests/interop $(ARGS)
 
 interop-tools:
 	tests/interop/tools/system.sh
@@ -36,7 +36,7 @@ interop-tools:
 	PYTHON="$(PYTHON)" tests/interop/tools/zigpy.sh
 	PYTHON="$(PYTHON)" tests/interop/tools/scapy.sh
 
-soak: $(VENV)/dev.stamp ## the tests that run for minutes; SOAK_SECONDS (600) is how long decoders are fuzzed
+soak: $(VENV)/dev.stamp ## the tests that run for minutes, with the real tools that are there; SOAK_SECONDS (600) is how long decoders are fuzzed
 	$(PIP) install --editable '.[dev,soak]' || echo 'no atheris for this Python: fuzzing will be skipped' >&2
 	$(BIN)/python -m pytest -m soak $(ARGS)
 

@@ -52,6 +52,8 @@ Packet = dict[str, Any]
 Wireshark = Callable[[str], list[Packet]]
 
 ESME, GSME, HUB, GPF, PPMID, HCALCS, IHD, CAD = (Eui64.parse(f"00DB1234567890A{last}") for last in "01234567")
+pytestmark = pytest.mark.soak  # a minute and more
+
 PROFILES = {
     ESME: "esme-reference-ade",
     GSME: "gsme-prepayment",
