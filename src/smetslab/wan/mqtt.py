@@ -55,6 +55,7 @@ _IN_FLIGHT: Final = 10_000
 
 _CLOSING_S: Final = 2.0
 """How long a farewell to the broker may take."""
+_CANCEL_AGAIN_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +107,19 @@ class _Waiting:
     """Who waits for a receipt."""
 
     futures: list[asyncio.Future[None]] = field(default_factory=list)
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they have ended. Once may not do: `asyncio.wait_for` of Python 3.11, which the
+    library stands on, loses a cancellation that comes when what it waits for is done.
+    """
+    while waiting := [task for task in tasks if not task.done()]:
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting, timeout=_CANCEL_AGAIN_S)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # looked at: why a connection was lost is told by whoever waited for it
 
 
 async def _is_durable() -> None:
@@ -185,7 +199,7 @@ class MqttWan:
             return
         await self._farewell()
         if self._task is not None:
-            self._task.cancel()
+            await _end([self._task])
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
@@ -314,9 +328,7 @@ class MqttWan:
             for task in done:
                 task.result()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _end(tasks)
 
     async def _serve(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
