@@ -18,7 +18,6 @@ Spec: GBCS 7.2.7 (grouping header), 7.2.8 (MAC header).
 
 from __future__ import annotations
 
-from functools import lru_cache
 from struct import Struct
 from struct import error as StructError
 
@@ -131,14 +130,6 @@ def decode_message(data: bytes) -> Message:
             expected=f"at most {MAX_MESSAGE_BYTES} bytes",
             found=str(len(data)),
         )
-    return _decode(bytes(data))
-
-
-@lru_cache(maxsize=64)
-def _decode(data: bytes) -> Message:
-    """One message passes several hands within a moment: the DCC's, the hub's, the device's. Each looks at the
-    same octets.
-    """
     return read_message(Reader(data))
 
 
