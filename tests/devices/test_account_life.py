@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
-from pathlib import Path
 from typing import Any
 
-from account_life import EMERGENCY_THRESHOLD, FIRST_LIMIT, MOST, THRESHOLD, AccountLife, common, parameters_of
+from account_life import (
+    EMERGENCY_THRESHOLD,
+    FIRST_LIMIT,
+    FOLDER,
+    MANIFEST,
+    MOST,
+    THRESHOLD,
+    AccountLife,
+    common,
+    maker,
+    parameters_of,
+)
 from household_ledger import EPOCH, MICROSECOND, ElectricityLedger, HalfHours
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 from meter_bench import ESME
 from prepaying_home import debts, electricity_rules, electricity_tariff, spared
 
-from smetslab import resources
-from smetslab.crypto import PublicKey
 from smetslab.devices.load import LoadProfile
 from smetslab.devices.prepay.token import TokenSource
-from smetslab.devices.security.firmware_store import FirmwareRules
-from smetslab.devices.security.installed import SecuritySettings
-from smetslab.firmware import Target
 from smetslab.gbcs.utrn import ValueClass
 from smetslab.rng import RootSeed
 
 BEGIN = datetime(2026, 3, 2, 12, tzinfo=UTC)
-FOLDER = Path(str(resources.firmware_images()))
-MANIFEST = json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8"))
 UNIT = 1 << 32
 _NUMBERS = count()
 _DAYS = (((0, 2), (7, 1), (23, 2)), ((0, 3), (6, 1), (16, 2)), ((0, 2),))
@@ -65,14 +67,6 @@ class Drawn(dict[int, tuple[int, ...]]):
 HALF_HOURS: HalfHours = Drawn()
 
 
-def maker() -> SecuritySettings:
-    """What lets the meter take the firmware images of the project."""
-    target = Target(manufacturer_code=0xFFF1, image_type=0x0A01, hardware_version=1, eui64=ESME)
-    makers = (PublicKey(bytes.fromhex(MANIFEST["maker_public_key"])),)
-    rules = FirmwareRules(version=bytes.fromhex("00010000"), target=target, makers=makers)
-    return SecuritySettings(firmware=rules)
-
-
 class ElectricityLife(AccountLife):
     """One ESME."""
 
@@ -80,7 +74,7 @@ class ElectricityLife(AccountLife):
 
     def fit(self) -> None:
         self.bench = type(self).make(
-            state=STATE, at=BEGIN, security=maker(), owner=f"account/{next(_NUMBERS)}"
+            state=STATE, at=BEGIN, security=maker(0x0A01, ESME), owner=f"account/{next(_NUMBERS)}"
         )
         self.commands = 0
         self.ledger = ElectricityLedger(

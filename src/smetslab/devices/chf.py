@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, Unpack
 
@@ -22,7 +22,7 @@ from smetslab.devices.han_applications import han_station
 from smetslab.devices.han_frames import HanFrame, HanOutbox
 from smetslab.devices.han_time import TimeServer
 from smetslab.devices.hub_log import HubDeviceLog, Refusal
-from smetslab.devices.hub_relay import UpwardBuffer
+from smetslab.devices.hub_relay import FetchDesk, Relay, UpwardBuffer
 from smetslab.devices.limits import (
     HUB_DELIVERY_ATTEMPTS,
     HUB_RETRY_S,
@@ -44,7 +44,7 @@ from smetslab.gbcs.usecases.model import UseCase
 from smetslab.gbcs.values import Value
 from smetslab.han import TunnelClient, TunnelRules, TunnelServer
 from smetslab.ids import Eui64
-from smetslab.wan import Kind, Seen, Wan, WanMessage
+from smetslab.wan import Kind, Wan, WanMessage
 from smetslab.wan.image import HubFirmwareReport, ImageDelivery, Step
 from smetslab.zigbee.zcl.clusters.metering import NEW_OTA_FIRMWARE, TUNNEL_MESSAGE_PENDING
 
@@ -60,36 +60,6 @@ _ENDINGS: Final[dict[Ending, int]] = {"success": 0, "discarded": 1, "hardware mi
 
 Watch = Callable[[Eui64, bytes, bool], None]
 """Is shown what passes the hub: of which device, its octets, whether it goes down."""
-
-
-@dataclass(slots=True)
-class FetchDesk:
-    """What waits for one gas meter. `wake`: something has begun to wait."""
-
-    queue: FetchQueue
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-class _Relay:
-    """The relaying of one stretch of power: a queue and a task for each device, and the way up."""
-
-    def __init__(
-        self,
-        tunnel: TunnelClient,
-        gas_tunnels: TunnelServer,
-        group: asyncio.TaskGroup,
-        upward: UpwardBuffer,
-    ) -> None:
-        self.tunnel = tunnel
-        self.gas_tunnels = gas_tunnels
-        self.group = group
-        self.upward = upward
-        self.seen = Seen()
-        self.wake = asyncio.Event()
-        self.queues: dict[Eui64, asyncio.Queue[bytes]] = {}
-        self.desks: dict[Eui64, FetchDesk] = {}
-        """What waits for gas meters, which fetch their messages themselves."""
-        self.tasks: dict[Eui64, asyncio.Task[None]] = {}
 
 
 class CommunicationsHub(Device[HubCore]):
@@ -126,7 +96,7 @@ class CommunicationsHub(Device[HubCore]):
         self._ota_rules = ota_rules
         self._settings = replace(read_settings(profile), security=settings_of(profile, eui64))
         self.device_log = HubDeviceLog(parts["nvm"], self._log_changed, network=self._settings.network)
-        self._relay: _Relay | None = None
+        self._relay: Relay | None = None
         self._housed: dict[Eui64, tuple[Callable[[bytes], None], Watch]] = {}
         self._station = station_of(
             parts,
@@ -170,7 +140,7 @@ class CommunicationsHub(Device[HubCore]):
         upward = UpwardBuffer(self.eui64, self._nvm)
         station = self._station_on_han()
         async with self._han, tunnel, gas_tunnels, station, asyncio.TaskGroup() as group:
-            self._relay = relay = _Relay(tunnel, gas_tunnels, group, upward)
+            self._relay = relay = Relay(tunnel, gas_tunnels, group, upward)
             for device in [entry.device for entry in self.device_log.entries]:
                 self._serve(relay, device)
             detach = self._wan.attach_hub(self.eui64, self._from_wan)
@@ -238,7 +208,7 @@ class CommunicationsHub(Device[HubCore]):
         elif not self._hand_over(relay, target, message.payload):
             self._drop(message.payload, "unknown-target", target=str(target))
 
-    def _hand_over(self, relay: _Relay, target: Eui64, payload: bytes) -> bool:
+    def _hand_over(self, relay: Relay, target: Eui64, payload: bytes) -> bool:
         """Bring a message on its way to a device of this home; False when nobody here has that name."""
         if target in self._housed:
             self._housed[target][0](payload)
@@ -317,7 +287,7 @@ class CommunicationsHub(Device[HubCore]):
             del relay.queues[device]
             relay.tasks.pop(device).cancel()
 
-    def _serve(self, relay: _Relay, device: Eui64) -> None:
+    def _serve(self, relay: Relay, device: Eui64) -> None:
         """Keep a tunnel with a device, and a task that hands messages to it."""
         device_type = self.device_log.devices().get(device)
         if device_type is DeviceType.GSME:
@@ -332,7 +302,7 @@ class CommunicationsHub(Device[HubCore]):
             self._hand_down(relay, device, queue), name=f"hub {self.eui64} to {device}"
         )
 
-    async def _hand_down(self, relay: _Relay, device: Eui64, queue: asyncio.Queue[bytes]) -> None:
+    async def _hand_down(self, relay: Relay, device: Eui64, queue: asyncio.Queue[bytes]) -> None:
         while True:
             payload = await queue.get()
             self._note("MessageRelayed", payload, target=str(device))
@@ -383,7 +353,7 @@ class CommunicationsHub(Device[HubCore]):
         else:
             self._drop(payload, "queue-full", target=str(device))
 
-    def _open_desk(self, relay: _Relay, device: Eui64) -> FetchDesk:
+    def _open_desk(self, relay: Relay, device: Eui64) -> FetchDesk:
         """Keep messages for a gas meter from now on."""
         relay.desks[device] = desk = FetchDesk(FetchQueue(self._nvm, str(device)))
         relay.tasks[device] = relay.group.create_task(
@@ -391,7 +361,7 @@ class CommunicationsHub(Device[HubCore]):
         )
         return desk
 
-    def _known_to_sleep(self, relay: _Relay, device: Eui64) -> bool:
+    def _known_to_sleep(self, relay: Relay, device: Eui64) -> bool:
         """Whether a device fetches its messages; one that does so for the first time shows what it is."""
         if device in relay.desks:
             return True
@@ -429,7 +399,7 @@ class CommunicationsHub(Device[HubCore]):
         elif transfer.header is Header.GET:
             relay.group.create_task(self._give(relay, device), name=f"hub {self.eui64} gives to {device}")
 
-    async def _give(self, relay: _Relay, device: Eui64) -> None:
+    async def _give(self, relay: Relay, device: Eui64) -> None:
         """Answer a GET with the oldest message; one that does not arrive is lost, as its sender will see."""
         with self._working() as work:
             transfer = relay.desks[device].queue.get(work)
@@ -489,7 +459,7 @@ class CommunicationsHub(Device[HubCore]):
             self._drop(dropped.message.payload, "buffer-full")
         relay.wake.set()
 
-    async def _carry_up(self, relay: _Relay) -> None:
+    async def _carry_up(self, relay: Relay) -> None:
         """Give the WAN what waits, in order; while it is down, try again ever more rarely."""
         delay_s = WAN_RETRY_FIRST_S
         while True:
@@ -510,7 +480,7 @@ class CommunicationsHub(Device[HubCore]):
             delay_s = WAN_RETRY_FIRST_S
             relay.upward.done(waiting)
 
-    async def _pause_upward(self, relay: _Relay, delay_s: float) -> None:
+    async def _pause_upward(self, relay: Relay, delay_s: float) -> None:
         """Wait before the WAN is tried again; a new message is a reason to try at once."""
         relay.wake.clear()
         try:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Unpack
 
-from smetslab.devices.base import Carry, Device
+from smetslab.devices.base import Carry
 from smetslab.devices.esme_core import EsmeCore, EsmePlant
 from smetslab.devices.esme_faults import (
     GARBAGE,
@@ -27,16 +26,14 @@ from smetslab.devices.han_clients import HanClients
 from smetslab.devices.han_frames import HanFrame
 from smetslab.devices.load import Energies, Load, LoadProfile
 from smetslab.devices.load_file import read_load
+from smetslab.devices.meter import Meter, MeterKeypad
 from smetslab.devices.ota_rules import ClientRules
 from smetslab.devices.parts import DeviceParts, station_of
-from smetslab.devices.payload_engine import Fault
 from smetslab.devices.prepay.token import Refusal, TokenSource
 from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import settings_of
-from smetslab.devices.user_interface import PinAnswer, PrivacyPin
 from smetslab.devices.work import Work, Workplace
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
-from smetslab.gbcs.values import Value
 from smetslab.han import ClusterRole, TunnelRules, TunnelServer
 from smetslab.ids import Eui64
 from smetslab.zigbee.zcl.clusters.device_management import DeviceManagement
@@ -58,7 +55,7 @@ HAN_CLUSTERS = (
 """Of which the meter is the server on the HAN."""
 
 
-class Esme(Device[EsmeCore]):
+class Esme(Meter[EsmeCore]):
     """One ESME."""
 
     device_type: Final = DeviceType.ESME
@@ -192,22 +189,6 @@ class Esme(Device[EsmeCore]):
         self.look()
         return done
 
-    def display(self) -> dict[str, Value]:
-        """What somebody who stands before the meter can page through now. Raises LocalProtocolError without
-        power."""
-        now = self.clock.now()
-        self._core.settle(now)
-        return self._core.interface.display(now)
-
-    def change_pin(self, act: Callable[[PrivacyPin, Work], PinAnswer]) -> PinAnswer:
-        """The consumer acts in the menu of the Privacy PIN. Raises LocalProtocolError without power."""
-        core = self._core
-        return core.change_pin(self.clock.now(), lambda work: act(core.pin, work))
-
-    def enter_pin(self, pin: str) -> PinAnswer:
-        """The consumer enters the Privacy PIN. Raises LocalProtocolError without power."""
-        return self._core.pin.enter(pin, self.clock.now())
-
     def press_boost(self, slot: int, *, cancel: bool = False) -> BoostAnswer:
         """The boost button of a slot. Raises LocalProtocolError without power."""
         answer = self._core.press_boost(slot, self.clock.now(), cancel=cancel)
@@ -277,20 +258,9 @@ class Esme(Device[EsmeCore]):
         self.carry_out()
         return receipt
 
-    def inject_hardware_fault(self, item: int) -> None:
-        """Item `item` (from 0) of the next command that is executed fails with a hardware fault, once."""
-        self._core.application.command_fault = Fault(item)
 
-    def inject_activation_fault(self, item: int = 0) -> None:
-        """Activation `item` (from 0) of the next future-dated execution fails, once."""
-        self._core.application.activation_fault = Fault(item)
-
-
-@dataclass(frozen=True, slots=True)
-class Keypad:
+class Keypad(MeterKeypad["Esme"]):
     """The buttons and digits of one meter."""
-
-    _meter: Esme
 
     def enter(self, utrn: str) -> Refusal | None:
         """Type a code; None when it was credited, else why not."""
@@ -311,22 +281,6 @@ class Keypad:
     def cancel_boost(self, slot: int) -> BoostAnswer:
         """End a running boost."""
         return self._meter.press_boost(slot, cancel=True)
-
-    def set_privacy_pin(self, pin: str, again: str) -> PinAnswer:
-        """Choose a Privacy PIN of four digits, entered twice."""
-        return self._meter.change_pin(lambda kept, work: kept.set(work, pin, again))
-
-    def enter_privacy_pin(self, pin: str) -> PinAnswer:
-        """Enter the Privacy PIN: everything is open until half a minute after the last press."""
-        return self._meter.enter_pin(pin)
-
-    def remove_privacy_pin(self) -> PinAnswer:
-        """Take the Privacy PIN away, after entering it."""
-        return self._meter.change_pin(PrivacyPin.remove)
-
-    def display(self) -> dict[str, Value]:
-        """Page through the display: every item by name, personal ones as `PIN` while they are hidden."""
-        return self._meter.display()
 
 
 __all__ = ["Esme", "Keypad", "known_state"]

@@ -11,14 +11,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Unpack
 
 from smetslab.clock import timeout
 from smetslab.devices import gas_faults
-from smetslab.devices.base import Carry, Device
+from smetslab.devices.base import Carry
 from smetslab.devices.faults import FaultHandler, FaultValue
 from smetslab.devices.fetch import Header, Transfer, decode_transfer
 from smetslab.devices.gas_flow import DailyVolumes, GasProfile, RecordedVolumes
@@ -28,18 +27,17 @@ from smetslab.devices.gsme_waking import MirrorClient, Waking
 from smetslab.devices.han_applications import han_station
 from smetslab.devices.han_clients import HanClients
 from smetslab.devices.han_frames import HanFrame, HanOutbox
+from smetslab.devices.meter import Meter, MeterKeypad
 from smetslab.devices.ota_rules import ClientRules
 from smetslab.devices.parts import DeviceParts, station_of
-from smetslab.devices.payload_engine import Fault
 from smetslab.devices.prepay.token import Refusal
 from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import settings_of
-from smetslab.devices.user_interface import PinAnswer, PrivacyPin
-from smetslab.devices.work import Work, Workplace
+from smetslab.devices.work import Workplace
 from smetslab.devices.zcl_endpoint import ENDPOINT
 from smetslab.errors import HanError, LocalProtocolError
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
-from smetslab.gbcs.values import Value, seconds_since_2000
+from smetslab.gbcs.values import seconds_since_2000
 from smetslab.han import TunnelClient, TunnelRules
 from smetslab.ids import Eui64
 
@@ -50,7 +48,7 @@ FIRST_WAKE: Final = timedelta(seconds=10)
 """After power on. Unverified."""
 
 
-class Gsme(Device[GsmeCore]):
+class Gsme(Meter[GsmeCore]):
     """One gas meter."""
 
     device_type: Final = DeviceType.GSME
@@ -259,22 +257,6 @@ class Gsme(Device[GsmeCore]):
         self.carry_out()
         return active
 
-    def display(self) -> dict[str, Value]:
-        """What somebody who stands before the meter can page through now. Raises LocalProtocolError without
-        power."""
-        now = self.clock.now()
-        self._core.settle(now)
-        return self._core.interface.display(now)
-
-    def change_pin(self, act: Callable[[PrivacyPin, Work], PinAnswer]) -> PinAnswer:
-        """The consumer acts in the menu of the Privacy PIN. Raises LocalProtocolError without power."""
-        core = self._core
-        return core.change_pin(self.clock.now(), lambda work: act(core.pin, work))
-
-    def enter_pin(self, pin: str) -> PinAnswer:
-        """The consumer enters the Privacy PIN. Raises LocalProtocolError without power."""
-        return self._core.pin.enter(pin, self.clock.now())
-
     def receive_firmware(self, image: bytes) -> Receipt:
         """A whole OTA file has come; what became of it. Raises LocalProtocolError without power."""
         receipt = self._core.receive_firmware(image, self.clock.now())
@@ -321,20 +303,9 @@ class Gsme(Device[GsmeCore]):
 
         return handle
 
-    def inject_hardware_fault(self, item: int) -> None:
-        """Item `item` (from 0) of the next command fails with a hardware fault, once."""
-        self._core.application.command_fault = Fault(item)
 
-    def inject_activation_fault(self, item: int = 0) -> None:
-        """Activation `item` (from 0) of the next future-dated execution fails, once."""
-        self._core.application.activation_fault = Fault(item)
-
-
-@dataclass(frozen=True, slots=True)
-class GasKeypad:
+class GasKeypad(MeterKeypad["Gsme"]):
     """The buttons and digits of one gas meter."""
-
-    _meter: Gsme
 
     def enter(self, utrn: str) -> Refusal | None:
         """Type a code; None when it was credited, else why not. Raises LocalProtocolError without power."""
@@ -351,19 +322,3 @@ class GasKeypad:
     def select_emergency_credit(self) -> bool:
         """Ask for emergency credit; True when it is active afterwards."""
         return self._meter.select_emergency_credit()
-
-    def set_privacy_pin(self, pin: str, again: str) -> PinAnswer:
-        """Choose a Privacy PIN of four digits, entered twice."""
-        return self._meter.change_pin(lambda kept, work: kept.set(work, pin, again))
-
-    def enter_privacy_pin(self, pin: str) -> PinAnswer:
-        """Enter the Privacy PIN: everything is open until half a minute after the last press."""
-        return self._meter.enter_pin(pin)
-
-    def remove_privacy_pin(self) -> PinAnswer:
-        """Take the Privacy PIN away, after entering it."""
-        return self._meter.change_pin(PrivacyPin.remove)
-
-    def display(self) -> dict[str, Value]:
-        """Page through the display: every item by name, personal ones as `PIN` while they are hidden."""
-        return self._meter.display()

@@ -1,20 +1,23 @@
-"""What a hub remembers as a relay: what waits for the WAN.
+"""What a hub keeps as a relay: what waits for the WAN, for its devices and for gas meters that sleep.
 
 Spec: GBCS 10.2 (tunnels), CHTS 4.4 (transport); sizes and order of the buffer are unverified.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
+from smetslab.devices.fetch import FetchQueue
 from smetslab.devices.limits import HUB_BUFFER_MESSAGES, HUB_BUFFER_OCTETS
 from smetslab.errors import GbcsDecodeError
 from smetslab.gbcs.codes import Cra
 from smetslab.gbcs.gbt import decode_block, is_block
 from smetslab.gbcs.message import decode_message
+from smetslab.han import TunnelClient, TunnelServer
 from smetslab.ids import Eui64
 from smetslab.store import Nvm
-from smetslab.wan import Kind, WanMessage
+from smetslab.wan import Kind, Seen, WanMessage
 
 _UP = "up/"
 _BOOT = "up-boot"
@@ -95,3 +98,33 @@ def _is_alert(payload: bytes) -> bool:
     except GbcsDecodeError:
         return False
     return cra is Cra.ALERT
+
+
+@dataclass(slots=True)
+class FetchDesk:
+    """What waits for one gas meter. `wake`: something has begun to wait."""
+
+    queue: FetchQueue
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Relay:
+    """The relaying of one stretch of power: a queue and a task for each device, and the way up."""
+
+    def __init__(
+        self,
+        tunnel: TunnelClient,
+        gas_tunnels: TunnelServer,
+        group: asyncio.TaskGroup,
+        upward: UpwardBuffer,
+    ) -> None:
+        self.tunnel = tunnel
+        self.gas_tunnels = gas_tunnels
+        self.group = group
+        self.upward = upward
+        self.seen = Seen()
+        self.wake = asyncio.Event()
+        self.queues: dict[Eui64, asyncio.Queue[bytes]] = {}
+        self.desks: dict[Eui64, FetchDesk] = {}
+        """What waits for gas meters, which fetch their messages themselves."""
+        self.tasks: dict[Eui64, asyncio.Task[None]] = {}

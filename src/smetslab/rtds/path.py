@@ -19,7 +19,7 @@ from smetslab.errors import TransportError
 from smetslab.gbcs.gbt import BlockTransfer
 from smetslab.han import TunnelClient, TunnelServer
 from smetslab.han.stack.home import RadioHome
-from smetslab.han.stack.node import RadioLink
+from smetslab.han.stack.link import RadioLink
 from smetslab.ids import Eui64
 from smetslab.rng import RootSeed
 from smetslab.trace import Trace

@@ -251,6 +251,17 @@ ROUTER: Final = (
 SLEEPY_END_DEVICE: Final = Capability.ALLOCATE_ADDRESS
 
 
+def beacon_request() -> MacFrame:
+    """Who is there, to whoever hears it on this channel. Spec: IEEE 802.15.4 7.3.7."""
+    return MacFrame(
+        kind=MacFrameType.COMMAND,
+        sequence=0,
+        destination_pan=BROADCAST,
+        destination=BROADCAST,
+        payload=bytes((BEACON_REQUEST.id,)),
+    )
+
+
 def decode_mac_command(payload: bytes) -> tuple[Row, Record]:
     """The row and the fields of a command frame's payload. Raises ZigbeeDecodeError."""
     row = MAC_COMMANDS.get(payload[0]) if payload else None

@@ -12,22 +12,40 @@ penny. I18: what was acknowledged survives a power cut at the next instant.
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from household_ledger import AccountLedger
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from smetslab import resources
+from smetslab.crypto import PublicKey
+from smetslab.devices.security.firmware_store import FirmwareRules
+from smetslab.devices.security.installed import SecuritySettings
 from smetslab.duis.srv import Context, find, read_body, to_parameters, write_body
+from smetslab.firmware import Target
 from smetslab.gbcs.values import Parameters
+from smetslab.ids import Eui64
 
 FIRST_LIMIT, EMERGENCY_THRESHOLD, THRESHOLD = 400_000, 200_000, -50_000
+FOLDER = Path(str(resources.firmware_images()))
+MANIFEST = json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8"))
 MOST = 3_000_000
 """The maximum balance."""
 SPANS = st.sampled_from([timedelta(seconds=7), timedelta(minutes=50), timedelta(hours=13), timedelta(days=2)])
+
+
+def maker(image_type: int, meter: Eui64) -> SecuritySettings:
+    """What lets a meter take the firmware images of the project."""
+    target = Target(manufacturer_code=0xFFF1, image_type=image_type, hardware_version=1, eui64=meter)
+    makers = (PublicKey(bytes.fromhex(MANIFEST["maker_public_key"])),)
+    rules = FirmwareRules(version=bytes.fromhex("00010000"), target=target, makers=makers)
+    return SecuritySettings(firmware=rules)
 
 
 def parameters_of(variant: str, use_case: str, elements: dict[str, Any], now: datetime) -> Parameters:

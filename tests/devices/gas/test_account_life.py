@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from pathlib import Path
 from typing import Any
 
-from account_life import EMERGENCY_THRESHOLD, FIRST_LIMIT, MOST, THRESHOLD, AccountLife, common, parameters_of
+from account_life import (
+    EMERGENCY_THRESHOLD,
+    FIRST_LIMIT,
+    FOLDER,
+    MANIFEST,
+    MOST,
+    THRESHOLD,
+    AccountLife,
+    common,
+    maker,
+    parameters_of,
+)
 from household_ledger import GasLedger, HalfHours
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 from prepaying_home import debts, gas_rules, gas_tariff, spared
 
-from smetslab import resources
-from smetslab.crypto import PublicKey
 from smetslab.devices.gas_flow import GasProfile
 from smetslab.devices.prepay.token import Refusal
-from smetslab.devices.security.firmware_store import FirmwareRules
-from smetslab.devices.security.installed import SecuritySettings
-from smetslab.firmware import Target
 from smetslab.gbcs.message import decode_message
 from smetslab.gbcs.usecases import engine
 from smetslab.gbcs.usecases.registry import USE_CASES
@@ -34,8 +38,6 @@ CHECK = timedelta(seconds=130)
 """Ten seconds in which the flow of an opened valve settles, and two minutes in which it is measured."""
 FIRST_L = 4_321
 METER = Eui64.parse("00DB1234567890A1")
-FOLDER = Path(str(resources.firmware_images()))
-MANIFEST = json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8"))
 PROFILE = GasProfile(RootSeed(1).octets("gas", 16))
 _NUMBERS = count()
 _TIERS = ((1, 2), (3, 1), (2, 2))
@@ -59,14 +61,6 @@ class Burnt(dict[int, tuple[int, ...]]):
 HALF_HOURS: HalfHours = Burnt()
 
 
-def maker() -> SecuritySettings:
-    """What lets the meter take the firmware images of the project."""
-    target = Target(manufacturer_code=0xFFF1, image_type=0x0A02, hardware_version=1, eui64=METER)
-    makers = (PublicKey(bytes.fromhex(MANIFEST["maker_public_key"])),)
-    rules = FirmwareRules(version=bytes.fromhex("00010000"), target=target, makers=makers)
-    return SecuritySettings(firmware=rules)
-
-
 class GasLife(AccountLife):
     """One GSME."""
 
@@ -78,7 +72,7 @@ class GasLife(AccountLife):
             state=STATE,
             volumes=PROFILE,
             at=BEGIN,
-            security=maker(),
+            security=maker(0x0A02, METER),
             owner=f"account/{next(_NUMBERS)}",
         )
         self.bench.head.counter = 1000

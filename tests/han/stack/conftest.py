@@ -13,7 +13,7 @@ from smetslab.clock import LoopClock, run_virtual
 from smetslab.han import SMART_ENERGY_PROFILE, ApsFrame, ClusterRole
 from smetslab.han.air.medium import LinkQuality, OnAir
 from smetslab.han.stack.home import RadioHome
-from smetslab.han.stack.node import RadioLink
+from smetslab.han.stack.link import RadioLink
 from smetslab.han.stack.rules import UpkeepRules
 from smetslab.han.stack.sleeper import SleepRules
 from smetslab.ids import Eui64

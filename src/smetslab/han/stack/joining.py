@@ -176,15 +176,7 @@ class Joiner:
             self._choose()
             return
         self._node.mac.tune(self._channels.pop(0))
-        self._node.mac.send(
-            MacFrame(
-                kind=MacFrameType.COMMAND,
-                sequence=0,
-                destination_pan=BROADCAST,
-                destination=BROADCAST,
-                payload=bytes((mac_layer.BEACON_REQUEST.id,)),
-            )
-        )
+        self._node.mac.send(mac_layer.beacon_request())
         self._after(self._rules.scan_s, self._scan)
 
     def beacon(self, reception: Reception) -> None:

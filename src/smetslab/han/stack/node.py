@@ -1,4 +1,4 @@
-"""One radio with its whole stack, and the places of devices on it: `RadioLink` is an `ApsService`.
+"""One radio with its whole stack. The places of devices on it are in `link` beside this.
 
 A radio can carry several logical devices, as the Communications Hub does: CHF and GPF. On the air they are
 endpoints of one node; to who stands on the service each has its own address.
@@ -12,16 +12,15 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from types import TracebackType
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from smetslab.clock import timeout
-from smetslab.errors import HanError, LocalProtocolError, SecurityError, ZclDecodeError, ZigbeeDecodeError
+from smetslab.errors import HanError, SecurityError, ZclDecodeError, ZigbeeDecodeError
 from smetslab.han.air.impair import ImpairedLayer
 from smetslab.han.air.mac_entity import MacEntity, Reception
 from smetslab.han.limits import SMART_ENERGY_PROFILE
-from smetslab.han.service import ApsFrame, ClusterRole, Handler
+from smetslab.han.service import ClusterRole
 from smetslab.han.stack.aps_entity import ApsData, ApsEntity
 from smetslab.han.stack.changes import NetworkChanges
 from smetslab.han.stack.discovery import DeviceProfile, EndpointCluster
@@ -65,6 +64,7 @@ from smetslab.zigbee.zcl.fields import FieldInput, Record
 
 if TYPE_CHECKING:
     from smetslab.han.stack.home import RadioHome
+    from smetslab.han.stack.link import Place
 
 WITHOUT_LINK_KEY: Final = frozenset({0x0000, 0x0003, 0x0025, 0x0800})
 """Basic, Identify, Keep-Alive, Key Establishment: all else goes under the link key. Spec: ZSE 1.4 5.4.6."""
@@ -74,19 +74,6 @@ APPLICATION_KEY_REQUEST: Final = 2
 PARTNER_KEY_TIMEOUT_S: Final = 10.0
 """How long such a key is waited for (unverified)."""
 _REJOINED: Final = frozenset({DeviceStatus.SECURED_REJOIN, DeviceStatus.UNSECURED_REJOIN})
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """What an application has registered. `endpoint`: the node's number for it."""
-
-    link: RadioLink
-    endpoint: int
-    own_endpoint: int
-    profile: int
-    cluster: int
-    role: ClusterRole
-    handler: Handler
 
 
 class RadioNode:
@@ -110,7 +97,7 @@ class RadioNode:
         self.home = home
         self.eui64 = eui64
         self.kind = kind
-        self.places: list[_Place] = []
+        self.places: list[Place] = []
         self._endpoints: dict[tuple[Eui64, int], int] = {}
         self._on = 0
         self._had_power = False
@@ -573,67 +560,6 @@ class RadioNode:
                 self.joiner.key_message(data)
         except ZclDecodeError:
             self.aps.counts.malformed += 1
-
-
-class RadioLink:
-    """One device's place on a radio home: an `ApsService`."""
-
-    def __init__(self, node: RadioNode, eui64: Eui64) -> None:
-        self.node = node
-        self._eui64 = eui64
-        self.on_air = False
-
-    async def __aenter__(self) -> RadioLink:
-        self.on_air = True
-        self.node.switch_on()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.on_air = False
-        self.node.switch_off()
-
-    @property
-    def eui64(self) -> Eui64:
-        return self._eui64
-
-    def register(
-        self, endpoint: int, profile: int, cluster: int, role: ClusterRole, handler: Handler
-    ) -> Callable[[], None]:
-        if not 1 <= endpoint <= MAX_ENDPOINT:
-            raise LocalProtocolError(f"an application endpoint is 1 to {MAX_ENDPOINT}, not {endpoint}")
-        number = self.node.node_endpoint(self._eui64, endpoint)
-        places = self.node.places
-        if any((one.endpoint, one.profile, one.cluster) == (number, profile, cluster) for one in places):
-            raise LocalProtocolError(f"cluster 0x{cluster:04X} is registered on endpoint {endpoint} already")
-        place = _Place(self, number, endpoint, profile, cluster, role, handler)
-        places.append(place)
-
-        def take_back() -> None:
-            if place in places:
-                places.remove(place)
-
-        return take_back
-
-    def _must_be_there(self) -> None:
-        if not self.on_air:
-            raise HanError(f"device {self._eui64} is off the air")
-        if not self.node.in_network:
-            raise HanError(f"device {self._eui64} has not joined the network")
-
-    async def send(self, frame: ApsFrame) -> None:
-        self._must_be_there()
-        if frame.source != self._eui64:
-            raise LocalProtocolError(f"device {self._eui64} cannot send as {frame.source}")
-        await self.node.home.carry(self.node, frame)
-
-    async def find_endpoint(self, peer: Eui64, profile: int, cluster: int, role: ClusterRole) -> int:
-        self._must_be_there()
-        return await self.node.home.match(self.node, peer, profile, cluster, role)
 
 
 async def ask(node: RadioNode, row: Row, destination: int, /, **values: FieldInput) -> Record | None:

@@ -7,7 +7,7 @@ Spec: ZigBee 3.6.3 (routing and route discovery), 3.6.5 (broadcast), 3.6.2 (tran
 from __future__ import annotations
 
 import random
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
@@ -23,6 +23,7 @@ from smetslab.han.stack.network import (
     NetworkSettings,
     NodeKind,
 )
+from smetslab.han.stack.nwk_memory import Broadcasts, RouteRequests
 from smetslab.ids import Eui64
 from smetslab.value_class import value_class
 from smetslab.zigbee import nwk
@@ -38,15 +39,10 @@ DISCOVERY_TIME_S: Final = 1.6
 ROUTE_REQUEST_RETRIES: Final = 3
 ROUTE_REQUEST_INTERVAL_S: Final = 0.254
 """Spec: ZigBee 3.5.1 (nwkcInitialRREQRetries, nwkcRREQRetryInterval)."""
-ROUTE_REQUEST_MEMORY_S: Final = 10.0
-"""Spec: ZigBee 3.5.1 (nwkcRouteDiscoveryTime)."""
 BROADCAST_JITTER_S: Final = 0.064
 PASSIVE_ACK_S: Final = 0.5
 BROADCAST_RETRIES: Final = 2
-BROADCAST_MEMORY_S: Final = 9.0
-"""Spec: ZigBee 3.5.1 (nwkcMaxBroadcastJitter, nwkPassiveAckTimeout, nwkMaxBroadcastRetries,
-nwkNetworkBroadcastDeliveryTime).
-"""
+"""Spec: ZigBee 3.5.1 (nwkcMaxBroadcastJitter, nwkPassiveAckTimeout, nwkMaxBroadcastRetries)."""
 MAX_WAITING: Final = 16
 """Frames that wait for one route; more are refused (unverified)."""
 MAX_RADIUS: Final = 30
@@ -89,23 +85,6 @@ class _Discovery:
 
     identifier: int
     waiting: deque[tuple[NwkFrame, Done | None, int | None]] = field(default_factory=deque)
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """A route request that has passed: its best cost, the way back, and when it is forgotten."""
-
-    cost: int
-    way: int
-    until: float
-
-
-@dataclass(slots=True)
-class _Broadcast:
-    """A broadcast that has been seen: who has passed it on, and when it is forgotten."""
-
-    heard_from: dict[int, None]
-    until: float
 
 
 class NwkEntity:
@@ -154,9 +133,8 @@ class NwkEntity:
         self._route_request = rng.randrange(256)
         self._routes: dict[int, int] = {}
         self._discoveries: dict[int, _Discovery] = {}
-        self._requests: OrderedDict[tuple[int, int], _Request] = OrderedDict()
-        """Route requests that have passed, by originator and identifier, which comes round."""
-        self._broadcasts: OrderedDict[tuple[int, int], _Broadcast] = OrderedDict()
+        self._requests = RouteRequests(scheduler)
+        self._broadcasts = Broadcasts(scheduler)
 
     @property
     def short_address(self) -> int:
@@ -348,20 +326,12 @@ class NwkEntity:
         if self.kind is NodeKind.SLEEPY_END_DEVICE:
             self._hop(frame, self.parent, None)
             return
-        self._remember(frame)
+        self._broadcasts.remember(frame)
         self._spread(frame, attempt=0)
-
-    def _remember(self, frame: NwkFrame) -> _Broadcast:
-        now = self._scheduler.time()
-        while self._broadcasts and next(iter(self._broadcasts.values())).until <= now:
-            self._broadcasts.popitem(last=False)
-        entry = _Broadcast({}, now + BROADCAST_MEMORY_S)
-        self._broadcasts[frame.source, frame.sequence] = entry
-        return entry
 
     def _spread(self, frame: NwkFrame, attempt: int) -> None:
         """Send a broadcast, and again where a neighbour was not heard passing it on. Spec: ZigBee 3.6.5."""
-        entry = self._broadcasts.get((frame.source, frame.sequence))
+        entry = self._broadcasts.find(frame)
         if entry is None:
             return
         quiet = [one for one in self.neighbours if one not in entry.heard_from and one not in self.sleepers]
@@ -376,11 +346,11 @@ class NwkEntity:
             self._scheduler.call_at(self._scheduler.time() + PASSIVE_ACK_S, self._spread, frame, attempt + 1)
 
     def _take_broadcast(self, frame: NwkFrame, sender: int, data: NwkData) -> None:
-        entry = self._broadcasts.get((frame.source, frame.sequence))
+        entry = self._broadcasts.find(frame)
         if entry is not None:
             entry.heard_from[sender] = None
             return
-        self._remember(frame).heard_from[sender] = None
+        self._broadcasts.remember(frame).heard_from[sender] = None
         if self.kind is not NodeKind.SLEEPY_END_DEVICE and frame.radius > 1:
             later = self._scheduler.time() + self._rng.uniform(0, BROADCAST_JITTER_S)
             self._scheduler.call_at(later, self._spread, replace(frame, radius=frame.radius - 1), 0)
@@ -400,7 +370,7 @@ class NwkEntity:
             self._scheduler.call_at(
                 self._scheduler.time() + DISCOVERY_TIME_S, self._give_up, destination, discovery
             )
-            self._keep_request(self.short_address, discovery.identifier, 0, self.short_address)
+            self._requests.keep(self.short_address, discovery.identifier, 0, self.short_address)
             values: dict[str, FieldInput] = {
                 "options": 0,
                 "identifier": discovery.identifier,
@@ -409,7 +379,7 @@ class NwkEntity:
                 "destination_ieee": (),
             }
             request = self._command_frame(nwk.ROUTE_REQUEST, nwk.BROADCAST_ROUTERS, values, secured=True)
-            self._remember(request)
+            self._broadcasts.remember(request)
             self._request(request, destination, discovery, ROUTE_REQUEST_RETRIES)
         if len(discovery.waiting) >= MAX_WAITING:
             self.counts.no_route += 1
@@ -445,10 +415,10 @@ class NwkEntity:
             return
         destination, identifier = record.integer("destination"), record.integer("identifier")
         cost = min(0xFF, record.integer("path_cost") + link_cost(lqi))
-        known = self._known_request(frame.source, identifier)
+        known = self._requests.find(frame.source, identifier)
         if known is not None and known.cost <= cost:
             return
-        self._keep_request(frame.source, identifier, cost, sender)
+        self._requests.keep(frame.source, identifier, cost, sender)
         self._routes.setdefault(frame.source, sender)
         if destination == self.short_address or destination in self.sleepers:
             self._reply(frame.source, identifier, destination, cost, sender)
@@ -457,22 +427,9 @@ class NwkEntity:
                 options=0, identifier=identifier, destination=destination, path_cost=cost, destination_ieee=()
             )
             onward = replace(frame, radius=frame.radius - 1, payload=bytes((nwk.ROUTE_REQUEST.id,)) + passed)
-            self._remember(onward)
+            self._broadcasts.remember(onward)
             later = self._scheduler.time() + self._rng.uniform(0, BROADCAST_JITTER_S)
             self._scheduler.call_at(later, self._spread, onward, BROADCAST_RETRIES)
-
-    def _known_request(self, originator: int, identifier: int) -> _Request | None:
-        """A request that has passed a moment ago. Spec: ZigBee 3.6.3.5 (route discovery table)."""
-        found = self._requests.get((originator, identifier))
-        return None if found is None or found.until <= self._scheduler.time() else found
-
-    def _keep_request(self, originator: int, identifier: int, cost: int, way: int) -> None:
-        now = self._scheduler.time()
-        while self._requests and next(iter(self._requests.values())).until <= now:
-            self._requests.popitem(last=False)
-        index = (originator, identifier)
-        self._requests[index] = _Request(cost, way, now + ROUTE_REQUEST_MEMORY_S)
-        self._requests.move_to_end(index)
 
     def _reply(self, originator: int, identifier: int, responder: int, cost: int, hop: int) -> None:
         payload = nwk.ROUTE_REPLY.encode(
@@ -491,7 +448,7 @@ class NwkEntity:
         originator, responder = record.integer("originator"), record.integer("responder")
         self._routes[responder] = sender
         if originator != self.short_address:
-            known = self._known_request(originator, record.integer("identifier"))
+            known = self._requests.find(originator, record.integer("identifier"))
             if known is not None:
                 self._reply(
                     originator,
@@ -534,7 +491,7 @@ class NwkEntity:
             self.heard_s[sender] = self._scheduler.time()
         if frame.source == self.short_address:
             # An own broadcast comes back: somebody has passed it on.
-            entry = self._broadcasts.get((frame.source, frame.sequence))
+            entry = self._broadcasts.find(frame)
             if entry is not None:
                 entry.heard_from[sender] = None
             return

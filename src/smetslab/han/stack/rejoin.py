@@ -24,10 +24,7 @@ from smetslab.han.stack.rules import UpkeepRules
 from smetslab.ids import Eui64
 from smetslab.zigbee import aps, mac_layer, nwk
 from smetslab.zigbee.mac_layer import (
-    BROADCAST,
     AssociationStatus,
-    MacFrame,
-    MacFrameType,
     ZigbeeBeacon,
     decode_beacon,
 )
@@ -122,15 +119,7 @@ class Rejoiner:
             self._choose()
             return
         self._node.mac.tune(self._channels.pop(0))
-        self._node.mac.send(
-            MacFrame(
-                kind=MacFrameType.COMMAND,
-                sequence=0,
-                destination_pan=BROADCAST,
-                destination=BROADCAST,
-                payload=bytes((mac_layer.BEACON_REQUEST.id,)),
-            )
-        )
+        self._node.mac.send(mac_layer.beacon_request())
         self._after(self._rules.scan_s, self._scan)
 
     def beacon(self, reception: Reception) -> None:
