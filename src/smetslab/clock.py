@@ -12,10 +12,13 @@ import asyncio
 import inspect
 import math
 import selectors
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import Context, copy_context
 from datetime import UTC, datetime, timedelta
+from heapq import heapify, heappop, heappush
 from pathlib import PurePath
 from typing import Any, Protocol, TypeVar, TypeVarTuple, Unpack
 
@@ -27,6 +30,8 @@ Ts = TypeVarTuple("Ts")
 DEFAULT_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _MICROSECONDS = 1_000_000
+_MOST_CANCELLED = 100
+"""Timers that will not run and are kept all the same."""
 
 
 class Clock(Protocol):
@@ -61,7 +66,7 @@ class LoopClock:
     `now()` is computed from the loop's time and the epoch alone, so it cannot drift from the timers.
     """
 
-    __slots__ = ("_loop", "_margin", "_origin", "_shown", "_shown_at", "epoch", "scale")
+    __slots__ = ("_loop", "_margin", "_origin", "_plain", "_shown", "_shown_at", "epoch", "scale")
 
     def __init__(
         self, epoch: datetime, scale: float = 1.0, *, loop: asyncio.AbstractEventLoop | None = None
@@ -76,11 +81,15 @@ class LoopClock:
         self._margin = 0.0 if isinstance(self._loop, VirtualLoop) else 1e-6
         self.epoch = epoch.astimezone(UTC)
         self.scale = scale
+        # Then times of the loop are those of this clock.
+        self._plain = self._origin == self._margin == 0.0 and scale == 1.0
         # Virtual time stands still while anything is ready: it is asked for again and again.
         self._shown_at = 0.0
         self._shown = self.epoch
 
     def time(self) -> float:
+        if self._plain:
+            return self._loop.time()
         return (self._loop.time() - self._origin) * self.scale
 
     def now(self) -> datetime:
@@ -108,6 +117,8 @@ class LoopClock:
     def call_at(
         self, time_s: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts
     ) -> asyncio.TimerHandle:
+        if self._plain:
+            return self._loop.call_at(time_s, callback, *args)
         when = self._origin + time_s / self.scale + self._margin
         while (when - self._origin) * self.scale < time_s:
             when = math.nextafter(when, math.inf)
@@ -131,65 +142,59 @@ async def timeout(clock: Clock, seconds: float) -> AsyncIterator[asyncio.Timeout
             handle.cancel()
 
 
-class _JumpingSelector(selectors.BaseSelector):
-    """A selector that asks its loop whether to wait for real or to move the clock."""
+class _Soon(asyncio.Handle):
+    """A callback of a virtual loop, without what is for debugging: it takes half the time to make."""
 
-    def __init__(self) -> None:
-        self._inner = selectors.DefaultSelector()
-        self._skipped = 0
-        self.jump: Callable[[float], None] = _no_jump
-        self.must_wait: Callable[[], bool] = bool
-        self.stuck: Callable[[], LocalProtocolError] = _no_report
+    __slots__ = ()
 
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        inner = self._inner
-        if timeout is not None and timeout <= 0:
-            # Callbacks are ready. Looking at the files each time would double the cost of a callback.
-            self._skipped += 1
-            if self._skipped & 0x0F:
-                return []
-            return inner.select(0)
-        # The loop's own wake-up socket is always registered; any other file is real input or output.
-        if self.must_wait() or (timeout is None and len(inner.get_map()) > 1):
-            return inner.select(None)
-        if timeout is None:
-            events = inner.select(0)
-            if not events:
-                raise self.stuck()
-            return events
-        self._skipped += 1
-        if not self._skipped & 0x0F:
-            events = inner.select(0)
-            if events:
-                return events
-        self.jump(timeout)
-        return []
-
-    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self._inner.register(fileobj, events, data)
-
-    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        return self._inner.unregister(fileobj)
-
-    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self._inner.modify(fileobj, events, data)
-
-    def get_key(self, fileobj: Any) -> selectors.SelectorKey:
-        return self._inner.get_key(fileobj)
-
-    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        return self._inner.get_map()
-
-    def close(self) -> None:
-        self._inner.close()
+    def __init__(
+        self,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        loop: asyncio.AbstractEventLoop,
+        context: Context | None,
+    ) -> None:
+        self._context = copy_context() if context is None else context
+        self._loop = loop
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._repr = self._source_traceback = None
 
 
-def _no_jump(_timeout: float) -> None:
-    raise LocalProtocolError("a virtual selector was used without its loop")
+class _Timer(asyncio.TimerHandle):
+    """A timer of a virtual loop, likewise."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        loop: VirtualLoop,
+        context: Context | None,
+    ) -> None:
+        self._context = copy_context() if context is None else context
+        self._loop = loop
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._repr = self._source_traceback = None
+        self._when = when
+        self._scheduled = True
+
+    def cancel(self) -> None:
+        if not self._cancelled:
+            self._cancelled = True
+            self._callback = _nothing
+            self._args = ()
+            if self._scheduled:
+                self._loop.timer_cancelled()
 
 
-def _no_report() -> LocalProtocolError:
-    return LocalProtocolError("a virtual selector was used without its loop")
+def _nothing() -> None:
+    """What a cancelled timer does."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -203,18 +208,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     Real sockets have no place here: use an ordinary loop with a scaled `LoopClock` for them.
     """
 
-    _scheduled: list[asyncio.TimerHandle]
-    """The base class's heap of timers; its first entry is due next and is not cancelled when we are asked."""
-
     def __init__(self) -> None:
-        selector = _JumpingSelector()
         self._now = 0.0
         self._held = 0
-        super().__init__(selector)
-        selector.jump = self._jump
-        selector.must_wait = self._is_held
-        selector.stuck = self._stuck
-        self._clock_resolution = math.ulp(0.0)
+        self._turns = 0
+        self._timers: list[tuple[float, int, _Timer]] = []
+        """A heap by time and, for timers of the same time, by when they were set."""
+        self._set = 0
+        self._cancelled = 0
+        self._ready: deque[asyncio.Handle]
+        self._stopping: bool
+        self._debug: bool
+        self._closed: bool
+        self._selector: selectors.BaseSelector
+        super().__init__(selectors.DefaultSelector())
 
     def time(self) -> float:
         return self._now
@@ -243,15 +250,87 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _release(self, _future: object) -> None:
         self._held -= 1
 
-    def _is_held(self) -> bool:
-        return self._held > 0
+    # ---------------------------------------------------------------------------- callbacks
 
-    def _jump(self, timeout: float) -> None:
-        when = self._scheduled[0].when()
-        # Not `now + timeout`, which may miss the timer by a rounding error. Very long waits come in pieces.
-        self._now = when if when - self._now <= timeout else self._now + timeout
-        # The base class runs timers that are due within its resolution: make that "now", whatever the year.
-        self._clock_resolution = math.ulp(self._now)
+    def call_soon(
+        self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        if self._debug or self._closed:
+            return super().call_soon(callback, *args, context=context)
+        handle = _Soon(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        if self._closed:
+            raise RuntimeError("Event loop is closed")
+        timer = _Timer(when, callback, args, self, context)
+        self._set += 1
+        heappush(self._timers, (when, self._set, timer))
+        return timer
+
+    def timer_cancelled(self) -> None:
+        """One of this loop's timers will not run: when most are such, they are thrown away."""
+        self._cancelled += 1
+        if self._cancelled > _MOST_CANCELLED and 2 * self._cancelled > len(self._timers):
+            self._timers[:] = [entry for entry in self._timers if not entry[2].cancelled()]
+            heapify(self._timers)
+            self._cancelled = 0
+
+    def close(self) -> None:
+        super().close()
+        self._timers.clear()
+
+    def _run_once(self) -> None:
+        """One turn, in the place of the base class's: what is ready, or else the timers that are due next."""
+        ready, timers = self._ready, self._timers
+        self._turns += 1
+        if ready or self._stopping:
+            # Looking at the files each time would double the cost of a callback.
+            if not self._turns & 0x0F:
+                self._look(0)
+        else:
+            self._advance()
+        now = self._now
+        while timers and timers[0][0] <= now:
+            timer = heappop(timers)[2]
+            timer._scheduled = False
+            if timer._cancelled:
+                self._cancelled -= 1
+            else:
+                ready.append(timer)
+        # Those that are ready now: what they make ready has its turn after this one.
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
+
+    def _advance(self) -> None:
+        """Nothing is ready: go to the next timer, or wait for what is outside."""
+        timers = self._timers
+        while timers and timers[0][2]._cancelled:
+            heappop(timers)[2]._scheduled = False
+            self._cancelled -= 1
+        # The loop's own wake-up socket is always registered; any other file is real input or output.
+        if self._held or (not timers and len(self._selector.get_map()) > 1):
+            self._look(None)
+            return
+        if not timers or not self._turns & 0x0F:
+            self._look(0)
+            if self._ready:
+                return
+        if not timers:
+            raise self._stuck()
+        self._now = max(self._now, timers[0][0])
+
+    def _look(self, timeout: float | None) -> None:
+        self._process_events(self._selector.select(timeout))  # type: ignore[attr-defined]
 
     def _stuck(self) -> LocalProtocolError:
         places = sorted(_place(task) for task in asyncio.all_tasks(self))
