@@ -180,6 +180,16 @@ class Replayer:
         except _UnsupportedError as error:
             raise UsageError(f"{name}: {error}") from error
 
+    def alerts(self, name: str, command: Message) -> list[Message]:
+        """The alerts that follow from a dated command, when its time has come, in the world of `name`.
+
+        Raises UsageError as `answer` does.
+        """
+        try:
+            return self._dated(name, command)
+        except _UnsupportedError as error:
+            raise UsageError(f"{name}: {error}") from error
+
     def _answer(self, scenario: Scenario, command: Message, response: Path) -> Finding:
         sent, silence = self._response(scenario.name, command)
         if sent is None:
@@ -207,7 +217,7 @@ class Replayer:
         if command is None:
             sent = self._provoked(scenario, "AlertSent")
         else:
-            sent = self._dated(scenario, read_message(command))
+            sent = self._dated(scenario.name, read_message(command))
         return self._best(sent, alert) if sent else Finding("different", "no alert")
 
     def _best(self, sent: list[Message], path: Path) -> Finding:
@@ -216,10 +226,10 @@ class Replayer:
         found = [compare(message, self._lookup, published, self._published) for message in sent]
         return min(found, key=lambda finding: (_RANKS[finding.outcome], finding.differences))
 
-    def _dated(self, scenario: Scenario, command: Message) -> list[Message]:
+    def _dated(self, name: str, command: Message) -> list[Message]:
         """Execute a command that is dated, and go on to its time."""
         world = self._world(command.business_target_id)
-        told = circumstances(scenario.name, world.rules)
+        told = circumstances(name, world.rules)
         run = self._device(world, told, command)
         self._send(run, command, replace(told, faulty=False))
         application = run.device.application

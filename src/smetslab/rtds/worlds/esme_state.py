@@ -442,7 +442,7 @@ RULES: Final[tuple[Rule, ...]] = (
     # Failing items that are not the last but one
     Rule(scenarios="/ECS29c_", fault_item=6),
     Rule(scenarios="/ECS29d_", fault_item=14),
-    Rule(scenarios="/ECS46d_.*_ALCS_", fault_item=0),
+    Rule(scenarios="/ECS46d_.*_(HC)?ALCS_", fault_item=0),
     Rule(scenarios="/ECS46d_.*_APC_", fault_item=1),
     Rule(scenarios="/ECS47a_", fault_item=0),
     # Alerts that other commands of the group have caused before

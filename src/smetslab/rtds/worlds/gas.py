@@ -76,6 +76,7 @@ RULES: Final = (
     Rule(scenarios=r"_GCS21d/", overlays=("monthly-billing",)),
     Rule(scenarios=r"_GCS21e/", overlays=("full-identity",)),
     Rule(scenarios=r"_GCS18/.*NOT_FOUND", overlays=("no-network-log",)),
+    Rule(scenarios=r"_GCS21[bf]/.*NOT_FOUND", overlays=("no-calendars",)),
     Rule(scenarios=r"_URP_", alert_counter=2000),
     Rule(scenarios=r"_FDRA-ZigBee/", overlays=("firmware-distribution",)),
     Rule(scenarios=r"_GNCA-ZigBee/", overlays=("debt-free",)),
@@ -266,7 +267,8 @@ def _measured(meter: GsmeSettings, version: bytes) -> dict[str, Value]:
 
 
 def _fill(work: Work, core: GasCore, overlays: tuple[str, ...]) -> None:
-    _fill_calendars(work, core)
+    if "no-calendars" not in overlays:
+        _fill_calendars(work, core)
     _fill_billing(work, core, months=1 if "monthly-billing" in overlays else 6)
     _fill_snapshots(work, core)
     _fill_samples(work, core, network="no-network-log" not in overlays)

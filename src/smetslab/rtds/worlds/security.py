@@ -63,8 +63,7 @@ RULES: Final = (
     # Certificates: one issuer is not trusted; no role of its own makes a cell unknown.
     Rule(scenarios=r"_CS02b.*_ERROR", no_fault=True),
     Rule(scenarios=r"_CS02gLoadControllerBySupplier/.*_ERROR", overlays=("no-anchor",), no_fault=True),
-    Rule(scenarios=r"_CS02aSignature/.*_ERROR", no_fault=True),
-    Rule(scenarios=r"_CS02fSignature/.*_ERROR", no_fault=True),
+    Rule(scenarios=r"_CS02[af]\w*/.*_ERROR", no_fault=True),
     Rule(scenarios=r"_CS02d/", overlays=("key-pairs-wait",)),
     Rule(scenarios=r"_CS02d/.*_ERROR", no_fault=True),
     Rule(scenarios=r"_CS02aSignature/", overlays=("first-numbers-zero",)),
