@@ -43,8 +43,15 @@ class Hub:
             return self.queue.put(work, message)
 
     def get(self) -> Transfer:
+        """A message that arrives."""
+        number, transfer = self.queue.give()
+        if number is not None:
+            self.taken(number)
+        return transfer
+
+    def taken(self, number: int) -> None:
         with self.place.work(NOW) as work:
-            return self.queue.get(work)
+            self.queue.taken(work, number)
 
     def expire(self, now: datetime) -> list[bytes]:
         with self.place.work(now) as work:
@@ -81,6 +88,25 @@ def test_messages_are_fetched_in_the_order_in_which_they_came_also_after_a_resta
     assert [hub.get().message for _ in range(11)] == [bytes((number,)) for number in range(1, 12)]
     assert hub.get() == Transfer(Header.GET_RESPONSE)
     assert len(Hub(nvm).queue) == 0
+
+
+def test_a_message_is_given_again_until_it_is_acknowledged(nvm: Nvm) -> None:
+    hub = Hub(nvm)
+    hub.put(b"first")
+    hub.put(b"second")
+    number, transfer = hub.queue.give()
+    assert transfer == Transfer(Header.GET_RESPONSE, b"first", 1)
+    assert hub.queue.give() == (number, transfer)
+    hub = Hub(nvm)  # the power was away meanwhile
+    number, again = hub.queue.give()
+    assert again == transfer
+    assert number is not None
+    hub.taken(number)
+    hub.taken(number)  # both answers were acknowledged
+    assert hub.get() == Transfer(Header.GET_RESPONSE, b"second")
+    hub.put(b"third")
+    hub.taken(number)  # late, and about another message
+    assert hub.get().message == b"third"
 
 
 def test_a_message_waits_a_day(nvm: Nvm) -> None:

@@ -18,6 +18,7 @@ from smetslab.han.capture import (
     Capture,
     CaptureWriter,
     FileSink,
+    KeyFile,
     PipeSink,
     ZepSink,
     capture_header,
@@ -82,6 +83,24 @@ def test_keys_are_in_their_file_before_the_capture_ends(tmp_path: Path) -> None:
         assert len(read_keys(path.read_text())) == 2
         keys.append(CaptureKey(bytes([1] * 16), "last"))
     assert len(read_keys(path.read_text())) == 3
+
+
+def test_a_file_of_keys_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has it open still reads the former one; a write that fails leaves that and nothing else."""
+    file = KeyFile(tmp_path / "keys")
+    file.keep([CaptureKey(bytes(16), "first")])
+    with (tmp_path / "keys").open() as reader:
+        file.keep([CaptureKey(bytes([1] * 16), "other")])
+        assert read_keys(reader.read()) == [CaptureKey(bytes(16), "first")]
+
+    def fail(path: Path, target: object) -> None:
+        raise OSError(f"no room for {path.name} as {target}")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="no room"):
+        file.keep([CaptureKey(bytes([2] * 16), "third")])
+    assert [one.name for one in tmp_path.iterdir()] == ["keys"]
+    assert read_keys((tmp_path / "keys").read_text()) == [CaptureKey(bytes([1] * 16), "other")]
 
 
 def test_a_reader_of_a_pipe_has_each_frame_at_once() -> None:

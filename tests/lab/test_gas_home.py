@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import pytest
 
@@ -16,9 +17,12 @@ from smetslab.devices.gpf import GasProxy
 from smetslab.devices.gsme import Gsme
 from smetslab.gbcs.codes import CellUsage, KeyUsage
 from smetslab.gbcs.utrn import ValueClass, build_utrn
+from smetslab.han.air.impair import Impairment
+from smetslab.han.stack.home import RadioHome
 from smetslab.ids import Eui64
 from smetslab.lab.build import Lab
 from smetslab.lab.config import LabConfig, load_lab
+from smetslab.trace import Observation
 
 GSME, GPF, HUB = (Eui64.parse(f"00DB1234567890{last}") for last in ("A1", "A3", "A2"))
 
@@ -264,5 +268,40 @@ def test_a_gas_home_on_the_air(tmp_path: Path) -> None:
             told = await supplier.request("4.18", GSME)
             assert told.ok
             assert credit(told) < credit(shown)
+
+    run_virtual(scenario)
+
+
+@pytest.mark.parametrize("lost", ["answer", "acknowledgement"])
+def test_what_the_meter_fetches_is_given_again_until_it_has_it_and_done_once(
+    config: LabConfig, lost: Literal["answer", "acknowledgement"]
+) -> None:
+    """Answers of the hub are lost at first, or the meter's acknowledgements of them."""
+    way = {"source": HUB, "target": GSME} if lost == "answer" else {"source": GSME, "target": HUB}
+
+    async def scenario(clock: LoopClock) -> None:
+        async with Lab(config) as lab:
+            home = lab.hans["home"]
+            assert isinstance(home, RadioHome)
+            met: Counter[str] = Counter()
+
+            def watch(seen: Observation) -> None:
+                met[f"{seen.event} {seen.detail.get('reason', '')}".strip()] += 1
+                hub_sends = seen.event == "MessageRelayed" and seen.target == str(GSME)
+                if hub_sends and met["MessageKept"] == 0:
+                    home.impair(Impairment(kind="drop", layer="aps", share=1, **way))
+                elif seen.event == "MessageKept":
+                    home.repair()
+
+            await lab.clock.sleep(60)
+            lab.trace.subscribe(watch)
+            answer = await lab.users["supplier"].request(
+                "1.5", GSME, {"PrepaymentMode": {"AdjustMeterBalance": 10}}
+            )
+            assert answer.ok
+            await lab.clock.sleep(1800)
+            assert met["MessageKept"] >= 1
+            assert met["CommandExecuted"] == 1
+            assert met["MessageDropped repeat"] == (1 if lost == "acknowledgement" else 0)
 
     run_virtual(scenario)

@@ -400,16 +400,21 @@ class CommunicationsHub(Device[HubCore]):
             relay.group.create_task(self._give(relay, device), name=f"hub {self.eui64} gives to {device}")
 
     async def _give(self, relay: Relay, device: Eui64) -> None:
-        """Answer a GET with the oldest message; one that does not arrive is lost, as its sender will see."""
-        with self._working() as work:
-            transfer = relay.desks[device].queue.get(work)
+        """Answer a GET with the oldest message, which waits on until the meter has acknowledged it."""
+        queue = relay.desks[device].queue
+        number, transfer = queue.give()
         if transfer.message:
             self._note("MessageRelayed", transfer.message, target=str(device))
         try:
             await relay.gas_tunnels.send(device, transfer.encode())
         except HanError as error:
             if transfer.message:
-                self._drop(transfer.message, "undeliverable", target=str(device), detail=str(error))
+                detail = str(error)
+                self._note("MessageKept", transfer.message, target=str(device), detail=detail)
+            return
+        if number is not None:
+            with self._working() as work:
+                queue.taken(work, number)
 
     async def _throw_away(self, desk: FetchDesk) -> None:
         """Forget messages that their meter has not fetched in time. Spec: GBCS 16.2 (0x819D)."""

@@ -71,6 +71,8 @@ class FetchQueue:
         for key, octets in nvm.items(self._prefix):
             until = parse_utc(octets[:24].decode("ascii").strip())
             self._waiting.append(_Waiting(int(key.removeprefix(self._prefix)), until, octets[24:]))
+        self._next = self._waiting[-1].number + 1 if self._waiting else 0
+        """A number means one message as long as there is power: none is used again."""
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -79,19 +81,29 @@ class FetchQueue:
         """Keep a message; False when there is no room."""
         if len(self._waiting) >= MOST_WAITING:
             return False
-        number = self._waiting[-1].number + 1 if self._waiting else 0
+        number, self._next = self._next, self._next + 1
         waiting = _Waiting(number, (work.now + MESSAGE_LIFE).replace(microsecond=0), message)
         self._waiting.append(waiting)
         work.tx.put(self._key(waiting), utc_text(waiting.until).encode("ascii").ljust(24) + message)
         return True
 
-    def get(self, work: Work) -> Transfer:
-        """Answer a GET: the oldest message, and how many are left."""
+    def give(self) -> tuple[int | None, Transfer]:
+        """The answer to a GET: the oldest message and how many are left besides it, and its number here.
+
+        The message waits on until `taken` is told that it has arrived: an answer that is lost is given again.
+        """
         if not self._waiting:
-            return Transfer(Header.GET_RESPONSE)
-        waiting = self._waiting.pop(0)
-        work.tx.delete(self._key(waiting))
-        return Transfer(Header.GET_RESPONSE, waiting.message, len(self._waiting))
+            return None, Transfer(Header.GET_RESPONSE)
+        waiting = self._waiting[0]
+        return waiting.number, Transfer(Header.GET_RESPONSE, waiting.message, len(self._waiting) - 1)
+
+    def taken(self, work: Work, number: int) -> None:
+        """The meter has acknowledged a message, perhaps for the second time: it waits no longer."""
+        for waiting in self._waiting:
+            if waiting.number == number:
+                self._waiting.remove(waiting)
+                work.tx.delete(self._key(waiting))
+                return
 
     def next_deadline(self) -> datetime | None:
         """When the oldest message has waited too long."""

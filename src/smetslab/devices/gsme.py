@@ -37,6 +37,7 @@ from smetslab.devices.work import Workplace
 from smetslab.devices.zcl_endpoint import ENDPOINT
 from smetslab.errors import HanError, LocalProtocolError
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
+from smetslab.gbcs.gbt import is_block
 from smetslab.gbcs.values import seconds_since_2000
 from smetslab.han import TunnelClient, TunnelRules
 from smetslab.ids import Eui64
@@ -44,6 +45,8 @@ from smetslab.ids import Eui64
 TUNNEL_ENDPOINT = 1
 GET_TIMEOUT_S: Final = 30.0
 """How long a meter stays awake for the answer to a GET. Unverified."""
+REPEAT_MEMORY: Final = timedelta(hours=1)
+"""How long a fetched message is remembered: until the waking after the next. Unverified."""
 FIRST_WAKE: Final = timedelta(seconds=10)
 """After power on. Unverified."""
 
@@ -88,6 +91,8 @@ class Gsme(Meter[GsmeCore]):
         self._clients = HanClients(hub, security, ota_rules)
         self._interval = settings.wake_interval
         self._answer: asyncio.Future[Transfer] | None = None
+        self._fetched: dict[bytes, datetime] = {}
+        """What the hub has given lately, and until when a second one is a repeat."""
         self._woken = asyncio.Event()
         station = station_of(
             parts,
@@ -121,6 +126,7 @@ class Gsme(Meter[GsmeCore]):
             rules=self._tunnel_rules,
             nvm=self._nvm,
         )
+        self._fetched.clear()
         outbox, core = HanOutbox(), self._core
         mirror = None if self._proxy is None else MirrorClient(outbox, self._nvm, self._proxy)
         applications = self._clients.begin(
@@ -183,8 +189,28 @@ class Gsme(Meter[GsmeCore]):
             self.trace.record(
                 "device", "MessageDropped", source=str(self.eui64), data=data, reason="transfer"
             )
-        elif self._answer is not None and not self._answer.done():
-            self._answer.set_result(transfer)
+        else:
+            # Taken also when nobody waits for it any more: the hub knows that it has arrived.
+            if transfer.message and not self._is_repeat(transfer.message):
+                self.receive(transfer.message)
+            if self._answer is not None and not self._answer.done():
+                self._answer.set_result(transfer)
+
+    def _is_repeat(self, message: bytes) -> bool:
+        """Whether the hub gives a message again because it has not seen that it arrived. No two messages are
+        alike, for each has its originator's counter; blocks may be: their sender asks with them.
+        """
+        if is_block(message):
+            return False
+        now = self.clock.now()
+        self._fetched = {one: until for one, until in self._fetched.items() if until > now}
+        if message in self._fetched:
+            self.trace.record(
+                "device", "MessageDropped", source=str(self.eui64), data=message, reason="repeat"
+            )
+            return True
+        self._fetched[message] = now + REPEAT_MEMORY
+        return False
 
     # ---------------------------------------------------------------------------- waking
 
@@ -216,8 +242,6 @@ class Gsme(Meter[GsmeCore]):
                 return
             finally:
                 self._answer = None
-            if transfer.message:
-                self.receive(transfer.message)
             if not transfer.left:
                 return
 

@@ -8,6 +8,7 @@ Spec: draft-ietf-opsawg-pcapng; LINKTYPE_IEEE802_15_4_TAP; ZEP version 2; Wiresh
 
 from __future__ import annotations
 
+import os
 import queue
 import socket
 import threading
@@ -213,7 +214,7 @@ class ZepSink:
 
 
 class KeyFile:
-    """A file of keys that is rewritten when there are others."""
+    """A file of keys that is replaced when there are others: who reads it finds a whole one at any time."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -223,7 +224,12 @@ class KeyFile:
         """Have exactly these keys in the file."""
         text = key_file(keys)
         if text != self._text:
-            self._path.write_text(text, encoding="utf-8")
+            beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+            try:
+                beside.write_text(text, encoding="utf-8")
+                beside.replace(self._path)
+            finally:
+                beside.unlink(missing_ok=True)
             self._text = text
 
 
