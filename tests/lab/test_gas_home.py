@@ -23,6 +23,7 @@ from smetslab.ids import Eui64
 from smetslab.lab.build import Lab
 from smetslab.lab.config import LabConfig, load_lab
 from smetslab.trace import Observation
+from smetslab.zigbee.zcl.clusters.tunnelling import Tunnelling
 
 GSME, GPF, HUB = (Eui64.parse(f"00DB1234567890{last}") for last in ("A1", "A3", "A2"))
 
@@ -287,8 +288,9 @@ def test_what_the_meter_fetches_is_given_again_until_it_has_it_and_done_once(
 
             def watch(seen: Observation) -> None:
                 met[f"{seen.event} {seen.detail.get('reason', '')}".strip()] += 1
-                hub_sends = seen.event == "MessageRelayed" and seen.target == str(GSME)
-                if hub_sends and met["MessageKept"] == 0:
+                begins = seen.event == ("MessageRelayed" if lost == "answer" else "FrameDelivered")
+                tunnelled = seen.detail.get("cluster", Tunnelling.id) == Tunnelling.id
+                if begins and tunnelled and seen.target == str(GSME) and met["MessageKept"] == 0:
                     home.impair(Impairment(kind="drop", layer="aps", share=1, **way))
                 elif seen.event == "MessageKept":
                     home.repair()
