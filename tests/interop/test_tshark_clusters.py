@@ -57,6 +57,9 @@ SLIPS = {
 UNREAD = {"image_block_response.block.minimum_block_period"}
 """Where Wireshark 4.0 stops before the last field, which is younger than it."""
 
+FIXED = {"cancel_message": {"message_control": 0}}
+"""What has one value alone. Spec: ZSE 1.4 D.5.2.3.2 (deprecated in this command)."""
+
 ENTRIES = 3
 """As many entries does every list have; fields that tell a number of entries say so."""
 
@@ -113,7 +116,9 @@ def _actual(kind: DataType, found: Any) -> DataType:
 def _records(command: Command, rng: random.Random) -> Iterator[Record]:
     """Records of a command: with and without optional fields, one of every variant, again and again."""
     variants = [kind for kind in command.fields.kinds if isinstance(kind, _Variant)]
-    choices = [{kind.on: number} for kind in variants for number in kind.kinds] or [{}]
+    choices = [{kind.on: number} for kind in variants for number in kind.kinds] or [
+        FIXED.get(command.name, {})
+    ]
     for chosen in choices * ROUNDS:
         for full in (True, False):
             yield command.record(**_value(command.fields, rng, full=full, chosen=chosen))

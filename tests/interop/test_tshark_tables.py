@@ -57,6 +57,7 @@ OTHER_WORDS = {
     "key establishment suite": "supported key establishment suites",
     "tc keep alive base": "keep alive base",
     "tc keep alive jitter": "keep alive jitter",
+    "get block periods": "get block period s",
     # Slips of Wireshark: a blank too few, a plural too few.
     "conversion factor trailing digit": "conversion factor trailingdigit",
     "price trailing digits": "price trailing digit",

@@ -24,6 +24,7 @@ from smetslab.zigbee.zcl import (
     Record,
     ZclFrame,
 )
+from smetslab.zigbee.zcl.clusters.metering import Metering
 from smetslab.zigbee.zcl.clusters.time import Time
 from smetslab.zigbee.zcl.fields import Fields, _Counted, _List, _Optional, _Rest, _Variant
 from smetslab.zigbee.zcl.foundation import (
@@ -277,6 +278,20 @@ NOT_OF_ZIGPY = {
         for name in ("threshold", "threshold_unit_of_measure", "multiplier", "divisor")
     ),
     *("flow_stabilisation_period", "flow_measurement_period"),
+    *(row.name for row in Metering.tier_summations[11:]),  # from the sixteenth tier on
+    *(row.name for row in Metering.block_summations),
+    *(row.name for row in Metering.day_consumption[2:]),
+    *(
+        row.name
+        for ladder in (
+            Metering.week_consumption,
+            Metering.month_consumption,
+            Metering.alternative_day_consumption,
+            Metering.alternative_week_consumption,
+            Metering.alternative_month_consumption,
+        )
+        for row in ladder
+    ),
 }
 
 

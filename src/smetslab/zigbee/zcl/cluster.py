@@ -185,6 +185,24 @@ def attribute(
     )
 
 
+class Ladder(tuple[Attribute, ...]):
+    """Attributes of one kind that stand in a row, such as the registers of every rate. In the class of a
+    cluster each of them is an attribute like any other."""
+
+    __slots__ = ()
+
+
+def ladder(
+    kind: DataType, names: Mapping[int, str], *, units: str = "", confidence: Confidence = "stated"
+) -> Ladder:
+    """Declare a row of attributes of one side, the server's, by number, inside a `Cluster`."""
+    rows: list[Attribute] = []
+    for number, name in names.items():
+        rows.append(attribute(number, kind, units=units, confidence=confidence))
+        rows[-1].name = name
+    return Ladder(rows)
+
+
 def command(
     number: int, direction: Direction, shape: Fields | None = None, *, confidence: Confidence = "stated"
 ) -> Command:
@@ -221,7 +239,8 @@ class Cluster:
             )
         attributes: dict[tuple[bool, int], Attribute] = {}
         commands: dict[tuple[Direction, int], Command] = {}
-        for row in vars(cls).values():
+        rows = [one for row in vars(cls).values() for one in (row if isinstance(row, Ladder) else (row,))]
+        for row in rows:
             if isinstance(row, Attribute):
                 if (row.server, row.id) in attributes:
                     raise RegistryError(f"attribute 0x{row.id:04X} of {cls.__name__} is declared twice")

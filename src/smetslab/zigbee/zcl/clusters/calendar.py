@@ -31,6 +31,9 @@ RequestedCalendar = Enumeration(
 )
 """The calendar in force of a kind, in requests. Spec: GBCS use cases GCS21f, GCS21b."""
 
+IssuerEventFloor = Enumeration(UInt32, {0xFFFFFFFF: "not_used"})
+"""Spec: ZSE 1.4 D.9.2.4.1."""
+
 FriendlyCredit = Enumeration(UInt8, {0: "disabled", 1: "enabled"})
 
 
@@ -42,6 +45,17 @@ def _entries(name: str, meaning: DataType) -> DataType:
 class Calendar(Cluster, id=0x0707, spec="ZSE 1.4 D.9"):
     """Spec: ZSE 1.4 D.9."""
 
+    get_calendar = command(
+        0x00,
+        CLIENT_TO_SERVER,
+        fields(
+            earliest_start_time=Time,
+            minimum_issuer_event_id=IssuerEventFloor,
+            number_of_calendars=UInt8,
+            calendar_type=CalendarType,
+            provider_id=UInt32,
+        ),
+    )
     get_day_profiles = command(
         0x01,
         CLIENT_TO_SERVER,

@@ -27,6 +27,16 @@ class Messaging(Cluster, id=0x0703, spec="ZSE 1.4 D.5"):
     """Spec: ZSE 1.4 D.5."""
 
     get_last_message = command(0x00, CLIENT_TO_SERVER)
+    message_confirmation = command(
+        0x01,
+        CLIENT_TO_SERVER,
+        fields(
+            message_id=Time,
+            confirmation_time=Time,
+            message_confirmation_control=optional(Bits(Bitmap8, no_returned=Part(1), yes_returned=Part(1))),
+            message_response=optional(meanings.Text),
+        ),
+    )
     display_message = command(
         0x00,
         SERVER_TO_CLIENT,
@@ -39,3 +49,5 @@ class Messaging(Cluster, id=0x0703, spec="ZSE 1.4 D.5"):
             extended_message_control=optional(Bits(Bitmap8, message_confirmation_status=Part(1))),
         ),
     )
+    cancel_message = command(0x01, SERVER_TO_CLIENT, fields(message_id=Time, message_control=MessageControl))
+    cancel_all_messages = command(0x03, SERVER_TO_CLIENT, fields(implementation_date_time=StartTime))

@@ -6,7 +6,14 @@ GCS61
 
 from __future__ import annotations
 
-from smetslab.zigbee.zcl.cluster import CLIENT_TO_SERVER, SERVER_TO_CLIENT, Cluster, attribute, command
+from smetslab.zigbee.zcl.cluster import (
+    CLIENT_TO_SERVER,
+    SERVER_TO_CLIENT,
+    Cluster,
+    attribute,
+    command,
+    ladder,
+)
 from smetslab.zigbee.zcl.clusters import meanings
 from smetslab.zigbee.zcl.fields import counted, fields, to_end, variant
 from smetslab.zigbee.zcl.named import Bits, Enumeration, Flags, IssueTime, Part, StartTime, Time
@@ -88,6 +95,26 @@ SCHEME_B = 2
 D.3.3.3.1 (predefined notification schemes)."""
 
 
+_PERIODS = {"day": (0x01, 0x20, 8), "week": (0x30, 0x34, 5), "month": (0x40, 0x44, 13)}
+"""Where the period that runs has its number, where the second past one has, and how many past ones there are.
+Spec: ZSE 1.4 D.3.2.2.5, D.3.2.2.13.
+"""
+
+
+def _history(base: int, period: str, what: str = "") -> dict[int, str]:
+    """The period that runs, the one before it, and those before that; each has two numbers, delivered and
+    received."""
+    current, past, last = _PERIODS[period]
+    return {
+        base + current: f"current_{period}_{what}consumption_delivered",
+        base + current + 2: f"previous_{period}_{what}consumption_delivered",
+        **{
+            base + past + 2 * (number - 2): f"previous_{period}_{number}_{what}consumption_delivered"
+            for number in range(2, last + 1)
+        },
+    }
+
+
 class Metering(Cluster, id=0x0702, spec="ZSE 1.4 D.3"):
     """Spec: ZSE 1.4 D.3."""
 
@@ -97,6 +124,12 @@ class Metering(Cluster, id=0x0702, spec="ZSE 1.4 D.3"):
     current_tier_2_summation_delivered = attribute(0x0102, UInt48, units=SUMMATION)
     current_tier_3_summation_delivered = attribute(0x0104, UInt48, units=SUMMATION)
     current_tier_4_summation_delivered = attribute(0x0106, UInt48, units=SUMMATION)
+    tier_summations = ladder(
+        UInt48,
+        {0x0100 + 2 * (tier - 1): f"current_tier_{tier}_summation_delivered" for tier in range(5, 49)},
+        units=SUMMATION,
+    )
+    """From the fifth tier on."""
     remaining_battery_life_in_days = attribute(0x0205, UInt16, units="days")
     current_meter_id = attribute(0x0206, Octets)
     ambient_consumption_indicator = attribute(0x0207, AmbientConsumption)
@@ -105,12 +138,27 @@ class Metering(Cluster, id=0x0702, spec="ZSE 1.4 D.3"):
     divisor = attribute(0x0302, UInt24)
     site_id = attribute(0x0307, meanings.Text)
     instantaneous_demand = attribute(0x0400, Int24, units="unit of measure x multiplier / divisor per hour")
+    day_consumption = ladder(UInt24, _history(0x0400, "day"), units=SUMMATION)
+    week_consumption = ladder(UInt24, _history(0x0400, "week"), units=SUMMATION, confidence="unverified")
+    month_consumption = ladder(UInt32, _history(0x0400, "month"), units=SUMMATION, confidence="unverified")
+    """The period that runs, and those before it, the youngest first. The widths of weeks and months are
+    unverified: no other table has them."""
     supply_tamper_state = attribute(0x0607, meanings.SupplyState)
     supply_depletion_state = attribute(0x0608, meanings.SupplyState)
     current_no_tier_block_1_summation_delivered = attribute(0x0700, UInt48, units=SUMMATION)
     current_no_tier_block_2_summation_delivered = attribute(0x0701, UInt48, units=SUMMATION)
     current_no_tier_block_3_summation_delivered = attribute(0x0702, UInt48, units=SUMMATION)
     current_no_tier_block_4_summation_delivered = attribute(0x0703, UInt48, units=SUMMATION)
+    block_summations = ladder(
+        UInt48,
+        {
+            0x0700 + 0x10 * tier + block - 1: f"current_tier_{tier}_block_{block}_summation_delivered"
+            for tier in range(1, 9)
+            for block in range(1, 5)
+        },
+        units=SUMMATION,
+    )
+    """Four blocks of the first tier, then of the second, up to the eighth."""
     bill_to_date_delivered = attribute(0x0A00, UInt32, units="0.001 pence")
     uncontrolled_flow_threshold = attribute(0x0B10, UInt16, units="unit of measure per hour")
     uncontrolled_flow_threshold_unit_of_measure = attribute(0x0B11, meanings.UnitOfMeasure)
@@ -118,6 +166,15 @@ class Metering(Cluster, id=0x0702, spec="ZSE 1.4 D.3"):
     uncontrolled_flow_divisor = attribute(0x0B13, UInt16)
     flow_stabilisation_period = attribute(0x0B14, UInt8, units="0.1 s")
     flow_measurement_period = attribute(0x0B15, UInt16, units="s")
+
+    alternative_day_consumption = ladder(UInt24, _history(0x0C00, "day", "alternative_"), units="Wh")
+    alternative_week_consumption = ladder(
+        UInt24, _history(0x0C00, "week", "alternative_"), units="Wh", confidence="unverified"
+    )
+    alternative_month_consumption = ladder(
+        UInt32, _history(0x0C00, "month", "alternative_"), units="Wh", confidence="unverified"
+    )
+    """Of gas, in units of energy."""
 
     functional_notification_flags = attribute(0x0000, NotificationFlags, server=False)
     notification_flags_2 = attribute(0x0001, Bitmap32, server=False)

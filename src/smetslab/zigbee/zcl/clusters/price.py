@@ -1,6 +1,7 @@
 """Price, cluster 0x0700: tariffs, prices, billing periods, and what makes kWh of gas volumes.
 
-Spec: ZSE 1.4 D.4; GBCS use cases GCS01a, GCS01b, GCS14, GCS21a, GCS21b, GCS21d, GCS21f, GCS21k, GCS23, GCS25
+Spec: ZSE 1.4 D.4; GBCS use cases GCS01a, GCS01b, GCS14, GCS21a, GCS21b, GCS21d, GCS21f, GCS21k, GCS23, GCS25.
+Commands that no use case has are what displays ask (GBCS 7.4); Wireshark reads them as they are here.
 """
 
 from __future__ import annotations
@@ -52,6 +53,9 @@ THRESHOLDS = {count: exactly(count & 0x0F, UInt48) for count in range(0x100)}
 IssuerEventFloor = Enumeration(UInt32, {0xFFFFFFFF: "not_used"})
 """Spec: ZSE 1.4 D.4.2.3.12."""
 
+_SINCE = fields(earliest_start_time=Time, minimum_issuer_event_id=IssuerEventFloor, number_of_commands=UInt8)
+"""Spec: ZSE 1.4 D.4.2.3.5, D.4.2.3.6."""
+
 
 class Price(Cluster, id=0x0700, spec="ZSE 1.4 D.4"):
     """Spec: ZSE 1.4 D.4."""
@@ -80,6 +84,25 @@ class Price(Cluster, id=0x0700, spec="ZSE 1.4 D.4"):
     price_trailing_digits = attribute(0x0617, meanings.TrailingDigit)
 
     get_current_price = command(0x00, CLIENT_TO_SERVER, fields(command_options=CommandOptions))
+    get_block_periods = command(
+        0x03,
+        CLIENT_TO_SERVER,
+        fields(start_time=Time, number_of_events=UInt8, tariff_type=meanings.TariffType),
+    )
+    get_conversion_factor = command(0x04, CLIENT_TO_SERVER, _SINCE)
+    get_calorific_value = command(0x05, CLIENT_TO_SERVER, _SINCE)
+    get_tariff_information = command(
+        0x06,
+        CLIENT_TO_SERVER,
+        fields(
+            earliest_start_time=Time,
+            minimum_issuer_event_id=IssuerEventFloor,
+            number_of_commands=UInt8,
+            tariff_type=meanings.TariffType,
+        ),
+    )
+    get_price_matrix = command(0x07, CLIENT_TO_SERVER, fields(issuer_tariff_id=UInt32))
+    get_block_thresholds = command(0x08, CLIENT_TO_SERVER, fields(issuer_tariff_id=UInt32))
     get_billing_period = command(
         0x0B,
         CLIENT_TO_SERVER,
