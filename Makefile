@@ -28,7 +28,7 @@ test: $(VENV)/dev.stamp ## the tests that need nothing but Python, on all cores
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 test-interop: $(VENV)/interop.stamp interop-tools ## the tests against real tools, which it installs (as root, with apt)
-	PATH="$(CURDIR)/tests/interop/node/node_modules/.bin:$$PATH" $(BIN)/python -m pytest -m "interop and not soak" tests/interop $(ARGS)
+	PATH="$(CURDIR)/tests/interop/node/node_modules/.bin:$$PATH" $(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "interop and not soak" tests/interop $(ARGS)
 
 interop-tools:
 	tests/interop/tools/system.sh

@@ -24,6 +24,8 @@ from smetslab.ids import Eui64
 
 HERE = Path(__file__).parent
 NODE_FOLDER = HERE / "node"
+PATIENCE_S = 240
+"""How long a real tool may take. It ends a wait for nothing; a busy machine must not reach it."""
 
 RequireTool = Callable[[str], Path]
 Dissect = Callable[..., list[dict[str, Any]]]
@@ -103,7 +105,7 @@ class PostgresCluster:
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
-                timeout=60,
+                timeout=PATIENCE_S,
                 check=False,
             )
             sink.seek(0)
@@ -279,7 +281,7 @@ def tshark(tmp_path_factory: pytest.TempPathFactory) -> Dissect:
             env={**os.environ, "HOME": str(home), "WIRESHARK_CONFIG_DIR": str(home)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
         assert done.returncode == 0, done.stderr.decode(errors="replace")
@@ -399,7 +401,11 @@ def tshark_names() -> TsharkNames:
     """`tshark_names(field)`: the names that Wireshark has for the values of a field."""
     program = _require_tool("tshark")
     done = subprocess.run(
-        [str(program), "-G", "values"], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=True
+        [str(program), "-G", "values"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=PATIENCE_S,
+        check=True,
     )
     names: dict[str, dict[int, str]] = {}
     for line in done.stdout.splitlines():
@@ -426,7 +432,7 @@ def node() -> Callable[[str], str]:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
         assert done.returncode == 0, done.stderr

@@ -59,7 +59,7 @@ def read(program: Path, home: Path, capture: str, **options: Any) -> list[dict[s
         ],
         env={**os.environ, "HOME": str(home), "WIRESHARK_CONFIG_DIR": str(home)},
         capture_output=True,
-        timeout=120,
+        timeout=300,
         check=False,
         **options,
     )
@@ -77,7 +77,7 @@ def test_tshark_follows_a_run_through_a_pipe(require_tool, tmp_path: Path) -> No
         stderr=subprocess.PIPE,
     ) as running:
         packets = read(require_tool("tshark"), tmp_path, "-", stdin=running.stdout)
-        _, error = running.communicate(timeout=60)
+        _, error = running.communicate(timeout=300)
     assert running.returncode == 0, error
     assert len(packets) > 20
     codes = [
@@ -114,7 +114,7 @@ def test_what_is_sent_as_zep_is_what_tshark_reads_as_zep(require_tool, tmp_path:
                 cwd=tmp_path,
                 check=True,
                 capture_output=True,
-                timeout=120,
+                timeout=300,
             )
         finally:
             done.set()

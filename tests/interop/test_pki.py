@@ -31,7 +31,7 @@ def test_openssl_verifies_every_path_and_key(require_tool, ring: KeyRing, tmp_pa
             cwd=tmp_path / "pems",
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=240,
             check=False,
         )
         assert done.returncode == 0, done.stderr

@@ -63,7 +63,7 @@ def run(python: Path, script: Path, *arguments: str, given: str = "") -> str:
         env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr

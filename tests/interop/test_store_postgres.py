@@ -296,7 +296,7 @@ def test_killed_laboratory_goes_on_where_it_stopped(
         input=request,
         capture_output=True,
         env=ENVIRONMENT,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()

@@ -54,14 +54,14 @@ def test_each_postgres_test_has_an_empty_database(postgres_url: str) -> None:
 
 def test_mosquitto_starts(require_tool) -> None:
     done = subprocess.run(
-        [require_tool("mosquitto"), "-h"], capture_output=True, text=True, timeout=30, check=False
+        [require_tool("mosquitto"), "-h"], capture_output=True, text=True, timeout=240, check=False
     )
     assert "mosquitto version" in done.stdout
 
 
 def test_java_is_there_for_the_signing_package(require_tool) -> None:
     done = subprocess.run(
-        [require_tool("java"), "-version"], capture_output=True, text=True, timeout=30, check=False
+        [require_tool("java"), "-version"], capture_output=True, text=True, timeout=240, check=False
     )
     assert done.returncode == 0
     assert "version" in done.stderr

@@ -218,7 +218,7 @@ def test_wireshark_has_no_names_for_the_device_identifiers_of_smart_energy(table
 
 def test_the_fields_that_other_tests_ask_for_are_there(require_tool) -> None:
     done = subprocess.run(
-        [str(require_tool("tshark")), "-G", "fields"], capture_output=True, timeout=60, check=True
+        [str(require_tool("tshark")), "-G", "fields"], capture_output=True, timeout=240, check=True
     )
     fields = {line.split(b"\t")[2].decode() for line in done.stdout.splitlines() if line.startswith(b"F\t")}
     wanted = {

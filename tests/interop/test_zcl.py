@@ -195,7 +195,7 @@ def glossary(require_tool) -> Any:
     program = require_tool("tshark")
 
     def rows(what: str) -> list[list[str]]:
-        done = subprocess.run([program, "-G", what], capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run([program, "-G", what], capture_output=True, text=True, timeout=240, check=True)
         return [line.split("\t") for line in done.stdout.splitlines()]
 
     return {what: rows(what) for what in ("values", "fields")}
