@@ -53,6 +53,9 @@ profile = "hcalcs-reference"
 eui64 = "00-DB-12-34-56-78-90-A5"
 """
 
+UNDONE = [("activate", "Outcome not known"), ("HCALCS message", "Failure")]
+"""The entries of a command that an HCALCS has not carried out."""
+
 GAS = """
 [[premises.devices]]
 name = "gas-meter"
@@ -128,6 +131,13 @@ class Home:
         document = self.supplier.document(variant, broker.eui64, elements, CommandVariant.NON_DEVICE)
         assert parse_response(await self.lab.dcc.receive(document)).code == "I0"
         await self.sleep(minutes=1)
+
+    def switch_log(self) -> list[tuple[str, str, int]]:
+        """Action, outcome and command id of each entry of the meter's auxiliary controller log."""
+        rows: Any = self.lab.esme(ESME).inspect()["auxiliary_log"]
+        return [
+            (row["switch_number_and_action"]["action"], row["outcome"], row["han_command_id"]) for row in rows
+        ]
 
     def alert_codes(self, device: Eui64) -> set[str]:
         alerts = self.lab.trace.find(layer="device", event="AlertSent")
@@ -240,6 +250,21 @@ def test_commands_to_the_meter_switch_the_hcalcs(play: Play) -> None:
         reports = home.lab.trace.find(layer="device", event="LoadControlReported")
         statuses = [str(one.detail["status"]) for one in reports]
         assert {"command_received", "event_started", "user_opted_out", "user_opted_in"} <= set(statuses)
+        # Each command has a pair of entries: not known yet, then done.
+        [(_, _, first), *_, (_, _, second)] = log = home.switch_log()
+        assert log == [
+            ("activate", "Outcome not known", first),
+            ("HCALCS message", "Success", first),
+            ("deactivate", "Outcome not known", second),
+            ("HCALCS message", "Success", second),
+        ]
+        assert second > first > 0
+        # One that the consumer has opted out of is not carried out, which is told.
+        home.hcalcs.opt_out(1)
+        await home.ask("7.5", ESME, {"ActivateALCSHCALCS": {"@index": 1, "Duration": 30}})
+        await home.sleep(seconds=5)
+        assert [row[:2] for row in home.switch_log()[4:]] == UNDONE
+        assert "811A" in home.alert_codes(ESME)
 
     play(scenario)
 
@@ -250,9 +275,11 @@ def test_an_hcalcs_that_missed_a_command_asks_for_it_when_it_has_power(play: Pla
         await home.hcalcs.power_cut()
         await home.ask("7.5", ESME, {"ActivateALCSHCALCS": {"@index": 1, "Duration": 30}})
         await home.sleep(minutes=1)
+        assert [row[:2] for row in home.switch_log()] == UNDONE
         await home.hcalcs.power_restore()
         await home.sleep(seconds=5)
         assert home.closed() == [1]
+        assert len(home.switch_log()) == 2
 
     play(scenario)
 

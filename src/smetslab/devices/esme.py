@@ -159,7 +159,7 @@ class Esme(Meter[EsmeCore]):
 
     def _lose_frame(self, frame: HanFrame) -> None:
         if self.powered:
-            self._core.han.failed(frame)
+            self._core.han.failed(frame, self.clock.now())
 
     # ---------------------------------------------------------------------------- the world around it
 

@@ -14,7 +14,15 @@ from smetslab.devices import events
 from smetslab.devices.application import Application
 from smetslab.devices.cosem.server import CosemServer, ItemError
 from smetslab.devices.esme_objects.auxiliary import SLOTS
-from smetslab.devices.esme_switching import ACTIVATE, DEACTIVATE, RESET, AuxiliarySwitching, Period
+from smetslab.devices.esme_switching import (
+    ACTIVATE,
+    BUILT_IN,
+    DEACTIVATE,
+    EMPTY,
+    RESET,
+    AuxiliarySwitching,
+    Period,
+)
 from smetslab.devices.payload_engine import Call
 from smetslab.devices.work import Work
 from smetslab.gbcs.codes import RemotePartyRole
@@ -37,9 +45,6 @@ from smetslab.store import Nvm
 _FULL: Final = 100
 _SETTINGS: Final = {ACTIVATE: ("activation", _FULL), DEACTIVATE: ("deactivation", 0)}
 """The setting that says how many minutes an action of ECS47 lasts, and its level."""
-_EMPTY: Final = "empty"
-_BUILT_IN: Final = frozenset({_EMPTY, "ALCS", "APC"})
-"""What stands in a slot that belongs to no other device."""
 _LIMITS = "aux/limit/"
 
 
@@ -87,11 +92,11 @@ class AuxiliaryControllers:
         names = [f"auxiliary_controller_{slot}_type_and_identifier" for slot in slots]
         held = {name: str(server.value(name)) for name in names}
         for name, holder in held.items():
-            if holder not in _BUILT_IN and holder not in switches:
-                held[name] = _EMPTY
-                server.put(work, name, _EMPTY)
+            if holder not in BUILT_IN and holder not in switches:
+                held[name] = EMPTY
+                server.put(work, name, EMPTY)
         for device in switches:
-            free = [name for name, holder in held.items() if holder == _EMPTY]
+            free = [name for name, holder in held.items() if holder == EMPTY]
             if free and device not in held.values():
                 held[free[0]] = device
                 server.put(work, free[0], device)

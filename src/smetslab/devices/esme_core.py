@@ -27,6 +27,7 @@ from smetslab.devices.esme_configuration import (
 from smetslab.devices.esme_displays import EsmeDisplays
 from smetslab.devices.esme_duties import EsmeDuties
 from smetslab.devices.esme_han import EsmeHan, SwitchState
+from smetslab.devices.esme_inspection import inspect_esme
 from smetslab.devices.esme_life import Configuration, EsmeLife, moment
 from smetslab.devices.esme_logs import EsmeLogs
 from smetslab.devices.esme_monitors import WATCHED_ATTRIBUTES, EsmeMonitors
@@ -55,7 +56,7 @@ from smetslab.gbcs.codes import DeviceType
 from smetslab.gbcs.dlms import axdr
 from smetslab.gbcs.dlms.apdu import DataAccessResult
 from smetslab.gbcs.dlms.axdr import Data, Octets, Sequence
-from smetslab.gbcs.values import IMMEDIATE, Value, as_moment, date_time_value, utc_text
+from smetslab.gbcs.values import IMMEDIATE, Value, as_moment, date_time_value
 from smetslab.ids import Eui64
 
 
@@ -177,7 +178,7 @@ class EsmeCore:
                 log_changed=self._assign_slots,
             ),
         )
-        self._slots = [
+        self.slots = [
             slot for slot in SLOTS if f"auxiliary_controller_{slot}_type_and_identifier" in model.by_name
         ]
         self.han = EsmeHan(
@@ -186,6 +187,7 @@ class EsmeCore:
             workplace=workplace,
             meter=self,
             switches=self._switches_of,
+            switched=self._switched,
             displays=EsmeDisplays(self).server(),
         )
         with workplace.work(now) as work:
@@ -261,7 +263,7 @@ class EsmeCore:
         """The device log has changed: an HCALCS that was paired gets a slot."""
         log = self.security.log.entries
         switches = [str(entry.device) for entry in log if entry.device_type is DeviceType.HCALCS]
-        self.auxiliary.assign(work, self._slots, switches)
+        self.auxiliary.assign(work, self.slots, switches)
 
     def pair_display(self, device: Eui64, now: datetime) -> None:
         """Put a Type 2 device on the device log, if it is not there."""
@@ -273,13 +275,24 @@ class EsmeCore:
         """The slots that an HCALCS stands in, numbered as its switches, and what they have to be."""
         slots = [
             slot
-            for slot in self._slots
+            for slot in self.slots
             if self.server.value(f"auxiliary_controller_{slot}_type_and_identifier") == str(device)
         ]
         return tuple(
-            SwitchState(number, bool(self.server.value(f"auxiliary_controller_{slot}_switch_state")))
+            SwitchState(
+                number,
+                bool(self.server.value(f"auxiliary_controller_{slot}_switch_state")),
+                self.switching.command_id(slot),
+            )
             for number, slot in enumerate(slots, 1)
         )
+
+    def _switched(self, command_id: int, now: datetime, *, done: bool) -> None:
+        """An HCALCS has carried out a command, or has not. Spec: SMETS 5.22; GBCS 16.2 (0x811A)."""
+        with self._place.work(now) as work:
+            awaited = self.switching.outcome(work, command_id, self.clock.time(now), done=done)
+            if awaited and not done:
+                self.application.raise_event(work, events.AUXILIARY_SWITCH_FAILED)
 
     # ---------------------------------------------------------------------------- the passing of time
 
@@ -532,31 +545,4 @@ class EsmeCore:
     def inspect(self, now: datetime) -> dict[str, Value]:
         """The state of the meter, for diagnosis."""
         self.settle(now)
-        server = self.server
-        registers = self.meter.registers(now)
-        names = ("meter_balance", "emergency_credit_balance", "accumulated_debt", "payment_debt")
-        limits = (
-            "load_limit_supply_state",
-            "load_limit_power_threshold",
-            "load_limit_period",
-            "load_limit_restoration_period",
-            "load_limit_counter",
-        )
-        return {
-            "clock": {
-                "time": utc_text(self.clock.time(now)),
-                "status": self.clock.status.name.lower(),
-            },
-            "supply": self.supply.state.name.capitalize(),
-            "registers": dict(zip(registers._fields, registers, strict=True)),
-            "tariff": {"script": self.life.state.script, "price_index": self.life.active_index},
-            "account": {name: server.value(name) for name in (*names, "account_mode")},
-            "load_limit": {name: server.value(name) for name in limits},
-            "supplier_message": server.value("supplier_message"),
-            "utrn_counters": list(self.prepayment.utrns.counters),
-            "change_of_tenancy": self.tenancy.describe(),
-            "auxiliary_controllers": self.auxiliary.describe(self._slots, now),
-            "user_interface": self.interface.inspect(now),
-            "security": self.security.inspect(),
-            **self.application.inspect(),
-        }
+        return inspect_esme(self, now)

@@ -66,14 +66,31 @@ class Meter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SwitchState:
-    """What one HCALCS switch has to be."""
+    """What one HCALCS switch has to be, and by which command of the meter's log; 0: by none yet."""
 
     number: int
     closed: bool
+    command_id: int = 0
 
 
 Switches = Callable[[Eui64], tuple[SwitchState, ...]]
 """The switches of an HCALCS in the meter's slots, as the meter wants them now."""
+
+
+class Switched(Protocol):
+    """The meter's log of commands to auxiliary switches."""
+
+    def __call__(self, command_id: int, now: datetime, *, done: bool) -> None:
+        """What came of a command is known."""
+
+
+_OUTCOMES: Final[Mapping[str, bool]] = {
+    "event_started": True,
+    "event_completed": True,
+    "user_opted_out": False,
+    "rejected_undefined_event": False,
+}
+"""Reports that tell whether a switch is where it has to be. Which of them do is unverified."""
 
 _BALANCES: Final[Mapping[Attribute, str]] = {
     Prepayment.credit_remaining: "meter_balance",
@@ -96,6 +113,7 @@ class EsmeHan:
         workplace: Workplace,
         meter: Meter,
         switches: Switches,
+        switched: Switched,
         displays: DisplayServer,
     ) -> None:
         self._displays = displays
@@ -104,10 +122,10 @@ class EsmeHan:
         self._place = workplace
         self._meter = meter
         self._switches = switches
+        self._switched = switched
         self.outbox = HanOutbox()
         self._publisher = DisplayPublisher(displays, log, self.outbox)
-        self._sent: dict[tuple[Eui64, int], bool] = {}
-        self._next_event = 1
+        self._sent: dict[tuple[Eui64, int], SwitchState] = {}
 
     # ---------------------------------------------------------------------------- what comes
 
@@ -193,14 +211,11 @@ class EsmeHan:
             self._send_event(frame.peer, switch)
 
     def _status(self, frame: HanFrame, fields: Mapping[str, JsonValue], now: datetime) -> None:
-        """What an HCALCS reports of an event is for the trace."""
-        del now
-        self._place.note(
-            "LoadControlReported",
-            peer=str(frame.peer),
-            event_id=int(str(fields["issuer_event_id"])),
-            status=str(fields["event_status"]),
-        )
+        """What an HCALCS reports of an event says what has become of the command in the log."""
+        event_id, status = int(str(fields["issuer_event_id"])), str(fields["event_status"])
+        self._place.note("LoadControlReported", peer=str(frame.peer), event_id=event_id, status=status)
+        if status in _OUTCOMES:
+            self._switched(event_id, now, done=_OUTCOMES[status])
 
     def refresh(self, now: datetime) -> None:
         """Tell displays and each HCALCS what has changed since they were told last."""
@@ -208,17 +223,16 @@ class EsmeHan:
         for entry in self._log.entries:
             if entry.device_type is DeviceType.HCALCS:
                 for switch in self._switches(entry.device):
-                    if self._sent.get((entry.device, switch.number)) != switch.closed:
+                    if self._sent.get((entry.device, switch.number)) != switch:
                         self._send_event(entry.device, switch)
 
     def _send_event(self, device: Eui64, switch: SwitchState) -> None:
-        self._sent[device, switch.number] = switch.closed
-        number, self._next_event = self._next_event, self._next_event + 1
+        self._sent[device, switch.number] = switch
         self.outbox.command(
             device,
             LoadControl.load_control_event,
             {
-                "issuer_event_id": number,
+                "issuer_event_id": switch.command_id,
                 "device_class": 0x0FFF,
                 "utility_enrolment_group": switch.number,
                 "start_time": "immediate",
@@ -234,11 +248,11 @@ class EsmeHan:
             },
         )
 
-    def failed(self, frame: HanFrame) -> None:
+    def failed(self, frame: HanFrame, now: datetime) -> None:
         """A frame could not be carried: an HCALCS is told again at the next change, or when it asks."""
         self._place.note("FrameNotDelivered", peer=str(frame.peer), cluster=frame.cluster)
         for key in [key for key in self._sent if key[0] == frame.peer]:
-            del self._sent[key]
+            self._switched(self._sent.pop(key).command_id, now, done=False)
 
 
 _Handler = Callable[[EsmeHan, HanFrame, Mapping[str, JsonValue], datetime], None]

@@ -5,7 +5,10 @@ The first of these that says something wins: a period, a boost, the calendar; a 
 until the calendar's next switch, and a switch of which nobody says anything is open. A boost runs in steps of
 a quarter of an hour up to an hour. Calendar switching is delayed by the randomised offset.
 
-Spec: SMETS 5.22, 5.26, 5.29; GBCS use cases ECS47, ECS47a. The order of precedence is unverified, the
+What becomes of a switch of the meter's own is known when it moves. An HCALCS is commanded over the HAN: its
+entry of the log has outcome 0, and a second one with the same command id follows when it is known.
+
+Spec: SMETS 5.22, 5.26, 5.29; GBCS use cases ECS47, ECS47a, ECS35f. The order of precedence is unverified, the
 dialogue of the boost button is a maker's.
 """
 
@@ -29,7 +32,14 @@ ACTIVATE, DEACTIVATE, RESET = 0x11, 0x12, 0x20
 """Actions of ECS47, and of the log. Spec: GBCS use case ECS47."""
 BOOST_STEP: Final = timedelta(minutes=15)
 LONGEST_BOOST: Final = timedelta(minutes=60)
-_KEY, _PERIODS, _LEVELS = "aux/switching", "aux/periods", "aux/levels"
+EMPTY: Final = "empty"
+BUILT_IN: Final = frozenset({EMPTY, "ALCS", "APC"})
+"""What stands in a slot that belongs to no other device."""
+UNKNOWN, DONE, FAILED = 0, 1, 2
+"""Outcomes of the log. Spec: GBCS use case ECS35f."""
+_OUTCOME_KNOWN: Final = 0x00
+"""What the log has for an action where an entry tells of the outcome of an earlier one."""
+_KEY, _PERIODS, _LEVELS, _COMMANDS = "aux/switching", "aux/periods", "aux/levels", "aux/commands"
 _DAYS_AHEAD = 8
 _FULL: Final = 100
 _OUTPUT: Final = 0x10
@@ -53,6 +63,15 @@ class _Boost:
 
     start: datetime
     end: datetime
+
+
+@dataclass(slots=True)
+class _HanCommand:
+    """The last command to an HCALCS that stands in a slot. `number`: its Unix time, a second more where two
+    have the same."""
+
+    number: int
+    answered: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -116,6 +135,12 @@ class AuxiliarySwitching:
         kept = nvm.get_json(_LEVELS)
         levels = kept.items() if isinstance(kept, dict) else ()
         self._levels = {int(place): level for place, level in levels if isinstance(level, int)}
+        self._commands: dict[int, _HanCommand] = {}
+        kept = nvm.get_json(_COMMANDS)
+        for row in kept if isinstance(kept, list) else []:
+            match row:
+                case [int(slot), int(number), bool(answered)]:
+                    self._commands[slot] = _HanCommand(number, answered)
 
     # ---------------------------------------------------------------------------- calendar
 
@@ -271,17 +296,51 @@ class AuxiliarySwitching:
         self._levels[directed] = level
         moved = ACTIVATE if level else DEACTIVATE
         server.put(work, f"auxiliary_controller_{slot}_switch_state", level > 0)
-        server.record(
-            work,
-            "auxiliary_controller_event_log",
-            {
-                "timestamp": utc_text(at),
-                "switch_number_and_action": {"slot": slot, "action": moved if action is None else action},
-                "outcome": 1,
-                "han_command_id": 0,
-            },
-        )
+        command = self._commanded_over_han(slot, at)
+        outcome = DONE if command == 0 else UNKNOWN
+        self._record(work, at, (slot, moved if action is None else action), outcome, command)
         self._keep(work)
+
+    def _record(
+        self, work: Work, at: datetime, switched: tuple[int, int], outcome: int, command: int
+    ) -> None:
+        """Log an entry; `switched`: slot and action."""
+        slot, action = switched
+        entry: Value = {
+            "timestamp": utc_text(at),
+            "switch_number_and_action": {"slot": slot, "action": action},
+            "outcome": outcome,
+            "han_command_id": command,
+        }
+        self._server().record(work, "auxiliary_controller_event_log", entry)
+
+    # ---------------------------------------------------------------------------- HCALCS
+
+    def _commanded_over_han(self, slot: int, at: datetime) -> int:
+        """A new command id for the HCALCS in a slot; 0 where the switch is the meter's own."""
+        server, name = self._server(), f"auxiliary_controller_{slot}_type_and_identifier"
+        if not server.holds(name) or server.value(name) in BUILT_IN:
+            self._commands.pop(slot, None)
+            return 0
+        newest = max((command.number for command in self._commands.values()), default=0)
+        number = max(int(at.timestamp()), newest + 1)
+        self._commands[slot] = _HanCommand(number)
+        return number
+
+    def command_id(self, slot: int) -> int:
+        """The id of the last command to the HCALCS in a slot, 0 when there was none."""
+        command = self._commands.get(slot)
+        return 0 if command is None else command.number
+
+    def outcome(self, work: Work, command_id: int, at: datetime, *, done: bool) -> bool:
+        """The outcome of a command is known: it is logged once. False: it was not awaited."""
+        for slot, command in self._commands.items():
+            if command.number == command_id and not command.answered:
+                command.answered = True
+                self._record(work, at, (slot, _OUTCOME_KNOWN), DONE if done else FAILED, command_id)
+                self._keep(work)
+                return True
+        return False
 
     # ---------------------------------------------------------------------------- boost
 
@@ -330,6 +389,10 @@ class AuxiliarySwitching:
             rows.append([slot, boost.start.isoformat(), boost.end.isoformat()])
         work.tx.put_json(_KEY, rows)
         work.tx.put_json(_PERIODS, [period.to_json() for _, period in sorted(self._periods.items())])
+        commands: list[Json] = []
+        for slot, command in sorted(self._commands.items()):
+            commands.append([slot, command.number, command.answered])
+        work.tx.put_json(_COMMANDS, commands)
         work.tx.put_json(_LEVELS, {str(place): level for place, level in sorted(self._levels.items())})
 
 

@@ -139,7 +139,8 @@ class HcalcsCore(Type1Core):
         until = 0 if minutes in {0, 0xFFFF} else seconds_since_2000(work.now) + 60 * minutes
         for switch in targets:
             self._set(work, Switch(switch.number, duty >= _CLOSED_FROM, switch.opted_out, event_id, until))
-        self._report(work, meter, event_id, "event_started")
+        held_back = duty >= _CLOSED_FROM and any(switch.opted_out for switch in targets)
+        self._report(work, meter, event_id, _OPT_OUTS[True] if held_back else "event_started")
 
     def _targets(self, number: int) -> list[Switch]:
         if number in {0, _ALL}:

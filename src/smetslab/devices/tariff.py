@@ -1,8 +1,7 @@
 """The tariff of an ESME: which rate is active when, and the registers of each rate.
 
-A script of the tariff script table selects a rate: 1 to 48 a time-of-use register, 101 to
-108
-a time-of-use column whose energy goes through the blocks.
+A script of the tariff script table selects a rate: 1 to 48 a time-of-use register, 101 to 108 a time-of-use
+column whose energy goes through the blocks.
 
 Spec: SMETS 5.7.4.47, 5.7.5.33 to 35; GBCS use cases ECS17d, ECS17e, ECS21a, ECS24.
 """

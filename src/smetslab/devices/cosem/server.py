@@ -241,6 +241,10 @@ class CosemServer:
         """Forget the recorded entries of a log."""
         self._logs[self._model.by_name[name].key].clear(work)
 
+    def keeps_log(self, name: str) -> bool:
+        """Whether there is a log of this name."""
+        return name in self._model.by_name and self._model.by_name[name].key in self._logs
+
     def entries(self, name: str) -> list[Value]:
         """The recorded entries of a log as named values, the oldest first."""
         return self._logs[self._model.by_name[name].key].values()
