@@ -24,6 +24,7 @@ _ROLES: Final = {
     NodeKind.COORDINATOR: "coordinator",
     NodeKind.ROUTER: "router",
     NodeKind.SLEEPY_END_DEVICE: "sleepy end device",
+    NodeKind.END_DEVICE: "end device",
 }
 _BAR: Final = 8
 _MAX_LQI: Final = 255

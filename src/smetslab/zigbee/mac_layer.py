@@ -249,6 +249,7 @@ ROUTER: Final = (
     | Capability.ALLOCATE_ADDRESS
 )
 SLEEPY_END_DEVICE: Final = Capability.ALLOCATE_ADDRESS
+END_DEVICE: Final = Capability.MAINS_POWERED | Capability.RECEIVER_ON_WHEN_IDLE | Capability.ALLOCATE_ADDRESS
 
 
 def beacon_request() -> MacFrame:

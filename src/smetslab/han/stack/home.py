@@ -180,9 +180,9 @@ class RadioHome:
         hub = self.hub
         node.network.addresses.learn(COORDINATOR_ADDRESS, hub.eui64)
         hub.network.addresses.learn(node.network.short_address, node.eui64)
-        if node.kind is NodeKind.SLEEPY_END_DEVICE and hub.parent is not None:
+        if not node.kind.routes and hub.parent is not None:
             node.network.parent = COORDINATOR_ADDRESS
-            hub.parent.adopt(node.eui64, node.network.short_address)
+            hub.parent.adopt(node.eui64, node.network.short_address, asleep=node.kind.sleeps)
         for other in self.nodes.values():
             if other is not node and other.in_network:
                 key = self._link_key(other.eui64, node.eui64)

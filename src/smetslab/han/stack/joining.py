@@ -189,7 +189,8 @@ class Joiner:
         ):
             return
         beacon = decode_beacon(frame.payload)
-        if beacon.permit_joining and beacon.router_capacity:
+        routes = self._node.kind.routes
+        if beacon.permit_joining and (beacon.router_capacity if routes else beacon.end_device_capacity):
             channel = self._node.mac.channel
             self._found.append((reception.quality.lqi, channel, frame.source_pan, frame.source, beacon))
 
@@ -428,8 +429,9 @@ class TrustCentre:
             node.network.addresses.learn(address, device)
             if node.parent is not None:
                 node.parent.disown(device)
-                if not capability & Capability.RECEIVER_ON_WHEN_IDLE:
-                    node.parent.adopt(device, address)
+                if not capability & Capability.FULL_FUNCTION:
+                    asleep = not capability & Capability.RECEIVER_ON_WHEN_IDLE
+                    node.parent.adopt(device, address, asleep=asleep)
             node.aps.link_keys[device] = key
             self._admit(device, _Guest(address))
         status = AssociationStatus.SUCCESS if accepted else AssociationStatus.PAN_ACCESS_DENIED

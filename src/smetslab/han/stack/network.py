@@ -27,6 +27,18 @@ class NodeKind(Enum):
     COORDINATOR = auto()
     ROUTER = auto()
     SLEEPY_END_DEVICE = auto()
+    END_DEVICE = auto()
+    """Awake, and still only its parent's: what a device on sub-GHz with mains is."""
+
+    @property
+    def routes(self) -> bool:
+        """Whether it passes on what others send; an end device has a parent for everything."""
+        return self in {NodeKind.COORDINATOR, NodeKind.ROUTER}
+
+    @property
+    def sleeps(self) -> bool:
+        """Whether its receiver is off most of the time."""
+        return self is NodeKind.SLEEPY_END_DEVICE
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -50,8 +50,10 @@ from smetslab.zigbee.mac_layer import (
     ASSOCIATION_REQUEST,
     ASSOCIATION_RESPONSE,
     BEACON_REQUEST,
+    END_DEVICE,
     ROUTER,
     SLEEPY_END_DEVICE,
+    Capability,
     MacFrame,
     MacFrameType,
     decode_mac_command,
@@ -68,6 +70,12 @@ if TYPE_CHECKING:
 
 WITHOUT_LINK_KEY: Final = frozenset({0x0000, 0x0003, 0x0025, 0x0800})
 """Basic, Identify, Keep-Alive, Key Establishment: all else goes under the link key. Spec: ZSE 1.4 5.4.6."""
+CAPABILITIES: Final[Mapping[NodeKind, Capability]] = {
+    NodeKind.COORDINATOR: ROUTER,
+    NodeKind.ROUTER: ROUTER,
+    NodeKind.SLEEPY_END_DEVICE: SLEEPY_END_DEVICE,
+    NodeKind.END_DEVICE: END_DEVICE,
+}
 MAX_ENDPOINT: Final = 240
 APPLICATION_KEY_REQUEST: Final = 2
 """Key type of a request for a link key with another device. Spec: ZigBee 4.4.9.5."""
@@ -113,8 +121,7 @@ class RadioNode:
             received=self._mac_received,
         )
         self.mac.pan, self.mac.short_address = settings.pan, short_address
-        sleepy = kind is NodeKind.SLEEPY_END_DEVICE
-        self.mac.always_listening = not sleepy
+        self.mac.always_listening = not kind.sleeps
         self.network = NwkEntity(
             self.mac,
             scheduler,
@@ -133,17 +140,17 @@ class RadioNode:
             received=self._aps_received,
             commanded=self._aps_commanded,
         )
+        self.capability = CAPABILITIES[kind]
         self.profile = DeviceProfile(
             self.aps,
             scheduler,
             rng,
             clusters=self._clusters,
-            capability=SLEEPY_END_DEVICE if sleepy else ROUTER,
+            capability=self.capability,
             announced=self._announced,
             updated=self._update_asked,
             left=self._left,
         )
-        self.capability = SLEEPY_END_DEVICE if sleepy else ROUTER
         self.joiner: Joiner | None = None
         """What brings a device in that has not been provisioned."""
         self.trust_centre: TrustCentre | None = None
@@ -157,7 +164,7 @@ class RadioNode:
         self.parent: Parent | None = None
         self.keep_alive: KeepAliveClient | None = None
         self.sleeper: Sleeper | None = None
-        if sleepy:
+        if kind.sleeps:
             self.sleeper = Sleeper(
                 self.mac,
                 scheduler,
@@ -167,10 +174,10 @@ class RadioNode:
                 misses=upkeep.poll_misses,
                 lost=self._lost,
             )
-        else:
+        elif upkeep.keep_alive_base_minutes and kind is not NodeKind.COORDINATOR:
+            self.keep_alive = KeepAliveClient(self, scheduler, rng, upkeep)
+        if kind.routes:
             self.parent = Parent(self, scheduler, upkeep, short_address=draw_address)
-            if kind is NodeKind.ROUTER and upkeep.keep_alive_base_minutes:
-                self.keep_alive = KeepAliveClient(self, scheduler, rng, upkeep)
 
     # ---------------------------------------------------------------------------- power
 

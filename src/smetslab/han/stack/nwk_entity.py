@@ -107,14 +107,17 @@ class NwkEntity:
         """
         self.mac = mac
         self.kind = kind
+        self.is_router = kind.routes
         self.settings = settings
         self.addresses = AddressMap()
         self.counts = NwkCounts()
         self.counter = counter
         self.parent = 0
-        """A sleeper's only neighbour."""
+        """An end device's only neighbour."""
         self.sleepers: dict[int, None] = {}
         """Children whose receivers are off: what is for them is kept."""
+        self.end_devices: dict[int, None] = {}
+        """Children that are awake, and pass nothing on."""
         self.neighbours: dict[int, int] = {}
         """Link quality of whom this device has heard itself, by short address."""
         self.heard_s: dict[int, float] = {}
@@ -122,7 +125,7 @@ class NwkEntity:
         self.key_switched: Callable[[], None] = lambda: None
         """Called when the network key has changed because a frame came under the new one."""
         self.child_moved: Callable[[int], None] = lambda _address: None
-        """Called when a frame of a sleeper of this device comes through another."""
+        """Called when a frame of a child of this device comes through another."""
         self._scheduler = scheduler
         self._rng = rng
         self._received = received
@@ -171,6 +174,7 @@ class NwkEntity:
         self.addresses.forget(eui64)
         if short_address is not None:
             self.sleepers.pop(short_address, None)
+            self.end_devices.pop(short_address, None)
             self.neighbours.pop(short_address, None)
             self._routes.pop(short_address, None)
 
@@ -270,10 +274,13 @@ class NwkEntity:
         """The neighbour that takes frames to `destination`; None where no way is known yet."""
         return self._next_hop(destination)
 
+    def _is_child(self, short_address: int) -> bool:
+        return short_address in self.sleepers or short_address in self.end_devices
+
     def _next_hop(self, destination: int) -> int | None:
-        if self.kind is NodeKind.SLEEPY_END_DEVICE:
+        if not self.is_router:
             return self.parent
-        if destination in self.neighbours or destination in self.sleepers:
+        if destination in self.neighbours or self._is_child(destination):
             return destination
         return self._routes.get(destination)
 
@@ -293,7 +300,7 @@ class NwkEntity:
         self.counts.sent += 1
 
     def _hopped(self, destination: int, hop: int, done: Done | None, *, ok: bool) -> None:
-        if not ok and self.kind is not NodeKind.SLEEPY_END_DEVICE:
+        if not ok and self.is_router:
             # The next attempt looks for another way.
             self.neighbours.pop(hop, None)
             if self._routes.get(destination) == hop:
@@ -323,7 +330,7 @@ class NwkEntity:
     # ---------------------------------------------------------------------------- broadcasts
 
     def _begin_broadcast(self, frame: NwkFrame) -> None:
-        if self.kind is NodeKind.SLEEPY_END_DEVICE:
+        if not self.is_router:
             self._hop(frame, self.parent, None)
             return
         self._broadcasts.remember(frame)
@@ -334,7 +341,7 @@ class NwkEntity:
         entry = self._broadcasts.find(frame)
         if entry is None:
             return
-        quiet = [one for one in self.neighbours if one not in entry.heard_from and one not in self.sleepers]
+        quiet = [one for one in self.neighbours if one not in entry.heard_from and not self._is_child(one)]
         if attempt and not quiet and not self._is_route_request(frame, frame.payload):
             return
         self.mac.send(self._mac_frame(BROADCAST, self._octets(frame)))
@@ -351,10 +358,10 @@ class NwkEntity:
             entry.heard_from[sender] = None
             return
         self._broadcasts.remember(frame).heard_from[sender] = None
-        if self.kind is not NodeKind.SLEEPY_END_DEVICE and frame.radius > 1:
+        if self.is_router and frame.radius > 1:
             later = self._scheduler.time() + self._rng.uniform(0, BROADCAST_JITTER_S)
             self._scheduler.call_at(later, self._spread, replace(frame, radius=frame.radius - 1), 0)
-        meant = frame.destination == nwk.BROADCAST_ALL or self.kind is not NodeKind.SLEEPY_END_DEVICE
+        meant = frame.destination == nwk.BROADCAST_ALL or not self.kind.sleeps
         if meant:
             self._up(frame, data)
 
@@ -411,7 +418,7 @@ class NwkEntity:
 
         Spec: ZigBee 3.6.3.5.2
         """
-        if self.kind is NodeKind.SLEEPY_END_DEVICE:
+        if not self.is_router:
             return
         destination, identifier = record.integer("destination"), record.integer("identifier")
         cost = min(0xFF, record.integer("path_cost") + link_cost(lqi))
@@ -420,7 +427,7 @@ class NwkEntity:
             return
         self._requests.keep(frame.source, identifier, cost, sender)
         self._routes.setdefault(frame.source, sender)
-        if destination == self.short_address or destination in self.sleepers:
+        if destination == self.short_address or self._is_child(destination):
             self._reply(frame.source, identifier, destination, cost, sender)
         elif frame.radius > 1:
             passed = nwk.ROUTE_REQUEST.encode(
@@ -486,7 +493,7 @@ class NwkEntity:
             eui64 = frame.security.source
             if eui64 is not None:
                 self.addresses.learn(sender, eui64)
-        if self.kind is not NodeKind.SLEEPY_END_DEVICE and sender not in self.sleepers:
+        if self.is_router and not self._is_child(sender):
             self.neighbours[sender] = reception.quality.lqi
             self.heard_s[sender] = self._scheduler.time()
         if frame.source == self.short_address:
@@ -496,7 +503,7 @@ class NwkEntity:
                 entry.heard_from[sender] = None
             return
         if (
-            frame.source in self.sleepers
+            self._is_child(frame.source)
             and sender != frame.source
             and frame.destination < _FIRST_BROADCAST
             and frame.security is not None
@@ -547,7 +554,7 @@ class NwkEntity:
                 self._take_broadcast(replace(frame, payload=data.payload), sender, data)
         elif frame.destination == self.short_address:
             self._up(frame, data, sender)
-        elif self.kind is not NodeKind.SLEEPY_END_DEVICE and frame.radius > 1 and data.secured:
+        elif self.is_router and frame.radius > 1 and data.secured:
             self.counts.relayed += 1
             self._send(replace(frame, radius=frame.radius - 1, payload=data.payload), None)
 

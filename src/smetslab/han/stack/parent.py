@@ -44,11 +44,14 @@ _BAD_TIMEOUT: Final = 1
 
 @dataclass(slots=True)
 class Child:
-    """A sleeper of this parent. `timer` runs out when nothing is heard of it."""
+    """An end device of this parent. `timer` runs out when nothing is heard of one that is asleep; one that is
+    awake asks its hub for a sign of life itself.
+    """
 
     eui64: Eui64
     short_address: int
     timeout_s: float
+    asleep: bool = True
     timer: Cancellable | None = None
 
 
@@ -103,14 +106,17 @@ class Parent:
 
     # ---------------------------------------------------------------------------- children
 
-    def adopt(self, eui64: Eui64, short_address: int, timeout_s: float | None = None) -> None:
-        """A sleeper is a child of this device from now on."""
+    def adopt(
+        self, eui64: Eui64, short_address: int, timeout_s: float | None = None, *, asleep: bool = True
+    ) -> None:
+        """An end device is a child of this device from now on."""
         self.disown(eui64)
         if timeout_s is None:
             timeout_s = END_DEVICE_TIMEOUTS_S[self._rules.end_device_timeout]
-        child = self.children[short_address] = Child(eui64, short_address, timeout_s)
-        self._node.network.sleepers[short_address] = None
-        self._node.network.neighbours.pop(short_address, None)
+        child = self.children[short_address] = Child(eui64, short_address, timeout_s, asleep)
+        network = self._node.network
+        (network.sleepers if asleep else network.end_devices)[short_address] = None
+        network.neighbours.pop(short_address, None)
         if self._node.on_air:
             self._alive(child)
 
@@ -121,6 +127,7 @@ class Parent:
                 child.timer.cancel()
             del self.children[child.short_address]
             self._node.network.sleepers.pop(child.short_address, None)
+            self._node.network.end_devices.pop(child.short_address, None)
 
     def _moved(self, short_address: int) -> None:
         """A frame of a child comes through another parent: it has that now."""
@@ -140,14 +147,15 @@ class Parent:
         if child is not None:
             self._alive(child)
             self._node.child_polled(child.eui64)
-        elif address not in self._node.network.sleepers:
+        else:
             options = nwk.LEAVE_REQUEST | nwk.LEAVE_REJOIN
             self._node.network.neighbour_command(nwk.LEAVE, address, asleep=True, options=options)
 
     def _alive(self, child: Child) -> None:
         if child.timer is not None:
             child.timer.cancel()
-        child.timer = self._after(child.timeout_s, self._aged, child)
+        if child.asleep:
+            child.timer = self._after(child.timeout_s, self._aged, child)
 
     def _aged(self, child: Child) -> None:
         child.timer = None
@@ -167,7 +175,7 @@ class Parent:
         self._node.network.neighbour_command(
             nwk.END_DEVICE_TIMEOUT_RESPONSE,
             data.source,
-            asleep=child is not None,
+            asleep=child is not None and child.asleep,
             status=0 if fits else _BAD_TIMEOUT,
             parent_information=_POLLS_KEEP_ALIVE,
         )
@@ -211,8 +219,8 @@ class Parent:
             return
         address = self._address(device, data.source)
         node.network.addresses.learn(data.source, device)
-        if asleep:
-            self.adopt(device, data.source)
+        if not capability & Capability.FULL_FUNCTION:
+            self.adopt(device, data.source, asleep=asleep)
         else:
             self.disown(device)
             node.network.neighbours.setdefault(data.source, data.lqi)
@@ -222,9 +230,7 @@ class Parent:
             status=AssociationStatus.SUCCESS,
             address=address,
             done=lambda ok: (
-                self._answered(device, data.source, address, asleep=asleep, secured=data.secured)
-                if ok
-                else None
+                self._answered(device, data.source, address, capability, secured=data.secured) if ok else None
             ),
         )
 
@@ -254,12 +260,15 @@ class Parent:
             status=status,
         )
 
-    def _answered(self, device: Eui64, was: int, address: int, *, asleep: bool, secured: bool) -> None:
+    def _answered(
+        self, device: Eui64, was: int, address: int, capability: Capability, *, secured: bool
+    ) -> None:
         """The device has its answer: it is a child or a neighbour under its address, and the hub is told."""
         node = self._node
         node.network.addresses.learn(address, device)
-        if asleep and address != was:
-            self.adopt(device, address)
+        if not capability & Capability.FULL_FUNCTION and address != was:
+            asleep = not capability & Capability.RECEIVER_ON_WHEN_IDLE
+            self.adopt(device, address, asleep=asleep)
         node.home.record("DeviceRejoined", source=str(device), target=str(node.eui64), secured=secured)
         node.remember()
         status = aps.DeviceStatus.SECURED_REJOIN if secured else aps.DeviceStatus.UNSECURED_REJOIN

@@ -38,7 +38,7 @@ def write_place(nvm: Nvm, node: RadioNode) -> None:
         "parent": network.parent,
         "addresses": [[address, str(eui64)] for address, eui64 in network.addresses.items()],
         "children": [
-            [str(child.eui64), child.short_address, child.timeout_s]
+            [str(child.eui64), child.short_address, child.timeout_s, child.asleep]
             for child in ([] if node.parent is None else node.parent.children.values())
         ],
         "link_keys": {str(eui64): key.hex() for eui64, key in node.aps.link_keys.items()},
@@ -89,8 +89,8 @@ def read_place(nvm: Nvm, node: RadioNode) -> bool:
                 network.addresses.learn(address, Eui64.parse(eui64))
     for entry in children:
         match entry:
-            case [str(eui64), int(address), int() | float() as timeout_s] if node.parent is not None:
-                node.parent.adopt(Eui64.parse(eui64), address, timeout_s)
+            case [str(eui64), int(address), int() | float() as timeout_s, *rest] if node.parent is not None:
+                node.parent.adopt(Eui64.parse(eui64), address, timeout_s, asleep=rest != [False])
     node.aps.link_keys.clear()
     for eui64, link_key in link_keys.items():
         if isinstance(link_key, str):

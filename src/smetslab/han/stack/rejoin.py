@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from smetslab.han.air.bands import CHANNELS_2_4_GHZ, Channel
 from smetslab.han.air.mac_entity import Reception
 from smetslab.han.air.medium import Cancellable, Scheduler
-from smetslab.han.stack.network import COORDINATOR_ADDRESS, NodeKind
+from smetslab.han.stack.network import COORDINATOR_ADDRESS
 from smetslab.han.stack.rules import UpkeepRules
 from smetslab.ids import Eui64
 from smetslab.zigbee import aps, mac_layer, nwk
@@ -129,8 +129,8 @@ class Rejoiner:
         if self.state is not RejoinState.SEARCHING or pan is None or not isinstance(source, int):
             return
         beacon = decode_beacon(frame.payload)
-        asleep = self._node.kind is NodeKind.SLEEPY_END_DEVICE
-        capacity = beacon.end_device_capacity if asleep else beacon.router_capacity
+        routes = self._node.kind.routes
+        capacity = beacon.router_capacity if routes else beacon.end_device_capacity
         if capacity and beacon.extended_pan == self._node.network.settings.extended_pan:
             self._found.append(_Offer(reception.quality.lqi, self._node.mac.channel, pan, source, beacon))
 
@@ -152,7 +152,7 @@ class Rejoiner:
         if self._home is not None:
             self._go(*self._home)
             self._home = None
-        if self._node.kind is NodeKind.SLEEPY_END_DEVICE:
+        if self._node.kind.sleeps:
             self._node.mac.always_listening = False
             self._node.mac.listen(on=False)
 
