@@ -32,6 +32,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _MICROSECONDS = 1_000_000
 _MOST_CANCELLED = 100
 """Timers that will not run and are kept all the same."""
+_TIMERS_A_TURN = 16
+"""Timers that run before the loop looks at its files again."""
 
 
 class Clock(Protocol):
@@ -60,13 +62,31 @@ class Clock(Protocol):
         ...
 
 
+class _CallAt(Protocol):
+    """The type of `Clock.call_at`."""
+
+    def __call__(
+        self, time_s: float, callback: Callable[[Unpack[Ts]], object], /, *args: *Ts
+    ) -> asyncio.TimerHandle: ...
+
+
 class LoopClock:
     """Laboratory time on top of an asyncio loop, virtual or real: `epoch` is the moment of construction.
 
     `now()` is computed from the loop's time and the epoch alone, so it cannot drift from the timers.
     """
 
-    __slots__ = ("_loop", "_margin", "_origin", "_plain", "_shown", "_shown_at", "epoch", "scale")
+    __slots__ = (
+        "_loop",
+        "_margin",
+        "_origin",
+        "_shown",
+        "_shown_at",
+        "call_at",
+        "epoch",
+        "scale",
+        "time",
+    )
 
     def __init__(
         self, epoch: datetime, scale: float = 1.0, *, loop: asyncio.AbstractEventLoop | None = None
@@ -81,15 +101,15 @@ class LoopClock:
         self._margin = 0.0 if isinstance(self._loop, VirtualLoop) else 1e-6
         self.epoch = epoch.astimezone(UTC)
         self.scale = scale
-        # Then times of the loop are those of this clock.
-        self._plain = self._origin == self._margin == 0.0 and scale == 1.0
+        plain = self._origin == self._margin == 0.0 and scale == 1.0
+        # Times of the loop are those of a plain clock: then the loop is asked without a detour.
+        self.time: Callable[[], float] = self._loop.time if plain else self._scaled_time
+        self.call_at: _CallAt = self._loop.call_at if plain else self._scaled_call_at
         # Virtual time stands still while anything is ready: it is asked for again and again.
         self._shown_at = 0.0
         self._shown = self.epoch
 
-    def time(self) -> float:
-        if self._plain:
-            return self._loop.time()
+    def _scaled_time(self) -> float:
         return (self._loop.time() - self._origin) * self.scale
 
     def now(self) -> datetime:
@@ -114,11 +134,9 @@ class LoopClock:
         finally:
             handle.cancel()
 
-    def call_at(
+    def _scaled_call_at(
         self, time_s: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts
     ) -> asyncio.TimerHandle:
-        if self._plain:
-            return self._loop.call_at(time_s, callback, *args)
         when = self._origin + time_s / self.scale + self._margin
         while (when - self._origin) * self.scale < time_s:
             when = math.nextafter(when, math.inf)
@@ -288,46 +306,57 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._timers.clear()
 
     def _run_once(self) -> None:
-        """One turn, in the place of the base class's: what is ready, or else the timers that are due next."""
+        """A turn, in place of the base class's: what is ready, or else timers until something is ready."""
         ready, timers = self._ready, self._timers
         self._turns += 1
+        # Looking at the files each time would double the cost of a callback.
+        if not self._turns & 0x0F:
+            self._look(0)
         if ready or self._stopping:
-            # Looking at the files each time would double the cost of a callback.
-            if not self._turns & 0x0F:
-                self._look(0)
+            self._collect()
+        elif self._held or not timers:
+            self._wait()
         else:
-            self._advance()
-        now = self._now
-        while timers and timers[0][0] <= now:
-            timer = heappop(timers)[2]
-            timer._scheduled = False
-            if timer._cancelled:
-                self._cancelled -= 1
-            else:
-                ready.append(timer)
+            for _ in range(_TIMERS_A_TURN):
+                if ready or not timers or self._held or self._stopping:
+                    break
+                when, _number, timer = heappop(timers)
+                timer._scheduled = False
+                if timer._cancelled:
+                    self._cancelled -= 1
+                    continue
+                self._now = max(self._now, when)
+                if timers and timers[0][0] <= self._now:
+                    ready.append(timer)
+                    self._collect()
+                else:
+                    timer._run()
         # Those that are ready now: what they make ready has its turn after this one.
         for _ in range(len(ready)):
             handle = ready.popleft()
             if not handle._cancelled:
                 handle._run()
 
-    def _advance(self) -> None:
-        """Nothing is ready: go to the next timer, or wait for what is outside."""
-        timers = self._timers
-        while timers and timers[0][2]._cancelled:
-            heappop(timers)[2]._scheduled = False
-            self._cancelled -= 1
+    def _collect(self) -> None:
+        """The timers that are due are ready."""
+        timers, now = self._timers, self._now
+        while timers and timers[0][0] <= now:
+            timer = heappop(timers)[2]
+            timer._scheduled = False
+            if timer._cancelled:
+                self._cancelled -= 1
+            else:
+                self._ready.append(timer)
+
+    def _wait(self) -> None:
+        """Wait for what is outside. Raises LocalProtocolError where nothing is."""
         # The loop's own wake-up socket is always registered; any other file is real input or output.
-        if self._held or (not timers and len(self._selector.get_map()) > 1):
+        if self._held or len(self._selector.get_map()) > 1:
             self._look(None)
             return
-        if not timers or not self._turns & 0x0F:
-            self._look(0)
-            if self._ready:
-                return
-        if not timers:
+        self._look(0)
+        if not self._ready:
             raise self._stuck()
-        self._now = max(self._now, timers[0][0])
 
     def _look(self, timeout: float | None) -> None:
         self._process_events(self._selector.select(timeout))  # type: ignore[attr-defined]

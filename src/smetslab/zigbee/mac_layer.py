@@ -8,6 +8,7 @@ from __future__ import annotations
 import binascii
 from collections.abc import Mapping
 from enum import IntEnum, IntFlag
+from functools import lru_cache
 from struct import Struct
 from typing import Final, TypeAlias
 
@@ -188,6 +189,13 @@ def frame_check_sequence(data: bytes) -> bytes:
     """CRC-16 of header and payload, low octet first. Spec: IEEE 802.15.4 7.2.1.9."""
     crc = binascii.crc_hqx(data.translate(_TURNED), 0)
     return bytes((_TURNED[crc >> 8], _TURNED[crc & 0xFF]))
+
+
+@lru_cache(maxsize=512)
+def acknowledgement(sequence: int, *, pending: bool) -> bytes:
+    """An acknowledgement, check sequence included: there are 512. Spec: IEEE 802.15.4 7.2.2.3."""
+    octets = MacFrame(kind=MacFrameType.ACKNOWLEDGEMENT, sequence=sequence, frame_pending=pending).encode()
+    return octets + frame_check_sequence(octets)
 
 
 # -------------------------------------------------------------------------------- commands

@@ -10,6 +10,7 @@ import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, TypeAlias
 
 from smetslab.errors import ZigbeeDecodeError
@@ -22,10 +23,10 @@ from smetslab.zigbee.mac_layer import (
     BROADCAST,
     DATA_REQUEST,
     FCS_BYTES,
-    NO_SHORT_ADDRESS,
     Address,
     MacFrame,
     MacFrameType,
+    acknowledgement,
     decode_mac,
     frame_check_sequence,
 )
@@ -39,8 +40,6 @@ INDIRECT_PERSISTENCE_S: Final = 7.68
 """How long a frame waits for a sleeper. Spec: ZigBee 3.6.4 (macTransactionPersistenceTime)."""
 MAX_QUEUE: Final = 128
 """Frames that wait for the channel; more are refused (unverified)."""
-_ACKNOWLEDGEMENTS = (b"\x02", b"\x12")
-"""How acknowledgements begin, without and with the bit for pending frames."""
 _ACK_REQUEST = 0x20
 """The bit of the frame control. Spec: IEEE 802.15.4 7.2.1.1.4."""
 _REPEAT_S = 1.0
@@ -63,6 +62,7 @@ class Reception:
 @dataclass(slots=True)
 class _Outgoing:
     octets: bytes
+    sequence: int
     ack_request: bool
     done: Done | None
     tag: int | None
@@ -112,7 +112,6 @@ class MacEntity:
     ) -> None:
         """`tap` is given everything that the radio hears, whoever it is for, check sequence included."""
         self.eui64 = eui64
-        self.short_address = NO_SHORT_ADDRESS
         self.pan: int = BROADCAST
         self.counts = MacCounts()
         self.always_listening = True
@@ -125,7 +124,7 @@ class MacEntity:
         self._rng = rng
         self._received = received
         self._tap = tap
-        self._radio = medium.add(eui64, channel, self._heard, self._concerns if tap is None else bool)
+        self._radio = medium.add(eui64, channel, self._heard, promiscuous=tap is not None)
         self._medium = medium
         self._sequence = rng.randrange(256)
         self._queue: deque[_Outgoing] = deque()
@@ -141,6 +140,14 @@ class MacEntity:
     def channel(self) -> Channel:
         return self._radio.channel
 
+    @property
+    def short_address(self) -> int:
+        return self._radio.short_address
+
+    @short_address.setter
+    def short_address(self, short_address: int) -> None:
+        self._radio.short_address = short_address
+
     def switch_on(self) -> None:
         """From now on the device sends and, unless it is a sleeper, listens."""
         self._on = True
@@ -153,6 +160,7 @@ class MacEntity:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._current = None
+        self._radio.awaiting = False
         self._queue.clear()
         self._kept.clear()
         self._seen.clear()
@@ -194,9 +202,12 @@ class MacEntity:
             return
         self._sequence = self._sequence + 1 & 0xFF
         octets = frame.encode(sequence=self._sequence)
-        self._queue.append(_Outgoing(octets + frame_check_sequence(octets), frame.ack_request, done, tag))
+        octets += frame_check_sequence(octets)
+        outgoing = _Outgoing(octets, self._sequence, frame.ack_request, done, tag)
         if self._current is None:
-            self._next()
+            self._begin(outgoing)
+        else:
+            self._queue.append(outgoing)
 
     def forward(self, octets: bytes) -> bool:
         """Send a frame that another has made, with its own sequence number and check sequence, when its turn
@@ -206,9 +217,12 @@ class MacEntity:
         if not self._on or not octets or len(self._queue) >= MAX_QUEUE:
             self.counts.refused += 1
             return False
-        self._queue.append(_Outgoing(octets, bool(octets[0] & _ACK_REQUEST) and len(octets) > 2, None, None))
+        asks = bool(octets[0] & _ACK_REQUEST) and len(octets) > 2
+        outgoing = _Outgoing(octets, octets[2] if asks else 0, asks, None, None)
         if self._current is None:
-            self._next()
+            self._begin(outgoing)
+        else:
+            self._queue.append(outgoing)
         return True
 
     def keep(self, frame: MacFrame, done: Done | None = None, tag: int | None = None) -> None:
@@ -232,21 +246,21 @@ class MacEntity:
             if kept.done is not None:
                 kept.done(False)
 
-    def _next(self) -> None:
-        self._current = self._queue.popleft() if self._queue else None
-        if self._current is not None:
-            self._back_off(self._current)
+    def _begin(self, outgoing: _Outgoing) -> None:
+        self._current = outgoing
+        self._back_off(outgoing)
 
     def _back_off(self, outgoing: _Outgoing) -> None:
-        band = self._radio.channel.band
+        band = self._radio.band
         slots = self._rng.randrange(1 << outgoing.exponent)
         wait = slots * band.unit_backoff_s + band.clear_channel_s
         self._timer = self._scheduler.call_at(self._scheduler.time() + wait, self._assess, outgoing)
 
     def _assess(self, outgoing: _Outgoing) -> None:
         """Clear channel assessment. Spec: IEEE 802.15.4 7.5.1.4."""
+        radio = self._radio
         now = self._scheduler.time()
-        if self._radio.busy() or self._radio.sending_until > now:
+        if radio.busy() or radio.sending_until > now:
             outgoing.backoffs += 1
             outgoing.exponent = min(outgoing.exponent + 1, MAX_BE)
             if outgoing.backoffs > MAX_BACKOFFS:
@@ -256,9 +270,9 @@ class MacEntity:
                 self._back_off(outgoing)
             return
         self.counts.sent += 1
-        start = now + self._radio.channel.band.turnaround_s
         self._timer = None
-        self._radio.transmit(outgoing.octets, start, lambda: self._sent(outgoing), outgoing.tag)
+        start = now + radio.band.turnaround_s
+        radio.transmit(outgoing.octets, start, partial(self._sent, outgoing), outgoing.tag)
 
     def _sent(self, outgoing: _Outgoing) -> None:
         if outgoing is not self._current:
@@ -266,12 +280,13 @@ class MacEntity:
         if not outgoing.ack_request:
             self._finish(outgoing, success=True)
             return
-        self._radio.receiving = True
-        wait = self._radio.channel.band.ack_wait_s
+        self._radio.receiving = self._radio.awaiting = True
+        wait = self._radio.band.ack_wait_s
         self._timer = self._scheduler.call_at(self._scheduler.time() + wait, self._unacknowledged, outgoing)
 
     def _unacknowledged(self, outgoing: _Outgoing) -> None:
         self._timer = None
+        self._radio.awaiting = False
         outgoing.retries += 1
         if outgoing.retries > MAX_RETRIES:
             self.counts.no_acknowledgement += 1
@@ -284,7 +299,8 @@ class MacEntity:
         self._timer = self._current = None
         if not self.always_listening and not self._queue:
             self._radio.receiving = False
-        self._next()
+        if self._queue:
+            self._begin(self._queue.popleft())
         if outgoing.done is not None:
             outgoing.done(success)
 
@@ -305,6 +321,12 @@ class MacEntity:
     def _take_octets(self, octets: bytes, quality: LinkQuality) -> None:
         if not self._on:
             return  # it was delayed, and the power went meanwhile
+        awaited = self._current if self._radio.awaiting else None
+        if awaited is not None and self._tap is None:
+            for pending in (False, True):
+                if octets == acknowledgement(awaited.sequence, pending=pending):
+                    self._acknowledged(awaited, pending=pending)
+                    return
         if len(octets) < 5 or frame_check_sequence(octets[:-FCS_BYTES]) != octets[-FCS_BYTES:]:
             self.counts.bad_check_sequence += 1
             return
@@ -316,20 +338,12 @@ class MacEntity:
             self.counts.malformed += 1
             return
         if frame.kind is MacFrameType.ACKNOWLEDGEMENT:
-            self._acknowledged(frame)
+            if awaited is not None and awaited.sequence == frame.sequence:
+                self._acknowledged(awaited, pending=frame.frame_pending)
         elif frame.source is None and frame.destination is None:
             self.counts.malformed += 1
         elif self._is_mine(frame):
             self._take(frame, quality)
-
-    def _concerns(self, octets: bytes) -> bool:
-        """False for a frame to another short address, and for an acknowledgement that nobody here waits for:
-        most frames on a busy channel.
-        """
-        if len(octets) < 7 or octets[1] & 0x0C != 0x08:
-            return octets[:1] not in _ACKNOWLEDGEMENTS or self._timer is not None
-        destination = octets[5] | octets[6] << 8
-        return destination in {self.short_address, BROADCAST}
 
     def _is_mine(self, frame: MacFrame) -> bool:
         if frame.destination is None:
@@ -361,21 +375,15 @@ class MacEntity:
         self.send(replace(kept.frame, frame_pending=bool(waiting)), kept.done, kept.tag)
 
     def _acknowledge(self, sequence: int, *, pending: bool) -> None:
-        octets = MacFrame(
-            kind=MacFrameType.ACKNOWLEDGEMENT, sequence=sequence, frame_pending=pending
-        ).encode()
-        start = self._scheduler.time() + self._radio.channel.band.turnaround_s
-        self._radio.transmit(octets + frame_check_sequence(octets), start, None)
+        start = self._scheduler.time() + self._radio.band.turnaround_s
+        self._radio.transmit(acknowledgement(sequence, pending=pending), start, None)
 
-    def _acknowledged(self, frame: MacFrame) -> None:
-        outgoing = self._current
-        if outgoing is None or self._timer is None or outgoing.octets[2] != frame.sequence:
-            return
-        if not outgoing.ack_request:
-            return
-        self._timer.cancel()
+    def _acknowledged(self, outgoing: _Outgoing, *, pending: bool) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._radio.awaiting = False
         self._finish(outgoing, success=True)
-        if frame.frame_pending:
+        if pending:
             # A sleeper that asked stays awake for what is coming.
             self._radio.receiving = True
 

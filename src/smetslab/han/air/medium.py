@@ -20,8 +20,20 @@ from smetslab.han.air.bands import Channel
 from smetslab.ids import Eui64
 from smetslab.rng import RootSeed
 from smetslab.value_class import value_class
+from smetslab.zigbee.mac_layer import BROADCAST, NO_SHORT_ADDRESS
 
 Ts = TypeVarTuple("Ts")
+
+_ADDRESSING, _SHORT_ADDRESS, _TO_SHORT_ADDRESS = 0x0C, 0x08, 7
+"""Where frames say that their destination is a short address, and the octets of such a frame's beginning.
+
+Spec: IEEE 802.15.4 7.2.1.1.6
+"""
+_ACKNOWLEDGEMENTS = (b"\x02", b"\x12")
+"""How acknowledgements begin, without and with the bit for pending frames."""
+_ACKNOWLEDGEMENT_OCTETS = 5
+_MOST_AUDIENCES = 1024
+"""Destinations whose hearers are remembered; random frames name any."""
 
 
 class Cancellable(Protocol):
@@ -93,6 +105,8 @@ class Link:
 
     def loses(self) -> bool:
         quality = self.quality
+        if not (self.bad or quality.to_bad or quality.loss_good):
+            return False
         draw = self.stream.random
         if self.bad:
             self.bad = draw() >= quality.to_good
@@ -122,33 +136,61 @@ Heard: TypeAlias = Callable[[bytes, LinkQuality], None]
 class Radio:
     """One radio on a medium. `receiving` is the switch of its receiver; `heard` is called with what it hears.
 
-    What `wants` says no to is for others: the radio need not be given it.
+    As a radio chip does, it leaves out what is to another short address than its own, and acknowledgements
+    unless it is `awaiting` one. A `promiscuous` radio is given everything.
+
+    Spec: IEEE 802.15.4-2006 7.5.6.2 (the third level of filtering)
     """
 
     __slots__ = (
+        "_channel",
         "_medium",
-        "channel",
+        "_short_address",
+        "awaiting",
+        "band",
         "eui64",
         "heard",
         "links",
+        "promiscuous",
         "receiving",
         "sending_from",
         "sending_until",
-        "wants",
     )
 
     def __init__(
-        self, medium: Medium, eui64: Eui64, channel: Channel, heard: Heard, wants: Callable[[bytes], bool]
+        self, medium: Medium, eui64: Eui64, channel: Channel, heard: Heard, *, promiscuous: bool
     ) -> None:
         self._medium = medium
+        self._channel = channel
+        self._short_address = NO_SHORT_ADDRESS
+        self.band = channel.band
         self.eui64 = eui64
-        self.channel = channel
         self.heard = heard
-        self.wants = wants
+        self.promiscuous = promiscuous
         self.receiving = False
+        self.awaiting = False
         self.sending_from = self.sending_until = -1.0
         self.links: dict[Radio, Link] = {}
         """How this radio hears each other one."""
+
+    @property
+    def channel(self) -> Channel:
+        return self._channel
+
+    @channel.setter
+    def channel(self, channel: Channel) -> None:
+        self._channel = channel
+        self.band = channel.band
+        self._medium.changed()
+
+    @property
+    def short_address(self) -> int:
+        return self._short_address
+
+    @short_address.setter
+    def short_address(self, short_address: int) -> None:
+        self._short_address = short_address
+        self._medium.changed()
 
     def busy(self) -> bool:
         """Whether this radio hears something on its channel now: clear channel assessment."""
@@ -221,6 +263,9 @@ class Medium:
         self._seed = seed
         self.default = LinkQuality() if quality is None else quality
         self._radios: list[Radio] = []
+        self._audiences: dict[tuple[Channel, int], tuple[Radio, ...]] = {}
+        self.changes = 0
+        """How often a radio has come, gone, or changed its channel or an address."""
         self._links: dict[tuple[Eui64, Eui64], Link] = {}
         self._on_air: dict[Channel, list[Transmission]] = {}
         self._listeners: list[Callable[[OnAir], object]] = []
@@ -237,14 +282,38 @@ class Medium:
         """What became of frames: each radio that could have heard one counts."""
         self.airtime_s: dict[Channel, float] = {}
 
-    def add(
-        self, eui64: Eui64, channel: Channel, heard: Heard, wants: Callable[[bytes], bool] = bool
-    ) -> Radio:
-        """A new radio; its receiver is off. Without `wants` it is given every frame."""
+    def add(self, eui64: Eui64, channel: Channel, heard: Heard, *, promiscuous: bool = False) -> Radio:
+        """A new radio; its receiver is off."""
         self._refuse_second(eui64, channel)
-        radio = Radio(self, eui64, channel, heard, wants)
+        radio = Radio(self, eui64, channel, heard, promiscuous=promiscuous)
         self._radios.append(radio)
+        self.changed()
         return radio
+
+    def changed(self) -> None:
+        """Some radio has come, gone, or changed its channel or its addresses."""
+        self.changes += 1
+        self._audiences.clear()
+
+    def _audience(self, channel: Channel, octets: bytes) -> tuple[Radio, ...]:
+        """Whom a frame may concern, by its destination, in the order in which they came."""
+        if len(octets) >= _TO_SHORT_ADDRESS and octets[1] & _ADDRESSING == _SHORT_ADDRESS:
+            destination = octets[5] | octets[6] << 8
+        else:
+            destination = BROADCAST
+        found = self._audiences.get((channel, destination))
+        if found is None:
+            found = self._audiences[channel, destination] = tuple(
+                radio
+                for radio in self._radios
+                if radio.channel == channel
+                and (radio.promiscuous or destination in {BROADCAST, radio.short_address})
+            )
+            if len(self._audiences) > _MOST_AUDIENCES:
+                del self._audiences[next(iter(self._audiences))]
+        if octets[:1] in _ACKNOWLEDGEMENTS and len(octets) == _ACKNOWLEDGEMENT_OCTETS:
+            return tuple(radio for radio in found if radio.awaiting or radio.promiscuous)
+        return found
 
     def rename(self, radio: Radio, eui64: Eui64) -> None:
         """A radio is another's than was thought: its links are that one's from now on."""
@@ -253,6 +322,7 @@ class Medium:
         radio.links.clear()
         for other in self._radios:
             other.links.pop(radio, None)
+        self.changed()
 
     def _refuse_second(self, eui64: Eui64, channel: Channel) -> None:
         if any(radio.eui64 == eui64 and radio.channel.page == channel.page for radio in self._radios):
@@ -261,6 +331,7 @@ class Medium:
     def remove(self, radio: Radio) -> None:
         """Take a radio away."""
         self._radios.remove(radio)
+        self.changed()
 
     def set_link(self, source: Eui64, destination: Eui64, quality: LinkQuality) -> None:
         """How `destination` hears `source` from now on."""
@@ -315,6 +386,8 @@ class Medium:
         return round(share * 255)
 
     def _disturbed(self, channel: Channel, now: float) -> bool:
+        if not (self._jammed or self._noise):
+            return False
         if self._jammed.get(channel, now) > now:
             return True
         disturbed = False
@@ -327,9 +400,10 @@ class Medium:
 
     def busy(self, radio: Radio) -> bool:
         now = self._scheduler.time()
-        if self._disturbed(radio.channel, now):
+        channel = radio.channel
+        if self._disturbed(channel, now):
             return True
-        for one in self._on_air.get(radio.channel, ()):
+        for one in self._on_air.get(channel, ()):
             begun = one.start <= now or self.coarse_time
             if begun and now < one.end and self._hearing(radio, one.radio).quality.audible:
                 return True
@@ -344,11 +418,13 @@ class Medium:
         tag: int | None = None,
     ) -> float:
         channel = radio.channel
-        airtime = channel.band.airtime_s(len(octets))
+        airtime = radio.band.airtime_s(len(octets))
         end = start + airtime
         transmission = Transmission(radio, channel, octets, start, end, tag)
         radio.sending_from, radio.sending_until = start, end
-        ongoing = self._on_air.setdefault(channel, [])
+        ongoing = self._on_air.get(channel)
+        if ongoing is None:
+            ongoing = self._on_air[channel] = []
         for other in ongoing:
             if other.start < end and start < other.end:
                 other.overlapped.append(transmission)
@@ -360,44 +436,48 @@ class Medium:
         return end
 
     def _ended(self, transmission: Transmission, sent: Callable[[], object] | None) -> None:
-        self._on_air[transmission.channel].remove(transmission)
-        source = transmission.radio
+        channel, octets, source = transmission.channel, transmission.octets, transmission.radio
+        self._on_air[channel].remove(transmission)
         if self._listeners:
             frame = OnAir(
                 transmission.start,
-                transmission.channel,
+                channel,
                 source.eui64,
-                transmission.octets,
+                octets,
                 self.default.rssi_dbm,
                 transmission.tag,
             )
             for listener in tuple(self._listeners):
                 listener(frame)
-        jammed = self._jammed.get(transmission.channel, -1.0) > transmission.start
-        if self._noise and self._disturbed(transmission.channel, transmission.end):
-            jammed = True
-        octets, channel = transmission.octets, transmission.channel
-        for radio in tuple(self._radios):
-            if radio.receiving and radio is not source and radio.wants(octets) and radio.channel == channel:
+        jammed = False
+        if self._jammed or self._noise:
+            jammed = self._jammed.get(channel, -1.0) > transmission.start
+            jammed = self._disturbed(channel, transmission.end) or jammed
+        for radio in self._audience(channel, octets):
+            if radio.receiving and radio is not source and radio.channel == channel:
                 self._reach(radio, transmission, jammed=jammed)
         if sent is not None:
             sent()
 
     def _reach(self, radio: Radio, transmission: Transmission, *, jammed: bool) -> None:
-        link = self._hearing(radio, transmission.radio)
+        source = transmission.radio
+        link = radio.links.get(source) or self._hearing(radio, source)
         quality = link.quality
         if not quality.audible:
             return
         if radio.sending_until > transmission.start and radio.sending_from < transmission.end:
             self.counts["deaf"] += 1
-        elif jammed or any(
-            one.radio is not radio and self._hearing(radio, one.radio).quality.audible
-            for one in transmission.overlapped
+        elif jammed or (
+            transmission.overlapped
+            and any(
+                one.radio is not radio and self._hearing(radio, one.radio).quality.audible
+                for one in transmission.overlapped
+            )
         ):
             self.counts["collided"] += 1
         elif link.loses():
             self.counts["lost"] += 1
         else:
             self.counts["heard"] += 1
-            self.speaking = transmission.radio.eui64
+            self.speaking = source.eui64
             radio.heard(transmission.octets, quality)
