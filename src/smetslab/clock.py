@@ -318,7 +318,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._wait()
         else:
             for _ in range(_TIMERS_A_TURN):
-                if ready or not timers or self._held or self._stopping:
+                if ready or self._is_told_to_stop() or not timers:
                     break
                 when, _number, timer = heappop(timers)
                 timer._scheduled = False
@@ -336,6 +336,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             handle = ready.popleft()
             if not handle._cancelled:
                 handle._run()
+
+    def _is_told_to_stop(self) -> bool:
+        return self._stopping or self._held > 0
 
     def _collect(self) -> None:
         """The timers that are due are ready."""
