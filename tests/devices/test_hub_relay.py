@@ -11,6 +11,7 @@ from smetslab.devices.hub_log import HubDeviceLog
 from smetslab.devices.hub_relay import UpwardBuffer
 from smetslab.devices.limits import HUB_BUFFER_MESSAGES
 from smetslab.gbcs.codes import DeviceType
+from smetslab.gbcs.gbt import BlockRules, segment
 from smetslab.ids import Eui64
 from smetslab.store import Nvm, Store
 
@@ -29,6 +30,19 @@ def nvm() -> Iterator[Nvm]:
 def alert(make_bench: Any) -> bytes:
     bench = make_bench()
     (sent,) = bench.send(bench.head.command("ECS45")[:-1] + b"\x00")
+    data: bytes = sent.data
+    return data
+
+
+@pytest.fixture
+def command(make_bench: Any) -> bytes:
+    data: bytes = make_bench().head.command("ECS45")
+    return data
+
+
+@pytest.fixture
+def response(make_bench: Any, command: bytes) -> bytes:
+    (sent,) = make_bench().send(command)
     data: bytes = sent.data
     return data
 
@@ -66,17 +80,29 @@ def test_messages_leave_in_order_with_identities_of_their_own(nvm: Nvm) -> None:
     assert again.message.identity != first.message.identity
 
 
-def test_alerts_survive_a_power_cut_with_their_identity(nvm: Nvm, alert: bytes) -> None:
+def test_messages_survive_a_power_cut_with_their_identity(
+    nvm: Nvm, alert: bytes, response: bytes, command: bytes
+) -> None:
     buffer = UpwardBuffer(HUB, nvm)
-    buffer.add(b"a response")
-    buffer.add(alert)
-    identity = buffer._waiting[1].message.identity
+    for payload in (b"no message", response, command, alert):
+        buffer.add(payload)
+    identities = [waiting.message.identity for waiting in buffer._waiting]
     after = UpwardBuffer(HUB, nvm)
-    waiting = after.first()
-    assert waiting is not None
-    assert (waiting.message.identity, waiting.message.payload) == (identity, alert)
-    after.done(waiting)
+    kept = [(waiting.message.identity, waiting.message.payload) for waiting in after._waiting]
+    assert kept == [(identities[1], response), (identities[3], alert)]
+    assert payloads(after) == [response, alert]
     assert len(UpwardBuffer(HUB, nvm)) == 0
+
+
+def test_blocks_of_alerts_survive_a_power_cut_and_blocks_of_responses_come_again(
+    nvm: Nvm, alert: bytes, response: bytes
+) -> None:
+    rules = BlockRules(block_octets=20)
+    blocks = [segment(message, rules)[0].encode() for message in (alert, response)]
+    buffer = UpwardBuffer(HUB, nvm)
+    for block in blocks:
+        buffer.add(block)
+    assert payloads(UpwardBuffer(HUB, nvm)) == blocks[:1]
 
 
 def test_identities_differ_after_a_power_cut(nvm: Nvm) -> None:

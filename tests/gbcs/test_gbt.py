@@ -175,6 +175,24 @@ def test_faulty_medium_is_mostly_overcome() -> None:
     assert arrived.count(octets) >= 35
 
 
+def test_receiver_that_has_forgotten_its_blocks_gets_them_again() -> None:
+    octets = message(1500)
+    sender, first = BlockTransfer(RULES), BlockTransfer(RULES)
+    answers: list[bytes] = []
+    for block in sender.send(octets, 0):
+        answers += first.receive(block, 0).replies
+    assert sender.is_sending(octets)
+    under_way = [block for answer in answers for block in sender.receive(answer, 0).replies]
+    second, arrived = BlockTransfer(RULES), []
+    while under_way:
+        received = second.receive(under_way.pop(0), 0)
+        arrived += [] if received.message is None else [received.message]
+        for reply in received.replies:
+            under_way += sender.receive(reply, 0).replies
+    assert arrived == [octets]
+    assert not sender.is_sending(octets)
+
+
 def test_window_streams_all_but_its_last_block() -> None:
     first = [decode_block(item) for item in BlockTransfer(RULES).send(message(1000), 0)]
     assert [(block.number, block.streaming) for block in first] == [(1, True), (2, True), (3, False)]

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, Protocol
 
 from smetslab.clock import Clock, timeout
@@ -67,6 +69,7 @@ class Carrier:
         self._sleeps = sleeps
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._again: dict[int, asyncio.Task[None]] = {}
         self._answers: dict[int, asyncio.Future[None]] = {}
         self._finals: dict[int, list[asyncio.Future[None]]] = {}
         self._followers: dict[str, list[asyncio.Future[bool]]] = {}
@@ -80,7 +83,7 @@ class Carrier:
     def stop(self) -> None:
         """End all tasks; who waits for a final response is told."""
         self._group = None
-        for task in list(self._tasks.values()):
+        for task in [*self._tasks.values(), *self._again.values()]:
             task.cancel()
         for waiter in [waiter for waiters in self._finals.values() for waiter in waiters]:
             if not waiter.done():
@@ -100,6 +103,22 @@ class Carrier:
         task = self._group.create_task(work, name=f"dcc request {entry.request_id.key}")
         self._tasks[entry.number] = task
         task.add_done_callback(lambda _: self._drop(entry.number))
+
+    def send_again(self, hub: Eui64) -> None:
+        """Send a hub every command again that waits for its response, as itself: a hub that has it knows its
+        identity, a device its counter.
+        """
+        if self._group is None:
+            return
+        for entry in self._ledger.pending():
+            number = entry.number
+            if entry.hub != hub or entry.state != "sent" or number in self._again:
+                continue
+            task = self._group.create_task(
+                self._deliver_again(entry), name=f"dcc request {entry.request_id.key} again"
+            )
+            self._again[number] = task
+            task.add_done_callback(partial(self._said_again, number))
 
     async def done(self, number: int) -> None:
         """Wait until a request has its final response."""
@@ -222,6 +241,20 @@ class Carrier:
         if entry.deadline is None or entry.deadline <= now:
             await self._carry(replace(entry, deadline=now))
             return
+        self._note_again(entry)
+        await self._carry(replace(entry, state="ready", deadline=None))
+
+    def _said_again(self, number: int, task: asyncio.Task[None]) -> None:
+        del task
+        self._again.pop(number, None)
+
+    async def _deliver_again(self, entry: Pending) -> None:
+        """Once more to the WAN; how long its response is waited for stays as it is."""
+        self._note_again(entry)
+        with suppress(WanError):
+            await self._deliver(entry)
+
+    def _note_again(self, entry: Pending) -> None:
         self._trace.record(
             "dcc",
             "CommandSentAgain",
@@ -229,7 +262,6 @@ class Carrier:
             target=str(entry.device),
             request_id=entry.request_id.key,
         )
-        await self._carry(replace(entry, state="ready", deadline=None))
 
     async def _hold(self, entry: Pending) -> Pending | None:
         """Wait for what a request waits for; None when it is over then."""

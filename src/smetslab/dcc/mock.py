@@ -416,6 +416,12 @@ class MockDcc:
                 device.device_id,
             )
 
+    def hub_back(self, hub: Eui64) -> None:
+        """A hub has come back, perhaps without what it was about to do: commands that wait for a response
+        are sent to it once more, as themselves.
+        """
+        self._carrier.send_again(hub)
+
     def _run_schedule(self, schedule: Schedule, now: datetime) -> None:
         """One run: accepted in the transaction that moves the schedule on, or refused with an alert."""
         outcome = self._intake.scheduled(schedule, now, self._schedules.moved_on(schedule, now)[1])

@@ -28,7 +28,7 @@ from smetslab.devices.messages import Scribe
 from smetslab.devices.own_keys import OwnKeys
 from smetslab.devices.payload_engine import Call, Execution, Fault, PayloadEngine, WrongPayload
 from smetslab.devices.quirks import Quirks
-from smetslab.devices.work import OUTBOX_PREFIX, Outgoing, Work, Workplace
+from smetslab.devices.work import ANSWER_PREFIX, OUTBOX_PREFIX, Outgoing, Work, Workplace
 from smetslab.errors import CertificateError, RegistryError
 from smetslab.gbcs.codes import CounterFamily, DeviceType, KeyUsage, RemotePartyRole
 from smetslab.gbcs.message import Message, decode_message
@@ -146,7 +146,12 @@ class Application:
         self._load_outbox()
 
     def _load_outbox(self) -> None:
-        """Alerts that had not left when the power went."""
+        """Responses and alerts that had not left when the power went."""
+        for key, octets in self._place.nvm.items(ANSWER_PREFIX):
+            code, data = int.from_bytes(octets[:2], "big"), octets[2:]
+            self._place.outbox.append(
+                _response_to_send(key, code, data, decode_message(data).business_target_id)
+            )
         for key, octets in self._place.nvm.items(OUTBOX_PREFIX):
             code, data = int.from_bytes(octets[:2], "big"), octets[2:]
             self._place.outbox.append(
@@ -255,14 +260,10 @@ class Application:
         except CertificateError:
             work.note("ResponseNotSendable", recipient=str(header.business_target_id))
             return
-        work.send(
-            Outgoing(
-                data=data,
-                target=header.business_target_id,
-                event="ResponseSent",
-                detail={"message_code": format_message_code(use_case.code)},
-            )
-        )
+        # A device answers once: what it has done and not yet said is said when power is back.
+        key = self._place.answer_key()
+        work.tx.put(key, use_case.code.to_bytes(2, "big") + data)
+        work.send(_response_to_send(key, use_case.code, data, header.business_target_id))
 
     # ---------------------------------------------------------------------------- refusals
 
@@ -496,7 +497,22 @@ class Application:
         }
 
 
+def _response_to_send(key: str, code: int, data: bytes, target: Eui64) -> Outgoing:
+    return Outgoing(
+        data=data,
+        target=target,
+        event="ResponseSent",
+        detail={"message_code": format_message_code(code)},
+        memory_key=key,
+    )
+
+
 def _alert_to_send(key: str, code: int, data: bytes, target: Eui64) -> Outgoing:
     return Outgoing(
-        data=data, target=target, event="AlertSent", detail={"code": f"{code:04X}"}, memory_key=key
+        data=data,
+        target=target,
+        event="AlertSent",
+        detail={"code": f"{code:04X}"},
+        memory_key=key,
+        alert=True,
     )

@@ -62,6 +62,8 @@ class _Power(Generic[C]):
         self.inbox: asyncio.Queue[bytes | None] = asyncio.Queue()
         """Octets from the transport; None: look at the time."""
         self.transfer = BlockTransfer(rules)
+        self.in_blocks: list[Outgoing] = []
+        """What memory keeps of messages whose blocks are under way."""
         self.wake = asyncio.Event()
         """Something may be ready to be sent."""
         self.ready = asyncio.Event()
@@ -302,6 +304,7 @@ class Device(ABC, Generic[C]):
             if data is not None:
                 self._take(power, data)
             self._tick(power)
+            self._forget_transferred(power)
             if power.workplace.outbox:
                 power.wake.set()
 
@@ -340,6 +343,13 @@ class Device(ABC, Generic[C]):
                 _block(octets) for octets in power.transfer.expire(self.clock.time()).resend
             ]
 
+    @staticmethod
+    def _forget_transferred(power: _Power[C]) -> None:
+        """Forget messages whose blocks have all come, or were given up."""
+        for message in [one for one in power.in_blocks if not power.transfer.is_sending(one.data)]:
+            power.in_blocks.remove(message)
+            power.workplace.sent(message)
+
     # ---------------------------------------------------------------------------- the way out
 
     async def _transmit(self, power: _Power[C], carry: Carry) -> None:
@@ -362,12 +372,17 @@ class Device(ABC, Generic[C]):
                 await self._carry(power, message, carry)
                 break
             except TransportError as error:
-                if message.memory_key is None and (attempt >= RESPONSE_ATTEMPTS or not error.transient):
+                if not message.alert and (attempt >= RESPONSE_ATTEMPTS or not error.transient):
                     place.note("MessageDropped", data=message.data, reason="undeliverable", detail=str(error))
                     break
             await self._pause(power, delay_s)
             delay_s = min(2 * delay_s, RETRY_LONGEST_S)
-        place.sent(message)
+        if message.memory_key is not None and power.transfer.is_sending(message.data):
+            # Its memory goes when its last block has come.
+            place.outbox.remove(message)
+            power.in_blocks.append(message)
+        else:
+            place.sent(message)
 
     async def _carry(self, power: _Power[C], message: Outgoing, carry: Carry) -> None:
         if not message.event:

@@ -25,14 +25,16 @@ _BOOT = "up-boot"
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A message on its way up. `memory_key`: where an alert is kept."""
+    """A message on its way up. `memory_key`: where it is kept, where it is."""
 
     message: WanMessage
     memory_key: str | None
+    alert: bool
 
 
 class UpwardBuffer:
-    """What waits for the WAN, in order. Alerts survive a power cut, with the identity they had.
+    """What waits for the WAN, in order. Whole messages and blocks of alerts survive a power cut, with the
+    identity they had; blocks of responses come again from their device.
 
     When it is full the oldest that is no alert gives way, and the oldest alert when there are only alerts.
     """
@@ -43,8 +45,8 @@ class UpwardBuffer:
         self._waiting: list[Waiting] = []
         for key, octets in nvm.items(_UP):
             length = octets[0]
-            identity = octets[1 : 1 + length].decode("ascii")
-            self._waiting.append(Waiting(WanMessage(identity, hub, octets[1 + length :]), key))
+            identity, payload = octets[1 : 1 + length].decode("ascii"), octets[1 + length :]
+            self._waiting.append(Waiting(WanMessage(identity, hub, payload), key, _cra(payload) is Cra.ALERT))
         with nvm.transaction() as tx:
             self._boot = int.from_bytes(tx.get(_BOOT) or b"", "big") + 1
             tx.put(_BOOT, self._boot.to_bytes(8, "big"))
@@ -57,12 +59,14 @@ class UpwardBuffer:
         """Take a message; returns those that had to give way."""
         number, self._next = self._next, self._next + 1
         identity = f"{self._hub}/{self._boot}/{number}"
-        kept = kind == "gbcs" and _is_alert(payload)
+        cra = _cra(payload) if kind == "gbcs" else None
+        alert = cra is Cra.ALERT
+        kept = alert or (cra is Cra.RESPONSE and not is_block(payload))
         key = f"{_UP}{self._boot:012}/{number:012}" if kept else None
         if key is not None:
             with self._nvm.transaction() as tx:
                 tx.put(key, bytes((len(identity),)) + identity.encode("ascii") + payload)
-        self._waiting.append(Waiting(WanMessage(identity, self._hub, payload, kind), key))
+        self._waiting.append(Waiting(WanMessage(identity, self._hub, payload, kind), key, alert))
         dropped: list[Waiting] = []
         while self._overflows():
             dropped.append(self._give_way())
@@ -87,17 +91,17 @@ class UpwardBuffer:
         )
 
     def _give_way(self) -> Waiting:
-        chosen = next((one for one in self._waiting if one.memory_key is None), self._waiting[0])
+        chosen = next((one for one in self._waiting if not one.alert), self._waiting[0])
         self.done(chosen)
         return chosen
 
 
-def _is_alert(payload: bytes) -> bool:
+def _cra(payload: bytes) -> Cra | None:
+    """What a message or block is; None for octets that are neither."""
     try:
-        cra = decode_block(payload).cra if is_block(payload) else decode_message(payload).cra
+        return decode_block(payload).cra if is_block(payload) else decode_message(payload).cra
     except GbcsDecodeError:
-        return False
-    return cra is Cra.ALERT
+        return None
 
 
 @dataclass(slots=True)

@@ -21,13 +21,16 @@ from smetslab.trace import Detail, Trace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """A message to send. `memory_key` is where an alert is kept until it has left; responses are not kept."""
+    """A message to send. `memory_key` is where it is kept until it has left. An alert is sent until it has,
+    a response a few times.
+    """
 
     data: bytes
     target: Eui64
     event: str
     detail: dict[str, Detail]
     memory_key: str | None = None
+    alert: bool = False
 
 
 @dataclass(slots=True)
@@ -49,6 +52,10 @@ class Work:
 
 
 OUTBOX_PREFIX = "outbox/"
+"""Alerts that have not left."""
+
+ANSWER_PREFIX = "answer/"
+"""Responses that have not left."""
 
 
 class Workplace:
@@ -60,6 +67,13 @@ class Workplace:
         self._trace = trace
         self._name = str(device)
         self.outbox: list[Outgoing] = []
+        kept = nvm.items(ANSWER_PREFIX)
+        self._next_answer = int(kept[-1][0].removeprefix(ANSWER_PREFIX)) + 1 if kept else 0
+
+    def answer_key(self) -> str:
+        """Where the memory may keep one more response."""
+        number, self._next_answer = self._next_answer, self._next_answer + 1
+        return f"{ANSWER_PREFIX}{number:012}"
 
     @contextmanager
     def work(self, now: datetime) -> Iterator[Work]:
@@ -70,7 +84,7 @@ class Workplace:
         for event, data, detail in work.notes:
             self.note(event, data=data, target="", **detail)
         # The answer to a command leaves before the alerts that it has caused.
-        self.outbox += sorted(work.outgoing, key=lambda message: message.memory_key is not None)
+        self.outbox += sorted(work.outgoing, key=lambda message: message.alert)
 
     def note(self, event: str, *, data: bytes = b"", target: str = "", **detail: Detail) -> None:
         """Record something that has no effect in memory."""

@@ -279,6 +279,14 @@ class BlockTransfer:
         self._outgoing[_key(outgoing.blocks[0])] = outgoing
         return tuple(outgoing.window(self.rules))
 
+    def is_sending(self, message: bytes) -> bool:
+        """Whether blocks of `message` are under way: not all are acknowledged, and it was not given up."""
+        if len(message) <= self.rules.block_octets or not self._outgoing:
+            return False
+        header = decode_message(message)
+        parties = header.business_originator_id, header.business_target_id
+        return (header.cra, header.originator_counter, *parties) in self._outgoing
+
     def receive(self, data: bytes, now: float) -> Received:
         """Take one transfer from the peer. Raises GbcsDecodeError when it is a block that cannot be read."""
         if not is_block(data):
@@ -317,7 +325,7 @@ class BlockTransfer:
 
     def _acknowledged(self, block: Block, now: float) -> tuple[bytes, ...]:
         outgoing = self._outgoing.get(_reply_key(block))
-        if outgoing is None or not outgoing.acknowledged <= block.acknowledged <= len(outgoing.blocks):
+        if outgoing is None or block.acknowledged > len(outgoing.blocks):
             return ()
         if block.acknowledged > outgoing.acknowledged:
             outgoing.attempts_left = self.rules.attempts

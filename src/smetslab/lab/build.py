@@ -327,6 +327,7 @@ class Lab:
             node=self.shard.name,
             head=self.role != "premises",
             hub_lost=self._hub_lost,
+            hub_back=self._hub_back,
             durable=self.store.durable,
         )
 
@@ -337,6 +338,9 @@ class Lab:
 
     def _hub_lost(self, hub: Eui64) -> None:
         self.dcc.hub_lost(hub)
+
+    def _hub_back(self, hub: Eui64) -> None:
+        self.dcc.hub_back(hub)
 
     def _enlist_all(self) -> None:
         """Everything that the lab file names stands in the inventory."""
