@@ -18,7 +18,7 @@ from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar
 
 from smetslab.clock import Clock, timeout
 from smetslab.devices.faults import FaultHandler, FaultValue
-from smetslab.devices.limits import RESPONSE_ATTEMPTS, RETRY_FIRST_S, RETRY_LONGEST_S
+from smetslab.devices.limits import FORGET_AFTER_S, RESPONSE_ATTEMPTS, RETRY_FIRST_S, RETRY_LONGEST_S
 from smetslab.devices.security.firmware_store import damage_running_image
 from smetslab.devices.work import Outgoing, Workplace
 from smetslab.errors import GbcsDecodeError, LocalProtocolError, TransportError
@@ -63,7 +63,9 @@ class _Power(Generic[C]):
         """Octets from the transport; None: look at the time."""
         self.transfer = BlockTransfer(rules)
         self.in_blocks: list[Outgoing] = []
-        """What memory keeps of messages whose blocks are under way."""
+        """Messages whose blocks are under way: memory keeps them until all have come."""
+        self.left: list[tuple[float, Outgoing]] = []
+        """What has left and when, and memory still keeps: whether the hub has kept it nobody says."""
         self.wake = asyncio.Event()
         """Something may be ready to be sent."""
         self.ready = asyncio.Event()
@@ -129,6 +131,7 @@ class Device(ABC, Generic[C]):
         power, self._power = self._power, None
         if power is not None:
             self._off_since = self.clock.now()
+            self._forget_left(power, self.clock.time())
             if power.task is not None:
                 power.task.cancel()
         restoring, self._restoring = self._restoring, None
@@ -187,8 +190,10 @@ class Device(ABC, Generic[C]):
 
     def _power_lost(self) -> None:
         """The instant of a power cut; nothing is awaited."""
-        self._power = None
+        power, self._power = self._power, None
         self._off_since = self.clock.now()
+        if power is not None:
+            self._forget_left(power, self.clock.time())
         self.trace.record("device", "PowerCut", source=str(self.eui64))
 
     async def _live(self, power: _Power[C]) -> None:
@@ -304,7 +309,6 @@ class Device(ABC, Generic[C]):
             if data is not None:
                 self._take(power, data)
             self._tick(power)
-            self._forget_transferred(power)
             if power.workplace.outbox:
                 power.wake.set()
 
@@ -317,6 +321,8 @@ class Device(ABC, Generic[C]):
         transfer = power.transfer.next_deadline()
         if transfer is not None:
             deadlines.append(transfer)
+        if power.left:
+            deadlines.append(power.left[0][0] + FORGET_AFTER_S)
         if not deadlines:
             return None
         return self.clock.call_at(min(deadlines), power.inbox.put_nowait, None)
@@ -342,13 +348,21 @@ class Device(ABC, Generic[C]):
             power.workplace.outbox += [
                 _block(octets) for octets in power.transfer.expire(self.clock.time()).resend
             ]
-
-    @staticmethod
-    def _forget_transferred(power: _Power[C]) -> None:
-        """Forget messages whose blocks have all come, or were given up."""
+        now = self.clock.time()
         for message in [one for one in power.in_blocks if not power.transfer.is_sending(one.data)]:
             power.in_blocks.remove(message)
-            power.workplace.sent(message)
+            power.left.append((now, message))
+        if power.left and power.left[0][0] + FORGET_AFTER_S <= now:
+            # A few at once: what has left a moment ago has its own turn.
+            self._forget_left(power, now - FORGET_AFTER_S / 2)
+
+    @staticmethod
+    def _forget_left(power: _Power[C], until: float) -> None:
+        """Forget what had left by then."""
+        gone = [message for moment, message in power.left if moment <= until]
+        power.left = [(moment, message) for moment, message in power.left if moment > until]
+        if gone:
+            power.workplace.sent(*gone)
 
     # ---------------------------------------------------------------------------- the way out
 
@@ -377,12 +391,16 @@ class Device(ABC, Generic[C]):
                     break
             await self._pause(power, delay_s)
             delay_s = min(2 * delay_s, RETRY_LONGEST_S)
-        if message.memory_key is not None and power.transfer.is_sending(message.data):
-            # Its memory goes when its last block has come.
+        if message in place.outbox:
             place.outbox.remove(message)
+        if message.memory_key is None:
+            return
+        if power.transfer.is_sending(message.data):
             power.in_blocks.append(message)
-        else:
-            place.sent(message)
+            return
+        if not power.left:
+            power.inbox.put_nowait(None)  # forgetting it has a deadline
+        power.left.append((self.clock.time(), message))
 
     async def _carry(self, power: _Power[C], message: Outgoing, carry: Carry) -> None:
         if not message.event:

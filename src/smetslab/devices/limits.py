@@ -61,6 +61,9 @@ FIRST_ALERT_COUNTER = 2000
 RESPONSE_ATTEMPTS = 6
 """How often a device offers a response to its tunnel before it gives it up. Unverified."""
 
+FORGET_AFTER_S = 5.0
+"""How long a device remembers what it has handed to its hub, which may not have kept it yet. A choice."""
+
 RETRY_FIRST_S = 1.0
 RETRY_LONGEST_S = 60.0
 """Waits between attempts double from the first to the longest. Unverified."""

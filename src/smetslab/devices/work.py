@@ -90,10 +90,11 @@ class Workplace:
         """Record something that has no effect in memory."""
         self._trace.record("device", event, source=self._name, target=target, data=data, **detail)
 
-    def sent(self, message: Outgoing) -> None:
-        """Forget a message that has left or was given up."""
-        if message in self.outbox:
-            self.outbox.remove(message)
-        if message.memory_key is not None:
-            with self.nvm.transaction() as tx:
-                tx.delete(message.memory_key)
+    def sent(self, *messages: Outgoing) -> None:
+        """Forget messages that have left or were given up."""
+        with self.nvm.transaction() as tx:
+            for message in messages:
+                if message in self.outbox:
+                    self.outbox.remove(message)
+                if message.memory_key is not None:
+                    tx.delete(message.memory_key)
