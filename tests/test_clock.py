@@ -13,6 +13,7 @@ import pytest
 
 from smetslab.clock import DEFAULT_EPOCH, LoopClock, VirtualLoop, run_real, run_virtual, timeout
 from smetslab.errors import LocalProtocolError
+from smetslab.lab.loops import serving_loop
 
 EPOCH = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 
@@ -244,6 +245,28 @@ def test_real_time_is_scaled() -> None:
     assert perf_counter() - began < 5
     assert passed >= timedelta(hours=1.5)
     assert seconds >= passed.total_seconds()
+
+
+def test_timers_of_a_loop_that_counts_in_milliseconds_are_never_early() -> None:
+    factory = serving_loop()
+    assert factory is not None, "uvloop is part of the extra `dev`"
+
+    async def main(clock: LoopClock) -> list[float]:
+        loop = asyncio.get_running_loop()
+        assert not isinstance(loop, asyncio.BaseEventLoop)
+        early: list[float] = []
+        for number in range(40):
+            wanted = clock.time() + number * 0.37
+            reached = loop.create_future()
+            clock.call_at(wanted, reached.set_result, None)
+            await reached
+            early.append(wanted - clock.time())
+        before = clock.now()
+        while clock.now() == before:
+            pass  # the loop's own time would stand still here
+        return early
+
+    assert max(run_real(main, epoch=EPOCH, scale=1000, loop_factory=factory)) <= 0
 
 
 def test_a_clock_counts_from_its_construction() -> None:

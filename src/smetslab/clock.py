@@ -20,6 +20,7 @@ from contextvars import Context, copy_context
 from datetime import UTC, datetime, timedelta
 from heapq import heapify, heappop, heappush
 from pathlib import PurePath
+from time import monotonic  # noqa: TID251 - the clock of real loops
 from typing import Any, Protocol, TypeVar, TypeVarTuple, Unpack
 
 from smetslab.errors import LocalProtocolError
@@ -78,6 +79,7 @@ class LoopClock:
 
     __slots__ = (
         "_loop",
+        "_loop_time",
         "_margin",
         "_origin",
         "_shown",
@@ -96,9 +98,12 @@ class LoopClock:
         if not (math.isfinite(scale) and scale > 0):
             raise LocalProtocolError(f"the scale of a clock must be a positive number, not {scale}")
         self._loop = asyncio.get_running_loop() if loop is None else loop
-        self._origin = self._loop.time()
-        # A real loop runs timers early by up to the resolution of its clock.
-        self._margin = 0.0 if isinstance(self._loop, VirtualLoop) else 1e-6
+        # A real loop runs timers early by up to the resolution of its clock. One that is not asyncio's own
+        # may count in milliseconds, and stand still while callbacks run; what it counts is this clock.
+        own = isinstance(self._loop, asyncio.BaseEventLoop)
+        self._loop_time = self._loop.time if own else monotonic
+        self._margin = 0.0 if isinstance(self._loop, VirtualLoop) else 1e-6 if own else 1e-3
+        self._origin = self._loop_time()
         self.epoch = epoch.astimezone(UTC)
         self.scale = scale
         plain = self._origin == self._margin == 0.0 and scale == 1.0
@@ -110,7 +115,7 @@ class LoopClock:
         self._shown = self.epoch
 
     def _scaled_time(self) -> float:
-        return (self._loop.time() - self._origin) * self.scale
+        return (self._loop_time() - self._origin) * self.scale
 
     def now(self) -> datetime:
         time = self.time()
@@ -400,9 +405,10 @@ def run_real(
     *,
     epoch: datetime | None = None,
     scale: float = 1.0,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> T:
     """Run `main` on real time, `scale` laboratory seconds a second, from `epoch` or else from now on."""
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
         start = datetime.now(UTC) if epoch is None else epoch  # noqa: TID251 - the one place that reads it
         return _run(runner, main, start, scale)
 

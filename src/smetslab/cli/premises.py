@@ -17,6 +17,7 @@ from smetslab.clock import run_real
 from smetslab.lab.build import Lab, check_lab, lab_keystore
 from smetslab.lab.collector import seldom_collected
 from smetslab.lab.config import KeyConfig, LabConfig, StoreConfig, load_lab
+from smetslab.lab.loops import serving_loop
 from smetslab.lab.serve import KEPT_OBSERVATIONS, in_real_time
 from smetslab.lab.shard import Shard
 from smetslab.wan.topics import parse_address
@@ -75,7 +76,7 @@ def premises(
     check_lab(config, keys)
     lab_here = Lab(config, keystore=keys, keep=KEPT_OBSERVATIONS, role="premises", shard=part, grouped=True)
     with wanted(pcap, zep, pcap_keys) as capture:
-        run_real(_run(lab_here, capture), epoch=now)
+        run_real(_run(lab_here, capture), epoch=now, loop_factory=serving_loop())
 
 
 async def _run(lab: Lab, capture: Wanted) -> None:

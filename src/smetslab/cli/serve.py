@@ -27,6 +27,7 @@ from smetslab.lab.collector import seldom_collected
 from smetslab.lab.config import HOME_NAME, KeyConfig, LabConfig, StoreConfig, load_lab
 from smetslab.lab.control import control_routes
 from smetslab.lab.enlisting import USER_ROLES
+from smetslab.lab.loops import serving_loop
 from smetslab.lab.serve import LabServer
 from smetslab.pki import user_data_folder
 from smetslab.wan.topics import parse_address
@@ -147,7 +148,7 @@ def serve(
     now = datetime.now(UTC)  # noqa: TID251 - a served lab begins at the present moment
     server = LabServer(config, routes=control_routes, now=now)
     with _logging(log), wanted(pcap, zep, pcap_keys) as capture:
-        left = run_real(_run(server, capture), epoch=now)
+        left = run_real(_run(server, capture), epoch=now, loop_factory=serving_loop())
     if left:
         lost = " and lost, because the store is memory" if url == MEMORY else "; the next run delivers them"
         output.error(f"{left} documents were not delivered{lost}")

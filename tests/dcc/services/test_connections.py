@@ -75,6 +75,31 @@ async def test_one_connection_serves_one_request_after_the_other() -> None:
     assert (peer.connections, peer.bodies) == (1, [b"<a/>"] * 5)
 
 
+async def test_head_and_body_come_in_one_piece_and_long_bodies_whole() -> None:
+    pieces: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        whole = b""
+        while not whole.endswith(b"</a>"):
+            pieces.append(await reader.read(100_000))
+            whole += pieces[-1]
+        writer.write(NO_CONTENT)
+        writer.close()
+
+    async def post(body: bytes) -> bytes:
+        pieces.clear()
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        async with KeptConnections(ssl.create_default_context()) as transport:
+            await transport.handle_async_request(httpx.Request("POST", url, content=body))
+        return b"".join(pieces).partition(b"\r\n\r\n")[2]
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        assert await post(b"<a></a>") == b"<a></a>"
+        assert len(pieces) == 1
+        long = b"<a>" + bytes(3 * 64 * 1024) + b"</a>"
+        assert await post(long) == long
+
+
 async def test_requests_at_the_same_time_have_connections_of_their_own_which_are_used_again() -> None:
     peer = Peer()
     async with _peer(peer) as post:

@@ -8,7 +8,8 @@ is taken from the top of its address's pile, or made, and put back.
 from __future__ import annotations
 
 import ssl
-from typing import Final, TypeAlias
+from collections.abc import Iterable
+from typing import Any, Final, TypeAlias
 
 import httpcore
 import httpx
@@ -17,6 +18,9 @@ MAX_ANSWER_BYTES: Final = 64 * 1024
 """How much is read of an answer, of which only the status counts; the connection ends when there is more."""
 
 _IDLE_S: Final = 30.0
+_HELD_BYTES: Final = 64 * 1024
+"""How much of a request is held back at most. A choice."""
+
 _FAILURES: Final = (
     httpcore.NetworkError,
     httpcore.TimeoutException,
@@ -91,7 +95,9 @@ class KeptConnections(httpx.AsyncBaseTransport):
             await connection.aclose()
         scheme, host, port = place
         origin = httpcore.Origin(scheme.encode(), host.encode(), port)
-        return httpcore.AsyncHTTPConnection(origin, ssl_context=self._tls, keepalive_expiry=_IDLE_S)
+        return httpcore.AsyncHTTPConnection(
+            origin, ssl_context=self._tls, keepalive_expiry=_IDLE_S, network_backend=_WholeRequests()
+        )
 
     async def aclose(self) -> None:
         """Close what is idle; what is under way belongs to those who wait for it."""
@@ -99,3 +105,59 @@ class KeptConnections(httpx.AsyncBaseTransport):
         for pile in piles.values():
             for connection in pile:
                 await connection.aclose()
+
+
+class _WholeRequests(httpcore.AsyncNetworkBackend):
+    """Makes streams that send head and body of a request in one piece: half the calls, half the packets."""
+
+    def __init__(self) -> None:
+        self._sockets = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the library's own interface
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        stream = await self._sockets.connect_tcp(host, port, timeout, local_address, socket_options)
+        return _HoldingStream(stream)
+
+
+class _HoldingStream(httpcore.AsyncNetworkStream):
+    """Holds back what is written until somebody waits for the answer."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self._held: list[bytes] = []
+        self._timeout: float | None = None
+
+    async def _send_held(self) -> None:
+        held, self._held = self._held, []
+        if held:
+            await self._stream.write(b"".join(held), self._timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        self._held.append(buffer)
+        self._timeout = timeout
+        if sum(map(len, self._held)) > _HELD_BYTES:
+            await self._send_held()
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        await self._send_held()
+        return await self._stream.read(max_bytes, timeout)
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> httpcore.AsyncNetworkStream:
+        return _HoldingStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
