@@ -341,14 +341,12 @@ class EsmeLife:
         energies = self._meter.reading(self.state.reached_us).minus(
             self._meter.reading(self.state.reached_us - HALF_HOUR_US)
         )
-        time = moment(device_us)
-        window = self.configuration.demand_window.script_before(time - timedelta(seconds=1)) == 1
-        self.state.demand.offer(
-            device_us // _SECOND_US,
-            (energies.active_import + energies.secondary_import) * 2 // MILLI,
-            energies.active_export * 2 // MILLI,
-            in_window=window,
+        import_w = (energies.active_import + energies.secondary_import) * 2 // MILLI
+        window = import_w > self.state.demand.configurable.value_w and (
+            self.configuration.demand_window.script_before(moment(device_us) - timedelta(seconds=1)) == 1
         )
+        export_w = energies.active_export * 2 // MILLI
+        self.state.demand.offer(device_us // _SECOND_US, import_w, export_w, in_window=window)
 
     def _use(self, work: Work, to_us: int, *, charging: bool) -> None:
         """Energy up to a moment; the metering tick at which the credit has reached a threshold comes

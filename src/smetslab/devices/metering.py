@@ -80,6 +80,8 @@ class EnergyMeter:
         self._segments = kept or [first]
         self._load = Consumption(load, self._segments[0].start_us)
         self._boosted: set[int] = set()
+        self._before: dict[int, Energies] = {}
+        """What the registers had more than the load, by the start of the segment."""
         self.version = 0
         """Counts the segments that were begun."""
 
@@ -119,6 +121,7 @@ class EnergyMeter:
 
     def _append(self, work: Work, segment: Segment) -> None:
         self.version += 1
+        self._before.clear()
         if segment.start_us == self._segments[-1].start_us:
             self._segments.pop()
         self._segments.append(segment)
@@ -190,7 +193,11 @@ class EnergyMeter:
     def _at(self, segment: Segment, moment_us: int) -> Energies:
         if not segment.flows:
             return segment.start
-        return segment.start.plus(self._load.between(segment.start_us, moment_us))
+        before = self._before.get(segment.start_us)
+        if before is None:
+            before = segment.start.minus(self._load.at(segment.start_us))
+            self._before[segment.start_us] = before
+        return before.plus(self._load.at(moment_us))
 
     def pieces(self, first_us: int, last_us: int) -> Iterator[tuple[int, int, Segment]]:
         """The segments that a stretch of laboratory time lies in, with their bounds inside it."""
