@@ -36,3 +36,15 @@ def test_child_is_a_root_of_its_own() -> None:
     assert child.value == RootSeed(5).child("case.1").value
     assert child.octets("x", 8) != RootSeed(5).octets("x", 8)
     assert child.value != RootSeed(5).child("case.2").value
+
+
+def test_draws_depend_on_their_name_and_spread_evenly() -> None:
+    seed = RootSeed(7)
+    numbers = [draws.random() for draws in [seed.draws("a")] for _ in range(4000)]
+    again, other = seed.draws("a"), seed.draws("b")
+    assert [again.random() for _ in range(3)] == numbers[:3]
+    assert other.random() != numbers[0]
+    assert all(0 <= number < 1 for number in numbers)
+    tenths = [sum(place / 10 <= number < (place + 1) / 10 for number in numbers) for place in range(10)]
+    assert all(300 < count < 500 for count in tenths)
+    assert all(2 <= seed.draws(str(name)).uniform(2, 3) <= 3 for name in range(50))

@@ -27,6 +27,7 @@ from smetslab.gbcs.gbt import BlockRules, BlockTransfer
 from smetslab.gbcs.values import Value
 from smetslab.han import TunnelServer
 from smetslab.ids import Eui64
+from smetslab.inbox import Inbox, Signal
 from smetslab.store import Nvm, PowerCut
 from smetslab.trace import Trace
 
@@ -59,16 +60,16 @@ class _Power(Generic[C]):
     def __init__(self, core: C, workplace: Workplace, rules: BlockRules | None) -> None:
         self.core = core
         self.workplace = workplace
-        self.inbox: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.inbox: Inbox[bytes | None] = Inbox()
         """Octets from the transport; None: look at the time."""
         self.transfer = BlockTransfer(rules)
         self.in_blocks: list[Outgoing] = []
         """Messages whose blocks are under way: memory keeps them until all have come."""
         self.left: list[tuple[float, Outgoing]] = []
         """What has left and when, and memory still keeps: whether the hub has kept it nobody says."""
-        self.wake = asyncio.Event()
+        self.wake = Signal()
         """Something may be ready to be sent."""
-        self.ready = asyncio.Event()
+        self.ready = Signal()
         """The device is on the air, or will not be."""
         self.task: asyncio.Task[None] | None = None
 

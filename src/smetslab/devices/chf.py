@@ -44,6 +44,7 @@ from smetslab.gbcs.usecases.model import UseCase
 from smetslab.gbcs.values import Value
 from smetslab.han import TunnelClient, TunnelRules, TunnelServer
 from smetslab.ids import Eui64
+from smetslab.inbox import Inbox
 from smetslab.wan import Kind, Wan, WanMessage
 from smetslab.wan.image import HubFirmwareReport, ImageDelivery, Step
 from smetslab.zigbee.zcl.clusters.metering import NEW_OTA_FIRMWARE, TUNNEL_MESSAGE_PENDING
@@ -295,14 +296,14 @@ class CommunicationsHub(Device[HubCore]):
             return
         if device_type is DeviceType.TYPE_2:
             return  # it takes no GBCS messages, and has no tunnel. Spec: GBCS 10.2.2
-        queue: asyncio.Queue[bytes] = asyncio.Queue()
+        queue: Inbox[bytes] = Inbox()
         relay.queues[device] = queue
         relay.tunnel.add(device)
         relay.tasks[device] = relay.group.create_task(
             self._hand_down(relay, device, queue), name=f"hub {self.eui64} to {device}"
         )
 
-    async def _hand_down(self, relay: Relay, device: Eui64, queue: asyncio.Queue[bytes]) -> None:
+    async def _hand_down(self, relay: Relay, device: Eui64, queue: Inbox[bytes]) -> None:
         while True:
             payload = await queue.get()
             self._note("MessageRelayed", payload, target=str(device))
@@ -371,8 +372,8 @@ class CommunicationsHub(Device[HubCore]):
         relay.tasks.pop(device).cancel()
         waiting = relay.queues.pop(device)
         desk = self._open_desk(relay, device)
-        while not waiting.empty():
-            self._keep_for_gas_meter(desk, device, waiting.get_nowait())
+        for payload in waiting.take():
+            self._keep_for_gas_meter(desk, device, payload)
         return True
 
     async def _forget_image(self, images: OtaServer, device: Eui64) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache, lru_cache
 
 from smetslab.crypto import PrivateKey, PublicKey
 from smetslab.devices.security.contingency import ContingencyKey
@@ -114,6 +115,12 @@ class DeviceKeys:
         )
 
 
+@cache
+def _name(role: RemotePartyRole, usage: KeyUsage, cell_usage: CellUsage) -> CellName:
+    """The name of a cell, the same object for all devices."""
+    return role, usage, cell_usage
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """One trust anchor cell and who is in it. `certificate`: what it was filled with."""
@@ -128,18 +135,19 @@ class Cell:
 
     @property
     def name(self) -> CellName:
-        return self.role, self.usage, self.cell_usage
+        return _name(self.role, self.usage, self.cell_usage)
 
-    @classmethod
-    def of(cls, role: RemotePartyRole, cell_usage: CellUsage, certificate: Certificate) -> Cell:
-        """The cell that holds `certificate`. Raises CertificateError when that names no party, use or key
-        id."""
+    @staticmethod
+    @lru_cache(maxsize=256)
+    def of(role: RemotePartyRole, cell_usage: CellUsage, certificate: Certificate) -> Cell:
+        """The cell that holds `certificate`, the same object for all devices. Raises CertificateError when
+        that names no party, use or key id."""
         entity = certificate.entity_id
         if role is RemotePartyRole.ROOT and certificate.key_usage is KeyUsage.KEY_CERT_SIGN:
             entity = NOBODY
         if entity is None or certificate.key_usage is None or certificate.subject_key_id is None:
             raise CertificateError(f"{certificate.title} cannot stand in a trust anchor cell", spec="GBCS 13")
-        return cls(
+        return Cell(
             role=role,
             usage=certificate.key_usage,
             cell_usage=cell_usage,

@@ -32,6 +32,8 @@ _KEY = "life"
 _HOUR_US = 3_600_000_000
 _SECOND_US = 1_000_000
 _YEAR_DAYS = 400
+_DAYS_KEPT = 2
+"""Days whose borders are at hand: that of the moment and the next."""
 BEGIN_NON_DISABLEMENT, END_NON_DISABLEMENT = 32, 33
 SECONDARY_SCRIPT = 200
 SECONDARY_RATES = 4
@@ -398,8 +400,8 @@ class EsmeLife:
     def _borders_of(self, day: int, offset_us: int) -> list[Border]:
         known = self._days.get((day, offset_us))
         if known is None:
-            if len(self._days) > 4:
-                self._days.clear()
+            while len(self._days) >= _DAYS_KEPT:
+                del self._days[next(iter(self._days))]
             known = list(self._make_borders(day))
             if self._demand_matters(day, offset_us):
                 start_us = day * DAY_US

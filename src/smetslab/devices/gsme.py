@@ -41,6 +41,7 @@ from smetslab.gbcs.gbt import is_block
 from smetslab.gbcs.values import seconds_since_2000
 from smetslab.han import TunnelClient, TunnelRules
 from smetslab.ids import Eui64
+from smetslab.inbox import Signal
 
 TUNNEL_ENDPOINT = 1
 GET_TIMEOUT_S: Final = 30.0
@@ -93,7 +94,7 @@ class Gsme(Meter[GsmeCore]):
         self._answer: asyncio.Future[Transfer] | None = None
         self._fetched: dict[bytes, datetime] = {}
         """What the hub has given lately, and until when a second one is a repeat."""
-        self._woken = asyncio.Event()
+        self._woken = Signal()
         station = station_of(
             parts,
             self.device_type,

@@ -8,7 +8,6 @@ Spec: GBCS 10.3 (store and fetch), 10.4 (mirror); ZSE 1.4 D.3.4.4 (mirroring, no
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
@@ -20,6 +19,7 @@ from smetslab.devices.mirror import MirrorReporter
 from smetslab.errors import HanError, ZclDecodeError
 from smetslab.han import SMART_ENERGY_PROFILE, ApsFrame, ApsService, ClusterRole
 from smetslab.ids import Eui64
+from smetslab.inbox import Signal
 from smetslab.store import Nvm
 from smetslab.trace import Trace
 from smetslab.zigbee.zcl import find_command
@@ -57,7 +57,7 @@ class MirrorClient:
         self.endpoint = None if not kept else kept[0]
         self.flags: int | None = None
         """FunctionalNotificationFlags as told last; None: not since they were asked for."""
-        self.answered = asyncio.Event()
+        self.answered = Signal()
 
     def ask_for_mirror(self) -> None:
         """Spec: ZSE 1.4 D.3.2.3.1.2 (Request Mirror)."""
@@ -213,7 +213,7 @@ class Waking:
         ota = self._clients.ota
         if ota is None:
             return
-        idle = asyncio.Event()
+        idle = Signal()
         ota.idle = idle.set
         if ota.wake(self._clock.now(), wanted=wanted):
             try:

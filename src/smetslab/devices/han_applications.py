@@ -18,6 +18,7 @@ from smetslab.clock import Clock
 from smetslab.devices.han_frames import HanFrame, HanOutbox
 from smetslab.devices.zcl_endpoint import ENDPOINT, Failed, Taken, zcl_endpoint
 from smetslab.han import ApsService, ClusterRole
+from smetslab.inbox import Inbox
 from smetslab.trace import Trace
 
 
@@ -65,7 +66,7 @@ async def han_station(
     places = dict(clusters)
     for application in applications:
         places[application.cluster] = places.get(application.cluster, ClusterRole(0)) | application.role
-    inbox: asyncio.Queue[tuple[HanFrame, bool] | None] = asyncio.Queue()
+    inbox: Inbox[tuple[HanFrame, bool] | None] = Inbox()
 
     def find(frame: HanFrame, *, own: bool) -> HanApplication | None:
         """Whose a frame is: one that comes, or an `own` one that could not be carried."""

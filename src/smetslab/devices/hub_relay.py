@@ -16,6 +16,7 @@ from smetslab.gbcs.gbt import decode_block, is_block
 from smetslab.gbcs.message import decode_message
 from smetslab.han import TunnelClient, TunnelServer
 from smetslab.ids import Eui64
+from smetslab.inbox import Inbox, Signal
 from smetslab.store import Nvm
 from smetslab.wan import Kind, Seen, WanMessage
 
@@ -109,7 +110,7 @@ class FetchDesk:
     """What waits for one gas meter. `wake`: something has begun to wait."""
 
     queue: FetchQueue
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    wake: Signal = field(default_factory=Signal)
 
 
 class Relay:
@@ -127,8 +128,8 @@ class Relay:
         self.group = group
         self.upward = upward
         self.seen = Seen()
-        self.wake = asyncio.Event()
-        self.queues: dict[Eui64, asyncio.Queue[bytes]] = {}
+        self.wake = Signal()
+        self.queues: dict[Eui64, Inbox[bytes]] = {}
         self.desks: dict[Eui64, FetchDesk] = {}
         """What waits for gas meters, which fetch their messages themselves."""
         self.tasks: dict[Eui64, asyncio.Task[None]] = {}

@@ -136,7 +136,7 @@ class LoadProfile:
 
 _HEATING_SLOTS = 14
 _EPOCH_DAY = EPOCH_2000.astimezone(UTC).date()
-_DAYS_KEPT = 8
+_DAYS_KEPT = 3
 _PEAKS_KEPT = 32
 _FIELDS = len(Energies._fields)
 

@@ -171,8 +171,11 @@ class DeviceProfile(Declaration):
     def with_overrides(
         self, *, state: Mapping[str, StateValue] | None = None, quirks: Iterable[Quirk] = ()
     ) -> DeviceProfile:
-        """The profile of one device of this kind: other settings, further quirks (one of a name replaces)."""
+        """The profile of one device of this kind: other settings, further quirks (one of a name replaces).
+        Without any it is this profile itself, which devices share."""
         merged = {quirk.name: quirk for quirk in (*self.quirks, *quirks)}
+        if not state and tuple(merged.values()) == self.quirks:
+            return self
         return self.model_copy(
             update={"state": {**self.state, **(state or {})}, "quirks": tuple(merged.values())}
         )

@@ -11,6 +11,7 @@ from smetslab.devices.han_frames import HanFrame, HanOutbox
 from smetslab.errors import HanError, ZclDecodeError
 from smetslab.han import ApsFrame, ApsService, ClusterRole
 from smetslab.ids import Eui64
+from smetslab.inbox import Inbox, Signal
 from smetslab.trace import Trace
 from smetslab.zigbee.zcl import decode_frame
 
@@ -41,8 +42,8 @@ async def zcl_endpoint(
 
     Frames to one device leave in order; a device that cannot be reached holds up nobody else.
     """
-    wake = asyncio.Event()
-    ways: dict[Eui64, asyncio.Queue[HanFrame]] = {}
+    wake = Signal()
+    ways: dict[Eui64, Inbox[HanFrame]] = {}
     known: dict[tuple[Eui64, int, ClusterRole], int] = {}
 
     def take(frame: ApsFrame) -> None:
@@ -58,7 +59,7 @@ async def zcl_endpoint(
         known[frame.source, frame.cluster, side] = frame.source_endpoint
         taken(HanFrame(frame.source, frame.cluster, content))
 
-    async def carry(waiting: asyncio.Queue[HanFrame]) -> None:
+    async def carry(waiting: Inbox[HanFrame]) -> None:
         while True:
             frame = await waiting.get()
             try:
@@ -72,7 +73,7 @@ async def zcl_endpoint(
         while True:
             for frame in outbox.take():
                 if frame.peer not in ways:
-                    ways[frame.peer] = asyncio.Queue()
+                    ways[frame.peer] = Inbox()
                     name = f"device {han.eui64} frames to {frame.peer}"
                     tasks.append(group.create_task(carry(ways[frame.peer]), name=name))
                 ways[frame.peer].put_nowait(frame)

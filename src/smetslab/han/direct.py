@@ -5,7 +5,6 @@ acknowledgements.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -15,7 +14,7 @@ from smetslab.errors import HanError, LocalProtocolError
 from smetslab.han.limits import APS_ACKNOWLEDGEMENT_TIMEOUT_S, APS_MAX_RETRIES
 from smetslab.han.service import ApsFrame, ClusterRole, Handler
 from smetslab.ids import Eui64
-from smetslab.rng import RootSeed
+from smetslab.rng import Draws, RootSeed
 from smetslab.store import Nvm
 from smetslab.trace import Detail, Trace
 
@@ -35,7 +34,7 @@ class _Registration:
 class _Path:
     """From one device to another: its chance, and when its last frame arrives."""
 
-    stream: random.Random
+    draws: Draws
     free_at: float = 0.0
 
 
@@ -105,7 +104,7 @@ class DirectMedium:
         for attempt in range(1 + APS_MAX_RETRIES):
             await self._pass(path)
             target = self._hears(frame.source, frame.destination)
-            if target is not None and path.stream.random() >= self.loss_probability:
+            if target is not None and path.draws.random() >= self.loss_probability:
                 target.deliver(frame, sent)
                 return
             self._record("FrameLost", frame, sent=sent, attempt=attempt + 1)
@@ -125,14 +124,14 @@ class DirectMedium:
 
     async def _pass(self, path: _Path) -> None:
         """The way through the air, in order for each pair of devices."""
-        delay = self._latency_s + path.stream.uniform(0, self._jitter_s)
+        delay = self._latency_s + path.draws.uniform(0, self._jitter_s)
         path.free_at = max(self._clock.time() + delay, path.free_at + _TICK_S)
         await self._clock.sleep(path.free_at - self._clock.time())
 
     def _path(self, source: Eui64, destination: Eui64) -> _Path:
         path = self._paths.get((source, destination))
         if path is None:
-            path = _Path(self._seed.stream(f"han.direct.{source}.{destination}"))
+            path = _Path(self._seed.draws(f"han.direct.{source}.{destination}"))
             self._paths[source, destination] = path
         return path
 

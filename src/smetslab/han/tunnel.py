@@ -24,6 +24,7 @@ from smetslab.han.tunnel_client import ClientEngine
 from smetslab.han.tunnel_rules import Action, Deliver, Fail, Keep, Note, Send, TunnelRules
 from smetslab.han.tunnel_server import ServerEngine, Tunnel
 from smetslab.ids import Eui64
+from smetslab.inbox import Inbox
 from smetslab.store import Nvm
 from smetslab.trace import Detail, Trace
 from smetslab.zigbee.zcl import ZclFrame, decode_frame
@@ -91,7 +92,7 @@ class _Session(ABC):
 
     def __init__(self, shell: _Shell) -> None:
         self._shell = shell
-        self._inbox: asyncio.Queue[_Event] = asyncio.Queue()
+        self._inbox: Inbox[_Event] = Inbox()
 
     def post(self, event: _Event) -> None:
         self._inbox.put_nowait(event)

@@ -12,10 +12,12 @@ import binascii
 import re
 import warnings
 from base64 import b64decode, b64encode
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from functools import lru_cache
+from typing import Final, TypeVar, cast
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -223,25 +225,38 @@ def _read(encoded: bytes, parsed: x509.Certificate) -> Certificate:
         entity_id=seen.hardware_serial if kind is CertificateKind.DEVICE else _unique_identifier(subject),
         role=role,
         key_usage=_one_usage(seen.usage_bits),
-        usage_bits=seen.usage_bits,
+        usage_bits=_shared(seen.usage_bits),
         subject=subject,
-        issuer=DistinguishedName.decode(issuer_field.content),
+        issuer=_shared(DistinguishedName.decode(issuer_field.content)),
         not_before=parsed.not_valid_before_utc,
         not_after=parsed.not_valid_after_utc,
         subject_key_id=seen.subject_key_id,
         authority_key_id=seen.authority_key_id,
         authority_key_id_only=seen.authority_key_id_only,
-        policies=seen.policies,
+        policies=_shared(seen.policies),
         basic_constraints=seen.basic_constraints,
         alternative_names=seen.alternative_names,
         hardware_type=seen.hardware_type,
-        extensions=seen.present,
-        signature_algorithms=(inner_algorithm.raw, outer_algorithm.raw),
+        extensions=_shared(seen.present),
+        signature_algorithms=_shared((inner_algorithm.raw, outer_algorithm.raw)),
         public_key_info=key_info.raw,
         public_key=PublicKey.of(key),
         signed_part=parsed.tbs_certificate_bytes,
         signature=parsed.signature,
     )
+
+
+H = TypeVar("H", bound=Hashable)
+
+
+@lru_cache(maxsize=1024)
+def _same(value: Hashable) -> Hashable:
+    return value
+
+
+def _shared(value: H) -> H:
+    """The same object for values that are alike: what an authority writes is alike in all certificates."""
+    return cast(H, _same(value))
 
 
 @dataclass(slots=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -13,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 from smetslab.clock import Clock
 from smetslab.errors import CodecError, LocalProtocolError, StoreError, WanError
 from smetslab.ids import Eui64
-from smetslab.rng import RootSeed
+from smetslab.rng import Draws, RootSeed
 from smetslab.store import Nvm
 from smetslab.trace import Detail, Trace
 from smetslab.wan.service import Receive, WanMessage
@@ -43,9 +41,9 @@ class _Route:
 
     hub: Eui64
     direction: _Direction
-    stream: random.Random
+    draws: Draws
     free_at: float = 0.0
-    waiting: deque[_Arrived] = field(default_factory=deque)
+    waiting: list[_Arrived] = field(default_factory=list)
     """What has arrived at the far end while nobody could take it."""
 
 
@@ -191,14 +189,14 @@ class InProcessWan:
         route = self._route(message.hub, direction)
         key = self._keep(message, direction)
         self._record_message("MessageSent", message, direction, data=message.payload)
-        delay = self._latency_s + route.stream.uniform(0, self._jitter_s)
-        while route.stream.random() < self._loss_probability:
+        delay = self._latency_s + route.draws.uniform(0, self._jitter_s)
+        while route.draws.random() < self._loss_probability:
             self._record_message("TransferLost", message, direction)
             delay += self._repeat_after_s
         arrival = max(self._clock.time() + delay, route.free_at + _TICK_S)
         route.free_at = arrival
         self._at(arrival, route, message, repeated=False, key=key)
-        if route.stream.random() < self._duplicate_probability:
+        if route.draws.random() < self._duplicate_probability:
             self._at(arrival + self._repeat_after_s, route, message, repeated=True, key=None)
 
     def _keep(self, message: WanMessage, direction: _Direction) -> str | None:
@@ -229,7 +227,7 @@ class InProcessWan:
             receive = self._hubs.get(route.hub) if route.direction == "to-hub" else self._head
             if receive is None:
                 return
-            arrived = route.waiting.popleft()
+            arrived = route.waiting.pop(0)
             message = arrived.message
             self._record_message("MessageDelivered", message, route.direction, repeated=arrived.repeated)
             receive(message)
@@ -241,7 +239,7 @@ class InProcessWan:
     def _route(self, hub: Eui64, direction: _Direction) -> _Route:
         route = self._routes.get((hub, direction))
         if route is None:
-            route = _Route(hub, direction, self._seed.stream(f"wan.{hub}.{direction}"))
+            route = _Route(hub, direction, self._seed.draws(f"wan.{hub}.{direction}"))
             self._routes[hub, direction] = route
         return route
 

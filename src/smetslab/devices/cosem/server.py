@@ -153,7 +153,7 @@ class CosemServer:
             else:
                 self._values[attribute.key] = attribute.shape.encode(value, attribute.name)
         elif attribute.initial is not None:
-            self._values[attribute.key] = attribute.initial
+            pass  # `_value` finds it
         elif attribute.storage is Storage.COMPUTED and attribute.name not in self._bindings.computed:
             raise RegistryError(f"attribute {attribute.name} is not bound")
         elif (
@@ -172,19 +172,33 @@ class CosemServer:
     def value(self, name: str) -> Value:
         """The named value of a stored attribute."""
         attribute = self._model.by_name[name]
-        return attribute.shape.decode(self._values[attribute.key], name)
+        return attribute.shape.decode(self._value(attribute.key), name)
 
     def holds(self, name: str) -> bool:
         """Whether there is a stored attribute of this name."""
-        return name in self._model.by_name and self._model.by_name[name].key in self._values
+        return name in self._model.by_name and self._held(self._model.by_name[name].key) is not None
 
     def data(self, name: str) -> Data:
         """The value of a stored attribute as it is on the wire."""
-        return self._values[self._model.by_name[name].key]
+        return self._value(self._model.by_name[name].key)
 
     def data_at(self, key: MemberKey) -> Data:
         """The value of a stored attribute by class, logical name and index."""
-        return self._values[key]
+        return self._value(key)
+
+    def _held(self, key: MemberKey) -> Data | None:
+        """The value of a stored attribute: what has been put there, or what every new device has."""
+        own = self._values.get(key)
+        return self._model.attributes[key].initial if own is None else own
+
+    def _value(self, key: MemberKey) -> Data:
+        own = self._values.get(key)
+        if own is not None:
+            return own
+        initial = self._model.attributes[key].initial
+        if initial is None:
+            raise KeyError(key)
+        return initial
 
     def number(self, name: str) -> int:
         """The value of a stored attribute that is a number."""
@@ -207,7 +221,7 @@ class CosemServer:
     def _activated(self, one: CompiledCopy) -> Data:
         """The value that an active attribute gets: in its own type, only the members that are copied."""
         passive, active = self._model.attributes[one.passive], self._model.attributes[one.active]
-        data = self._values[one.passive]
+        data = self._value(one.passive)
         if one.members:
             value, old = passive.shape.decode(data, passive.name), self.value(active.name)
             if isinstance(value, dict) and isinstance(old, dict):
@@ -345,7 +359,7 @@ class CosemServer:
                     self.activate(call.work, trigger)
             return
         attribute = self._model.attributes[method.on]
-        old = self._values[attribute.key]
+        old = self._value(attribute.key)
         if not isinstance(old, Number):
             raise ItemError(DataAccessResult.OTHER_REASON, f"{attribute.name} is no number")
         value = 0
@@ -394,7 +408,7 @@ class CosemServer:
         live = attribute.name in self._bindings.computed and attribute.name not in self._pinned
         if attribute.storage is Storage.NVM and live:
             return self._bindings.computed[attribute.name](now)
-        value = self._values.get(attribute.key)
+        value = self._held(attribute.key)
         return self._bindings.computed[attribute.name](now) if value is None else value
 
     def _read_selected(self, attribute: CompiledAttribute, specification: Specification, call: Call) -> Data:

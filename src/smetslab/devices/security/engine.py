@@ -5,8 +5,8 @@ Spec: GBCS Annex 3 (ASN.1 modules), 9.2 (future dating).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Callable, Iterable
+from functools import cached_property, partial
 from typing import Final
 
 from smetslab.devices import events
@@ -33,17 +33,25 @@ class Asn1Engine:
 
     kind: Final = KIND
 
-    def __init__(self, operations: Iterable[Operation], future_dated: FutureDated, quirks: Quirks) -> None:
-        """Raises RegistryError when a use case has two operations, or is not of this kind."""
-        self._operations: dict[str, Operation] = {}
+    def __init__(
+        self, rows: Callable[[], Iterable[Operation]], future_dated: FutureDated, quirks: Quirks
+    ) -> None:
+        """`rows` are asked for with the first command: most devices never get one."""
+        self._rows = rows
         self._future_dated = future_dated
         self._quirks = quirks
-        for operation in operations:
-            if operation.use_case in self._operations:
+
+    @cached_property
+    def _operations(self) -> dict[str, Operation]:
+        """By use case. Raises RegistryError when a use case has two, or is not of this kind."""
+        found: dict[str, Operation] = {}
+        for operation in self._rows():
+            if operation.use_case in found:
                 raise RegistryError(f"two operations for {operation.use_case}", rule="unique")
             if not isinstance(USE_CASES[operation.use_case].payload, Asn1Payload):
                 raise RegistryError(f"{operation.use_case} has no ASN.1 payload")
-            self._operations[operation.use_case] = operation
+            found[operation.use_case] = operation
+        return found
 
     def supports(self, use_case: UseCase) -> bool:
         return use_case.name in self._operations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from smetslab.crypto import PublicKey
@@ -145,17 +145,13 @@ def install_security(
         device_type=device_type,
         returns_other_certificate=station.quirks.returns_other_certificate,
     )
-    setting: tuple[Operation, ...] = ()
-    if extra.set_clock is not None:
-        setting = ClockSetting(extra.set_clock).operations()
-    operations = (
-        *details.operations(),
-        *replacement.operations(),
-        *renewal.operations(),
-        *pairing.operations(),
-        *firmware.operations(),
-        *setting,
-    )
+
+    def operations() -> Iterator[Operation]:
+        for part in (details, replacement, renewal, pairing, firmware):
+            yield from part.operations()
+        if extra.set_clock is not None:
+            yield from ClockSetting(extra.set_clock).operations()
+
     application.install(Asn1Engine(operations, application.future_dated, station.quirks))
     application.peers = log.peer_key
     return Security(application=application, log=log, firmware=firmware, pairing=pairing)

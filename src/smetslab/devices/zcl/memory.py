@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 
 from smetslab.devices.work import Work
 from smetslab.devices.zcl.model import Computed, ZclModel, attribute_name
@@ -75,7 +76,7 @@ class ZclMemory:
         out = bytearray()
         attribute.type.encode(value, out)
         self._values[_key(attribute)] = value
-        work.tx.put(_ATTRIBUTE + attribute_name(attribute), bytes(out))
+        work.tx.put(_memory_key(attribute), bytes(out))
 
     def document(self, name: str) -> Json:
         """What is kept under `name`, None when there is nothing."""
@@ -99,8 +100,15 @@ class ZclMemory:
         }
 
 
+@cache
 def _key(attribute: Attribute) -> tuple[int, int]:
+    """Where the value of an attribute is, the same object for all devices."""
     return attribute.cluster, attribute.id
+
+
+@cache
+def _memory_key(attribute: Attribute) -> str:
+    return _ATTRIBUTE + attribute_name(attribute)
 
 
 def _value_of(attribute: Attribute, name: str, given: Value) -> ZclValue:
