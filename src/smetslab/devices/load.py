@@ -11,6 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from hashlib import shake_128
+from itertools import accumulate, chain
 from operator import sub
 from typing import NamedTuple, Protocol
 
@@ -207,11 +208,8 @@ class Consumption:
         """The cumulative energies at the 49 borders of the half hours of a day, flat, to be small."""
         known = self._days.get(number)
         if known is None:
-            reached = Energies()
-            known = array("q", reached)
-            for part in self._load.day(number):
-                reached = reached.plus(part)
-                known.extend(reached)
+            columns = (accumulate(column, initial=0) for column in zip(*self._load.day(number), strict=True))
+            known = array("q", chain.from_iterable(zip(*columns, strict=True)))
             self._days[number] = known
             if len(self._days) > _DAYS_KEPT:
                 self._days.popitem(last=False)
