@@ -260,14 +260,15 @@ wan_matrix_form = "5.4"
 alert_threshold = { requests = 5, window_s = 600 }
 alert_throttle_fields = true
 certified_products = [
-  { manufacturer = "AB01", model = "010A030B", firmware_versions = ["1", "2"] },
+  { manufacturer = "AB01", model = "010A030B", firmware_versions = ["1"] },
+  { manufacturer = "AB01", model = "010A030B", firmware_versions = ["2"], firmware_hashes = { 2 = "HASH" } },
   { manufacturer = "AB01", model = "010A030B", firmware_versions = ["3"], status = "Withdrawn" },
 ]
 
 [dcc.anomaly_limits]
 user = { "*" = { requests = 100, window_s = 60 } }
 attributes = { "6.4.1/LoadLimitPowerThreshold" = [0, 100000] }
-"""
+""".replace("HASH", "c0" * 32)
 
 
 def test_rules_of_the_dcc_are_those_of_the_lab_file(tmp_path: Path) -> None:
@@ -283,6 +284,7 @@ def test_rules_of_the_dcc_are_those_of_the_lab_file(tmp_path: Path) -> None:
     assert rules.certified_products is not None
     statuses = [rules.certified_products.status("AB01", "010A030B", one) for one in ("1", "2", "3", "4")]
     assert statuses == ["Active", "Active", "Withdrawn", None]
+    assert rules.certified_products.version_of("AB01", "010A030B", "C0" * 32) == "2"
     for wrong in ("check_roles = 1", 'wan_matrix_form = "5.2"', "response_timeout_s = 0", "unknown = true"):
         with pytest.raises(UsageError, match=r"dcc\."):
             load(tmp_path, f"{DEFAULT}\n[dcc]\n{wrong}\n")

@@ -19,6 +19,7 @@ from smetslab.dcc.pending import members_of
 from smetslab.dcc.rules import DccRules
 from smetslab.duis.document import RequestId
 from smetslab.errors import LocalProtocolError, StoreError, WanError
+from smetslab.firmware import OtaFile, decode_file, manufacturer_image_hash
 from smetslab.ids import Eui64
 from smetslab.registry import InventoryDevice
 from smetslab.store import Nvm
@@ -28,6 +29,7 @@ from smetslab.wan import ImageDelivery, Wan, WanMessage
 
 _JOB: Final = "image-job/"
 _IMAGE: Final = "image/"
+_VERSION: Final = "firmware-version/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,13 @@ class Distribution:
         """Whether an image for that device is on its way."""
         return any(device in job.devices for job in self._jobs.values())
 
+    def version_of(self, image_hash: str) -> str | None:
+        """The version, in hexadecimal digits, of an image that was distributed, by the hash of its
+        manufacturer image; None of one that was not.
+        """
+        octets = self._nvm.get(f"{_VERSION}{image_hash.upper()}")
+        return None if octets is None else octets.decode("ascii")
+
     def jobs(self) -> tuple[Job, ...]:
         """Everything on its way, oldest first."""
         return tuple(self._jobs.values())
@@ -95,7 +104,8 @@ class Distribution:
             task.cancel()
 
     def start(self, request_id: RequestId, image: bytes, devices: Iterable[InventoryDevice]) -> None:
-        """Keep an image for devices that have a hub each, and send it."""
+        """Keep an image for devices that have a hub each, and send it. Raises FirmwareError."""
+        file = decode_file(image)
         if self._group is None:
             raise LocalProtocolError("the DCC is not running: use it inside its `async with` block")
         behind: dict[Eui64, list[Eui64]] = {}
@@ -117,6 +127,7 @@ class Distribution:
         ]
         with self._nvm.transaction() as transaction:
             transaction.put(f"{_IMAGE}{digest}", image)
+            transaction.put(f"{_VERSION}{hash_of(file)}", version_in(file).encode("ascii"))
             for job in jobs:
                 transaction.put_json(f"{_JOB}{job.number:012}", _json(job))
         for job in jobs:
@@ -162,6 +173,16 @@ class Distribution:
         self._trace.record(
             "dcc", event, source="dcc", target=str(job.hub), request_id=job.request_id.key, reason=reason
         )
+
+
+def hash_of(file: OtaFile) -> str:
+    """The hash by which an image is activated, in hexadecimal digits. Spec: GBCS use case CS06."""
+    return manufacturer_image_hash(file.manufacturer_image).hex().upper()
+
+
+def version_in(file: OtaFile) -> str:
+    """The version of an image as its header says it, in hexadecimal digits."""
+    return file.header.firmware_version.hex().upper()
 
 
 def _json(job: Job) -> Json:

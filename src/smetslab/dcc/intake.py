@@ -4,7 +4,7 @@ argument.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from typing import Final, Protocol, TypeAlias
 
 from smetslab.dcc.acb import AccessControlBroker
 from smetslab.dcc.access import Facts, judge
+from smetslab.dcc.certification import activation_fault
 from smetslab.dcc.correlate import Also, Ledger
 from smetslab.dcc.effects import REMEMBERED
 from smetslab.dcc.pending import Pending, Question, State
@@ -197,9 +198,13 @@ class Intake:
         services: Services,
         sentry: Sentry,
         backups: DeviceLogBackups,
+        distributed_version: Callable[[str], str | None],
         seed: RootSeed,
     ) -> None:
-        """`seed` is where customer identification numbers come from."""
+        """`distributed_version` knows images that were distributed by their hash; `seed` is where customer
+        identification numbers come from.
+        """
+        self._distributed_version = distributed_version
         self._seed = seed
         self._services = services
         self._sentry = sentry
@@ -218,7 +223,9 @@ class Intake:
             if not isinstance(case, _Case):
                 return self._services.serve(case, request, elements, facts.acting_roles)
             if request.header.command_variant.signed:
-                return self._pass_on(case, self._signed_command(case), now)
+                signed = self._signed_command(case)
+                self._require_certified(case, signed.elements)
+                return self._pass_on(case, signed, now)
             due = self._due(case.row, elements)
             if due == parse_utc(CANCELLATION) and request.header.command_variant.sent:
                 self._ledger.note_counters(
@@ -410,6 +417,7 @@ class Intake:
         """Carry out an unsigned request, now or when its time has come."""
         # Built now in any case, so that what can never be built is refused now.
         command = self._unsigned_command(case, now)
+        self._require_certified(case, case.elements)
         if case.request.header.command_variant is CommandVariant.TRANSFORM:
             return Answered(PreCommand(encode_message(command.message), case.device.gbcs_version))
         held = due is not None and due > now and case.request.header.command_variant.sent
@@ -459,6 +467,20 @@ class Intake:
         if local is not None and state == "local":
             return Answered(local)
         return Accepted(entry, local)
+
+    def _require_certified(self, case: _Case, elements: Parameters) -> None:
+        """What a device is asked to run must be certified for it; only what is not verified may hide it."""
+        if not elements:
+            return
+        fault = activation_fault(
+            self._rules.certified_products,
+            case.device,
+            case.row.variant,
+            elements,
+            self._distributed_version,
+        )
+        if fault is not None:
+            raise _RefusedError("not certified", fault)
 
     def _entry(self, case: _Case, number: int) -> Pending:
         header = case.request.header

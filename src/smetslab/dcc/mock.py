@@ -130,6 +130,7 @@ class MockDcc:
             services=ServiceDesk(office, clock),
             sentry=AnomalyDetection(nvm, self.rules.anomaly_limits),
             backups=backups,
+            distributed_version=self._distribution.version_of,
             seed=RootSeed(0) if seed is None else seed,
         )
         self._carrier = Carrier(

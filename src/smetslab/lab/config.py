@@ -106,6 +106,10 @@ class ProductConfig(Declaration):
     manufacturer: _Detail
     model: _Detail
     firmware_versions: Annotated[tuple[_Detail, ...], Field(min_length=1)]
+    firmware_hashes: dict[str, Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{64}$")]] = Field(
+        default_factory=dict
+    )
+    """SHA-256 of the manufacturer images, by their versions, where they are known."""
     status: Literal["Active", "Cancelled", "Expired", "Withdrawn"] = "Active"
 
 

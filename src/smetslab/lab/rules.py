@@ -54,6 +54,7 @@ def _products(dcc: DccConfig) -> CertifiedProducts | None:
             manufacturer=one.manufacturer,
             model=one.model,
             firmware_version=version,
+            firmware_hash=one.firmware_hashes.get(version, ""),
             status=ProductStatus(one.status),
         )
         for one in dcc.certified_products

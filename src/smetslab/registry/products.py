@@ -22,11 +22,15 @@ class ProductStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertifiedProduct:
-    """One entry of the list; texts as the inventory has them (hexadecimal, in either case, for most)."""
+    """One entry of the list; texts as the inventory has them (hexadecimal, in either case, for most).
+
+    `firmware_hash`: 64 hexadecimal digits, SHA-256 of the manufacturer image; "" where the list has none.
+    """
 
     manufacturer: str
     model: str
     firmware_version: str
+    firmware_hash: str = ""
     status: ProductStatus = ProductStatus.ACTIVE
 
 
@@ -41,11 +45,30 @@ class CertifiedProducts:
         found = self._products.get(_key(manufacturer, model, firmware_version))
         return None if found is None else found.status
 
-    def fault(self, manufacturer: str, model: str, firmware_version: str) -> str | None:
-        """Why such a device may not be used, None when it may."""
-        status = self.status(manufacturer, model, firmware_version)
+    def version_of(self, manufacturer: str, model: str, firmware_hash: str) -> str | None:
+        """The version of the firmware of a model that has this hash, None when no entry has."""
+        wanted = _key(manufacturer, model, firmware_hash)
+        for one in self._products.values():
+            if one.firmware_hash and _key(one.manufacturer, one.model, one.firmware_hash) == wanted:
+                return one.firmware_version
+        return None
+
+    def fault(
+        self, manufacturer: str, model: str, firmware_version: str, firmware_hash: str = ""
+    ) -> str | None:
+        """Why such a device may not be used, None when it may. `firmware_hash`: that of the image, where
+        there is one; it must be the one on the list, where that has any.
+        """
+        entry = self._products.get(_key(manufacturer, model, firmware_version))
+        status = None if entry is None else entry.status
+        listed_hash = "" if entry is None else entry.firmware_hash
         if status is ProductStatus.ACTIVE:
-            return None
+            if not firmware_hash or not listed_hash or firmware_hash.upper() == listed_hash.upper():
+                return None
+            return (
+                f"firmware {firmware_version} of model {model} of {manufacturer} has another hash "
+                "on the Certified Products List"
+            )
         what = f"firmware {firmware_version} of model {model} of {manufacturer}"
         listed = "is not" if status is None else f"is {status.value.lower()}"
         return f"{what} {listed} on the Certified Products List"

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 
 from smetslab.dcc import DccRules
+from smetslab.duis.codes import CommandVariant
 from smetslab.duis.dcc_alerts import read_dcc_alert
 from smetslab.duis.document import parse_response
 from smetslab.firmware import OtaHeader
 from smetslab.gbcs.codes import DeviceType
 from smetslab.ids import Eui64
-from smetslab.registry import CertifiedProduct, CertifiedProducts, DeviceStatus, InventoryDevice
+from smetslab.registry import (
+    CertifiedProduct,
+    CertifiedProducts,
+    DeviceStatus,
+    InventoryDevice,
+    ProductStatus,
+)
 from smetslab.wan import ImageDelivery
 
 ESME = Eui64.parse("00DB1234567890A0")
@@ -61,6 +69,80 @@ def test_an_image_goes_to_devices_alone_for_which_it_is_certified(play, ask) -> 
         assert (await ask(bench, "11.1", update(GSME))).code == "E110103"
 
     play(story, rules=DccRules(certified_products=CertifiedProducts([certified, others])))
+
+
+def test_an_image_of_another_hash_than_the_list_has_goes_to_nobody(play, ask) -> None:
+    listed = CertifiedProduct(
+        manufacturer="AB01", model="GOOD", firmware_version="0002012F", firmware_hash="00" * 32
+    )
+
+    async def story(bench) -> None:
+        device = bench.inventory.find(ESME)
+        bench.inventory.update(replace(device, manufacturer="AB01", model="GOOD"))
+        assert (await ask(bench, "11.1", update(ESME))).code == "E110103"
+
+    play(story, rules=DccRules(certified_products=CertifiedProducts([listed])))
+
+
+def transform(bench, image_hash: str, **more: str) -> bytes:
+    elements = {"FirmwareHash": image_hash, **more}
+    return bench.supplier.document("11.3", ESME, elements, CommandVariant.TRANSFORM)
+
+
+DELISTED, ACTIVE = "AA" * 32, "BB" * 32
+PRODUCTS = CertifiedProducts(
+    [
+        CertifiedProduct(
+            manufacturer="AB01",
+            model="GOOD",
+            firmware_version="00000001",
+            firmware_hash=DELISTED,
+            status=ProductStatus.WITHDRAWN,
+        ),
+        CertifiedProduct(
+            manufacturer="AB01", model="GOOD", firmware_version="00000002", firmware_hash=ACTIVE.lower()
+        ),
+        CertifiedProduct(manufacturer="AB01", model="GOOD", firmware_version="0002012F"),
+    ]
+)
+
+
+def test_only_firmware_on_the_list_is_activated(play, ask) -> None:
+    """F2.15-C4: what is delisted is refused, whether the list or an image that was distributed says what it
+    is.
+    """
+    distributed = sha256(CONTENT).hexdigest().upper()
+
+    async def story(bench) -> None:
+        device = bench.inventory.find(ESME)
+        bench.inventory.update(replace(device, manufacturer="AB01", model="GOOD"))
+
+        async def code(image_hash: str, **more: str) -> str:
+            return parse_response(await bench.dcc.receive(transform(bench, image_hash, **more))).code
+
+        assert await code(ACTIVE) == "I0"
+        assert await code(DELISTED) == "E65"
+        assert "is withdrawn on the Certified Products List" in bench.events("RequestRefused")[0]["reason"]
+        assert await code(DELISTED, ExecutionDateTime="3000-12-31T00:00:00Z") == "I0"
+        assert await code(distributed) == "E65"
+        assert "has the hash" in bench.events("RequestRefused")[1]["reason"]
+        assert (await ask(bench, "11.1", update(ESME))).code == "I0"
+        assert await code(distributed) == "I0"
+
+    play(story, rules=DccRules(certified_products=PRODUCTS))
+
+
+def test_a_signed_activation_of_firmware_that_was_delisted_meanwhile_is_refused(play) -> None:
+    async def story(bench) -> None:
+        device = bench.inventory.find(ESME)
+        bench.inventory.update(replace(device, manufacturer="AB01", model="GOOD"))
+        message = await bench.supplier.pre_command("11.3", ESME, {"FirmwareHash": ACTIVE})
+        bench.dcc._intake._rules = DccRules(certified_products=CertifiedProducts([]))
+        answer = await bench.supplier.send_signed("11.3", bench.supplier.sign(message))
+        assert answer.code == "E65"
+        assert bench.events("RequestRefused")[0]["check"] == "not certified"
+
+    assert play(story, rules=DccRules(certified_products=PRODUCTS)).esme.received == []
 
 
 def test_what_cannot_be_updated_is_named_and_the_others_are(play, ask) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Final
 
 from smetslab.dcc.desk.model import DONE, Call, Rule, Service
+from smetslab.dcc.distribution import hash_of, version_in
 from smetslab.dcc.intake import Served
 from smetslab.duis.document import OtherPayload, leaf, node
 from smetslab.duis.element import Element
 from smetslab.errors import FirmwareError
-from smetslab.firmware import decode_file
+from smetslab.firmware import OtaFile, decode_file
 from smetslab.gbcs.codes import DeviceType
 from smetslab.ids import Eui64
 from smetslab.registry import DeviceStatus, InventoryDevice
@@ -40,7 +41,7 @@ def _not_an_image(call: Call) -> str | None:
 def _version_of_another(call: Call) -> str | None:
     """The header knows better; the published templates say zeros, which claims nothing."""
     claimed = call.text("FirmwareVersion").upper()
-    version = decode_file(_image(call)).header.firmware_version.hex().upper()
+    version = version_in(decode_file(_image(call)))
     if claimed in {version, "0" * len(claimed)}:
         return None
     return f"the image is version {version}, the request says {claimed}"
@@ -50,7 +51,7 @@ def _sort(
     call: Call, types: tuple[DeviceType, ...]
 ) -> tuple[tuple[InventoryDevice, ...], dict[str, list[Eui64]]]:
     """The devices that get the image, and the others by the list that a warning shows them in."""
-    header = decode_file(_image(call)).header
+    file = decode_file(_image(call))
     good: list[InventoryDevice] = []
     bad: dict[str, list[Eui64]] = {}
     for device_id in _asked_for(call):
@@ -59,8 +60,8 @@ def _sort(
             bad.setdefault("InvalidDeviceIDList", []).append(device_id)
         elif device.status not in _READY:
             bad.setdefault("NotCommissionedDeviceIDList", []).append(device_id)
-        elif not _for_maker(device.manufacturer, header.manufacturer_code) or not _certified(
-            call, device, header.firmware_version.hex().upper()
+        elif not _for_maker(device.manufacturer, file.header.manufacturer_code) or not _certified(
+            call, device, file
         ):
             bad.setdefault("NotApplicableFirmwareDeviceIDList", []).append(device_id)
         elif call.office.distribution.busy(device_id):
@@ -79,10 +80,11 @@ def _for_maker(manufacturer: str, code: int) -> bool:
     return known is None or known == code
 
 
-def _certified(call: Call, device: InventoryDevice, version: str) -> bool:
-    """Whether the version of an image is one that such a device may have."""
+def _certified(call: Call, device: InventoryDevice, file: OtaFile) -> bool:
+    """Whether an image is one that such a device may have."""
     products = call.office.rules.certified_products
-    return products is None or products.fault(device.manufacturer, device.model, version) is None
+    image = version_in(file), hash_of(file)
+    return products is None or products.fault(device.manufacturer, device.model, *image) is None
 
 
 def _no_device(types: tuple[DeviceType, ...]) -> Callable[[Call], str | None]:
