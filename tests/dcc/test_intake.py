@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 
 from smetslab.dcc import DccRules
+from smetslab.duis.codes import CommandVariant
+from smetslab.duis.document import parse_response
 from smetslab.gbcs.codes import Cra
 from smetslab.gbcs.message import Message, OtherInformation, encode_message
 from smetslab.gbcs.usecases.engine import encode_content
@@ -22,6 +24,9 @@ LIMITS = {
     "LoadLimitRestorationPeriod": 30,
     "LoadLimitSupplyState": "Disable",
 }
+
+OPERATORS = {"NetworkOperatorESMECommon": {"x8014": "Enable"}}
+SUPPLIERS = {"SupplierESMECommon": {"x810D": "Enable"}}
 
 Tamper = Callable[[object, Message], Message]
 
@@ -134,12 +139,10 @@ def test_a_header_that_is_not_the_request_id_is_refused(play, change: dict[str, 
 
 
 def test_octets_that_are_no_message_are_refused(play) -> None:
-    from smetslab.duis.codes import CommandVariant
     from smetslab.duis.document import (
         Request,
         RequestHeader,
         RequestId,
-        parse_response,
         signed_pre_command_body,
         write_request,
     )
@@ -165,3 +168,35 @@ def test_with_verification_off_a_wrong_command_reaches_the_device(play) -> None:
         assert answer.code == "I0"
 
     assert len(play(story, rules=DccRules(verify_users=False)).esme.received) == 1
+
+
+@pytest.mark.parametrize(
+    ("user", "variant", "elements", "code"),
+    [
+        ("supplier", "6.22", {"ElectricityNetworkOperatorAlerts": OPERATORS}, "E062202"),
+        ("supplier", "6.22", {"ElectricityNetworkOperatorLoggingSettings": OPERATORS}, "E062202"),
+        ("operator", "6.22", {"ElectricitySupplierAlerts": SUPPLIERS}, "E062201"),
+        ("supplier", "6.22", {"GasSupplierAlerts": {"x810D": "Enable"}}, "E062203"),
+        ("operator", "7.7", {}, "E2"),
+    ],
+)
+def test_what_the_device_would_not_do_for_this_role_is_refused(
+    play, user: str, variant: str, elements: dict[str, object], code: str
+) -> None:
+    """An eligible role does not reach the use case of another role, which the device would not answer."""
+
+    async def story(bench) -> None:
+        document = getattr(bench, user).document(variant, ESME, elements, CommandVariant.SEND)
+        assert parse_response(await bench.dcc.receive(document)).code == code
+
+    assert play(story).esme.received == []
+
+
+def test_with_roles_unchecked_the_device_decides(play) -> None:
+    async def story(bench) -> None:
+        elements = {"ElectricityNetworkOperatorAlerts": OPERATORS}
+        document = bench.supplier.document("6.22", ESME, elements, CommandVariant.SEND)
+        assert parse_response(await bench.dcc.receive(document)).code == "I99"
+        await bench.clock.sleep(5)
+
+    assert len(play(story, rules=DccRules(check_roles=False)).esme.received) == 1

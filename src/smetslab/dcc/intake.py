@@ -4,10 +4,9 @@ argument.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Final, Protocol, TypeAlias
 
 from smetslab.dcc.acb import AccessControlBroker
@@ -16,6 +15,7 @@ from smetslab.dcc.certification import activation_fault
 from smetslab.dcc.correlate import Also, Ledger
 from smetslab.dcc.effects import REMEMBERED
 from smetslab.dcc.pending import Pending, Question, State
+from smetslab.dcc.refusals import UNTRANSFORMABLE, choice_code, role_fault
 from smetslab.dcc.respond import instructions_in
 from smetslab.dcc.rules import DccRules
 from smetslab.dcc.schedules import Schedule, run_elements
@@ -61,20 +61,6 @@ from smetslab.registry import DeviceLogBackups, Inventory, InventoryDevice, User
 from smetslab.rng import RootSeed
 
 _MILLISECONDS: Final = 1000
-
-UNTRANSFORMABLE: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "8.7.1": "E080702",
-        "8.7.2": "E080702",
-        "8.8.1": "E080801",
-        "8.8.2": "E080801",
-        "8.12.1": "E081204",
-        "8.12.2": "E081204",
-    }
-)
-"""Refusals of requests that name another device, or its log, of which the DCC knows too little. Which of a
-service's codes means that is not published: unverified.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +138,7 @@ class _Case:
     mapping: UseCaseMapping
     device: InventoryDevice
     elements: Parameters
+    roles: tuple[UserRole, ...]
 
     @property
     def user(self) -> Eui64:
@@ -349,9 +336,16 @@ class Intake:
             )
             if chosen is None:
                 reason = f"no use case of {row.variant} says this to a {device.device_type.name}"
-                raise _RefusedError("transformation", reason)
+                raise _RefusedError("transformation", reason, choice_code(elements))
             mapping = chosen
-        return _Case(request=facts.request, row=row, mapping=mapping, device=device, elements=elements)
+        return _Case(
+            request=facts.request,
+            row=row,
+            mapping=mapping,
+            device=device,
+            elements=elements,
+            roles=facts.acting_roles,
+        )
 
     def _device_type(self, device_id: Eui64) -> DeviceType | None:
         other = self._inventory.find(device_id)
@@ -514,6 +508,11 @@ class Intake:
         by_dcc = message.business_originator_id in {self._broker.identity, self._rules.transitional_cos}
         if case.use_case.critical and by_dcc:
             message = self._sign_for_dcc(message)
+        elif not by_dcc and self._rules.check_roles:
+            fault = role_fault(case.use_case, case.device, case.user, case.roles)
+            if fault is not None:
+                code = choice_code(case.elements, ResponseCode.ROLE_NOT_ELIGIBLE)
+                raise _RefusedError("role", fault, code)
         return _Command(
             message=message,
             broker_counter=message.originator_counter if by_dcc else None,
