@@ -8,7 +8,7 @@ Spec: ZCL 2.5.11 (Report Attributes); ZSE 1.4 D.3 (mirroring); GBCS 10.4 (GPF da
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -49,8 +49,8 @@ class _Told:
     """By place among the attributes that are mirrored."""
     snapshots: dict[int, int] = field(default_factory=dict)
     """By place of the log: seconds of the newest snapshot told."""
-    records: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """By place of the list: seconds of the newest entry told, and how many of that second."""
+    records: dict[int, Mapping[str, int | str]] = field(default_factory=dict)
+    """By place of the list: the newest entry told."""
     profile: int = 0
     """Seconds of the newest half hour told."""
 
@@ -127,12 +127,12 @@ class MirrorReporter:
             (self._records.debt_payments, Prepayment.publish_debt_log, "collection_time", debt_entries),
         )
         for place, (log, command, time, entries) in enumerate(lists):
-            told, already = self._told.records.get(place, (-1, 0))
-            new = [entry for entry in log.entries if int(entry[time]) >= told]
-            newest = int(new[-1][time]) if new else told
-            if len(new) > already or newest > told:
-                of_newest = sum(int(entry[time]) == newest for entry in new)
-                self._telling.records[place] = (newest, of_newest)
+            told = self._told.records.get(place)
+            since = -1 if told is None else int(told[time])
+            # Of one second there may be more than the log has room for: which is the newest tells.
+            new = [entry for entry in log.entries if int(entry[time]) >= since]
+            if new and new[-1] != told:
+                self._telling.records[place] = dict(new[-1])
                 name = command.fields.names[-1]
                 record = command.record(command_index=0, number_of_commands=1, **{name: entries(new)})
                 yield command.cluster, command.frame(record, sequence=0)

@@ -249,6 +249,23 @@ class MirrorMachine(RuleBasedStateMachine):
         return core.reporter.frames(self.bench.now, seconds_since_2000(core.clock.time(self.bench.now)))
 
 
+def test_more_top_ups_of_one_second_than_the_log_has_room_for_are_reported(
+    make_gas_bench: MakeBench, make_gpf: MakeBench
+) -> None:
+    bench = make_gas_bench("prepayment", half_hour_ml=9_000)
+    proxy, _ = make_gpf(lambda: bench.now, "mirror/full")
+    number = 0
+    for more in (1, 4, 1):
+        for _ in range(more):
+            number += 1
+            bench.core.enter_code(bench.head.token(1, number), bench.now)
+        for cluster, frame in bench.core.reporter.frames(bench.now, seconds_since_2000(bench.now)):
+            assert proxy.reported(cluster, frame, bench.now)
+        bench.core.reporter.delivered()
+        assert list(proxy.records.top_ups.entries) == list(bench.core.records.top_ups.entries)
+    assert len(proxy.records.top_ups.entries) == 5
+
+
 def test_the_proxy_shows_what_was_reported(make_gas_bench: MakeBench, make_gpf: MakeBench) -> None:
     members = {"make": staticmethod(make_gas_bench), "make_gpf": staticmethod(make_gpf)}
     run_state_machine_as_test(type("Machine", (MirrorMachine,), members), settings=RUNS)
