@@ -18,7 +18,7 @@ from typing import Protocol, TypeAlias, TypeVarTuple, Unpack
 from smetslab.errors import LocalProtocolError
 from smetslab.han.air.bands import Channel
 from smetslab.ids import Eui64
-from smetslab.rng import RootSeed
+from smetslab.rng import Draws, RootSeed
 from smetslab.value_class import value_class
 from smetslab.zigbee.mac_layer import BROADCAST, NO_SHORT_ADDRESS
 
@@ -100,7 +100,7 @@ class Link:
     """One direction between two radios: its quality, and the state its chance is in."""
 
     quality: LinkQuality
-    stream: random.Random
+    stream: random.Random | Draws
     bad: bool = False
 
     def loses(self) -> bool:
@@ -353,7 +353,7 @@ class Medium:
     def _link(self, source: Eui64, destination: Eui64) -> Link:
         link = self._links.get((source, destination))
         if link is None:
-            link = Link(self.default, self._seed.stream(f"air.{source}.{destination}"))
+            link = Link(self.default, self._seed.draws(f"air.{source}.{destination}"))
             self._links[source, destination] = link
         return link
 
