@@ -6,6 +6,7 @@ kbit/s)
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -64,3 +65,35 @@ class Channel(NamedTuple):
 
     def __str__(self) -> str:
         return f"channel {self.number}" + (f" of page {self.page}" if self.page else "")
+
+
+SUB_GHZ_CHANNELS: Final[dict[int, tuple[int, ...]]] = {
+    28: tuple(range(27)),
+    29: (*range(27, 35), 62),
+    30: tuple(range(35, 62)),
+    31: tuple(range(27)),
+}
+"""The channels of each page, in the order of the bits of its mask. Spec: ZigBee D.7 (unverified)."""
+_PAGE_SHIFT: Final = 27
+
+
+def all_channels(band: Band) -> list[Channel]:
+    """Where a device of a band looks for networks, in order."""
+    if band is GHZ_2_4:
+        return [Channel(number) for number in CHANNELS_2_4_GHZ]
+    return [Channel(number, page) for page, numbers in SUB_GHZ_CHANNELS.items() for number in numbers]
+
+
+def channel_mask(channels: Iterable[Channel]) -> int:
+    """Channels of one sub-GHz page as a bitmap: the page in the highest five bits. 0 for no channels."""
+    mask = 0
+    for channel in channels:
+        mask |= channel.page << _PAGE_SHIFT | 1 << SUB_GHZ_CHANNELS[channel.page].index(channel.number)
+    return mask
+
+
+def channels_of_mask(mask: int) -> list[Channel]:
+    """The reverse of `channel_mask`; bits that stand for no channel are passed over."""
+    page = mask >> _PAGE_SHIFT
+    numbers = SUB_GHZ_CHANNELS.get(page, ())
+    return [Channel(number, page) for bit, number in enumerate(numbers) if mask >> bit & 1]

@@ -17,6 +17,7 @@ from typing import Final
 from smetslab.clock import Clock
 from smetslab.errors import HanError, LocalProtocolError
 from smetslab.han.air.bands import PREFERRED_CHANNELS, Channel
+from smetslab.han.air.dual_band import DualBandMac
 from smetslab.han.air.impair import Impairment, Impairments
 from smetslab.han.air.mac_entity import MacEntity
 from smetslab.han.air.medium import LinkQuality, Medium, OnAir, Radio
@@ -67,8 +68,11 @@ class RadioHome:
         sleep: SleepRules | None = None,
         joining: JoiningRules | None = None,
         upkeep: UpkeepRules | None = None,
+        sub_ghz: Channel | None = None,
     ) -> None:
-        """`medium`: the air, when several homes share one; `quality`: that of every link of an own one."""
+        """`medium`: the air, when several homes share one; `quality`: that of every link of an own one;
+        `sub_ghz`: where the hub has a second radio.
+        """
         self.clock = clock
         self.medium = Medium(clock, seed.child("air"), quality=quality) if medium is None else medium
         self.nodes: dict[Eui64, RadioNode] = {}
@@ -98,6 +102,7 @@ class RadioHome:
             extended_pan=Eui64(bytes(8)),
             channel=Channel(draw.choice(PREFERRED_CHANNELS)) if channel is None else channel,
             key=seed.octets("network key", 16),
+            sub_ghz=sub_ghz,
         )
 
     # ---------------------------------------------------------------------------- who is there
@@ -108,6 +113,7 @@ class RadioHome:
         *,
         on: Eui64 | None = None,
         sleepy: bool = False,
+        sub_ghz: bool = False,
         nvm: Nvm | None = None,
         install_code: bytes | None = None,
         joined: bool | None = None,
@@ -116,7 +122,8 @@ class RadioHome:
 
         `on`: another device whose radio it shares; `nvm`: where its place in the network and its frame
         counters survive a restart; `install_code`: what the device joins with (16 octets); `joined`: it has
-        already, by default the devices without an install code have.
+        already, by default the devices without an install code have; `sub_ghz`: its radio is on the lower
+        band of its hub. LocalProtocolError when the hub has none.
         """
         if eui64 in self._devices:
             raise LocalProtocolError(f"device {eui64} has its place on this HAN already")
@@ -127,12 +134,16 @@ class RadioHome:
             node = self._node(eui64, NodeKind.COORDINATOR, COORDINATOR_ADDRESS, nvm, settings=self.settings)
             node.recall()
         else:
-            kind = NodeKind.SLEEPY_END_DEVICE if sleepy else NodeKind.ROUTER
+            awake = NodeKind.END_DEVICE if sub_ghz else NodeKind.ROUTER
+            kind = NodeKind.SLEEPY_END_DEVICE if sleepy else awake
             member = install_code is None if joined is None else joined
-            if member:
-                node = self._node(eui64, kind, self._short_address(eui64), nvm)
-            else:
-                node = self._node(eui64, kind, NO_SHORT_ADDRESS, nvm, settings=self._no_network(eui64))
+            settings = replace(self.settings, sub_ghz=None) if member else self._no_network(eui64)
+            if sub_ghz:
+                if self.settings.sub_ghz is None:
+                    raise LocalProtocolError(f"device {eui64}: the hub has no sub-GHz radio")
+                settings.channel = self.settings.sub_ghz
+            address = self._short_address(eui64) if member else NO_SHORT_ADDRESS
+            node = self._node(eui64, kind, address, nvm, settings=settings)
             if install_code is not None:
                 self._let_join(node, install_code, joined=member)
             if not node.recall() and member:
@@ -148,13 +159,13 @@ class RadioHome:
         short_address: int,
         nvm: Nvm | None,
         *,
-        settings: NetworkSettings | None = None,
+        settings: NetworkSettings,
     ) -> RadioNode:
         node = RadioNode(
             self,
             eui64,
             kind=kind,
-            settings=replace(self.settings) if settings is None else settings,
+            settings=settings,
             short_address=short_address,
             rng=self._seed.stream(f"node.{eui64}"),
             nvm=nvm,
@@ -183,6 +194,8 @@ class RadioHome:
         if not node.kind.routes and hub.parent is not None:
             node.network.parent = COORDINATOR_ADDRESS
             hub.parent.adopt(node.eui64, node.network.short_address, asleep=node.kind.sleeps)
+        if node.mac.channel.page and isinstance(hub.mac, DualBandMac):
+            hub.mac.members[node.network.short_address] = None
         for other in self.nodes.values():
             if other is not node and other.in_network:
                 key = self._link_key(other.eui64, node.eui64)
@@ -352,6 +365,9 @@ class RadioHome:
         if target is None or target == node.eui64:
             raise HanError(f"device {frame.destination} is not on this HAN", transient=False)
         short_address = await self._find_address(node, target)
+        if node.sub_ghz_client is not None and node.sub_ghz_client.silences(frame.cluster):
+            self._observe("FrameSuspended", frame, sent=sent)
+            raise HanError("silent for the sake of the duty cycle")
         secured = frame.cluster not in WITHOUT_LINK_KEY and frame.profile != zdo.PROFILE
         if secured and target not in node.aps.link_keys:
             await node.partner_key(target)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, Protocol
 
-from smetslab.han.air.bands import CHANNELS_2_4_GHZ, Channel
+from smetslab.han.air.bands import Channel, all_channels
 from smetslab.han.air.mac_entity import Reception
 from smetslab.han.air.medium import Cancellable, Scheduler
 from smetslab.han.stack.aps_entity import ApsData
@@ -79,6 +79,10 @@ class Gate(Protocol):
         """A device has agreed a link key."""
         ...
 
+    def has_room(self, device: Eui64, beside: int) -> bool:
+        """Whether a device may come to the sub-GHz radio, where so many others are."""
+        ...
+
 
 # -------------------------------------------------------------------------------- the device
 
@@ -133,7 +137,7 @@ class Joiner:
         self._node.mac.listen(on=True)
         self.attempts += 1
         self._found.clear()
-        self._channels = [Channel(number) for number in CHANNELS_2_4_GHZ]
+        self._channels = all_channels(self._node.mac.channel.band)
         self._enter(JoinState.SCANNING)
         self._scan()
 
@@ -419,14 +423,15 @@ class TrustCentre:
     def _associate(self, device: Eui64, capability: int) -> None:
         """Spec: ZigBee 3.6.1.4.1 (parent), ZSE 1.4 5.4.7."""
         key = self._gate.key_of(device)
-        accepted = self._gate.opens() and key is not None
         node = self._node
+        accepted = self._gate.opens() and key is not None and self._has_room(device)
         address = BROADCAST
         if accepted and key is not None:
             address = self._short_address(device)
             node.network.forget_device(device)
             node.aps.forget_device(device)
             node.network.addresses.learn(address, device)
+            node.mac.assigned(device, address)
             if node.parent is not None:
                 node.parent.disown(device)
                 if not capability & Capability.FULL_FUNCTION:
@@ -449,6 +454,14 @@ class TrustCentre:
             ),
             lambda ok: self._answered(device, ok=ok and accepted),
         )
+
+    def _has_room(self, device: Eui64) -> bool:
+        """Whether there is room in the band in which a device asks."""
+        server = self._node.sub_ghz_server
+        if server is None or not self._node.mac.is_on_sub_ghz(device):
+            return True
+        others = [one for one in server.devices() if one != device]
+        return self._gate.has_room(device, len(others))
 
     def _admit(self, device: Eui64, guest: _Guest) -> None:
         former = self._guests.get(device)

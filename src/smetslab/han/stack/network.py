@@ -51,6 +51,10 @@ class NetworkSettings:
     key: bytes = field(repr=False)
     key_sequence: int = 0
     update_id: int = 0
+    sub_ghz: Channel | None = None
+    """Where a hub with two bands has the lower one."""
+    next_channel: Channel | None = field(default=None, compare=False)
+    """Where an end device was told that its network goes: it is looked for there too."""
     alternate_key: bytes | None = field(default=None, repr=False)
     """The key before this one, or the one after it. Spec: ZigBee 4.3.3 (two network keys)."""
     alternate_sequence: int = 0

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Final
 
 from smetslab.clock import timeout
 from smetslab.errors import HanError, SecurityError, ZclDecodeError, ZigbeeDecodeError
+from smetslab.han.air.dual_band import DualBandMac
+from smetslab.han.air.duty import DutyLedger
 from smetslab.han.air.impair import ImpairedLayer
 from smetslab.han.air.mac_entity import MacEntity, Reception
 from smetslab.han.limits import SMART_ENERGY_PROFILE
@@ -33,6 +35,8 @@ from smetslab.han.stack.place import read_place, write_place
 from smetslab.han.stack.rejoin import Rejoiner, RejoinState
 from smetslab.han.stack.rules import UpkeepRules
 from smetslab.han.stack.sleeper import Sleeper, SleepRules
+from smetslab.han.stack.sub_ghz import SUB_GHZ_ENDPOINT, SubGhzClient, SubGhzServer
+from smetslab.han.stack.sub_ghz import take as take_sub_ghz
 from smetslab.ids import Eui64
 from smetslab.store import Nvm
 from smetslab.zigbee import nwk, zdo
@@ -62,6 +66,7 @@ from smetslab.zigbee.rows import Row
 from smetslab.zigbee.security import KeyIdentifier
 from smetslab.zigbee.zcl.clusters.keep_alive import KeepAlive
 from smetslab.zigbee.zcl.clusters.key_establishment import KeyEstablishment
+from smetslab.zigbee.zcl.clusters.sub_ghz import SubGhz
 from smetslab.zigbee.zcl.fields import FieldInput, Record
 
 if TYPE_CHECKING:
@@ -112,14 +117,25 @@ class RadioNode:
         self._nvm = nvm
         self._upkeep = upkeep
         scheduler = home.clock
-        self.mac = MacEntity(
-            home.medium,
-            scheduler,
-            rng,
-            eui64=eui64,
-            channel=settings.channel,
-            received=self._mac_received,
-        )
+        if settings.sub_ghz is not None:
+            self.mac: MacEntity = DualBandMac(
+                home.medium,
+                scheduler,
+                rng,
+                eui64=eui64,
+                channel=settings.channel,
+                sub_ghz=settings.sub_ghz,
+                received=self._mac_received,
+            )
+        else:
+            self.mac = MacEntity(
+                home.medium,
+                scheduler,
+                rng,
+                eui64=eui64,
+                channel=settings.channel,
+                received=self._mac_received,
+            )
         self.mac.pan, self.mac.short_address = settings.pan, short_address
         self.mac.always_listening = not kind.sleeps
         self.network = NwkEntity(
@@ -163,6 +179,13 @@ class RadioNode:
         self.network.key_switched = self.changes.key_switched
         self.parent: Parent | None = None
         self.keep_alive: KeepAliveClient | None = None
+        self.sub_ghz_server: SubGhzServer | None = None
+        self.sub_ghz_client: SubGhzClient | None = None
+        if isinstance(self.mac, DualBandMac):
+            self.sub_ghz_server = SubGhzServer(self, self.mac, scheduler, upkeep)
+        elif settings.channel.page:
+            self.mac.duty = DutyLedger()
+            self.sub_ghz_client = SubGhzClient(self, scheduler, self.mac.duty)
         self.sleeper: Sleeper | None = None
         if kind.sleeps:
             self.sleeper = Sleeper(
@@ -216,6 +239,8 @@ class RadioNode:
             self.parent.start()
         if self.keep_alive is not None:
             self.keep_alive.start(urgent=urgent)
+        if self.sub_ghz_client is not None:
+            self.sub_ghz_client.start()
 
     def switch_off(self) -> None:
         """The power of one of the node's devices goes; with the last everything volatile is lost."""
@@ -237,7 +262,7 @@ class RadioNode:
         """The end of what `_begin` has begun."""
         self.rejoiner.stop()
         self.changes.stop()
-        for part in (self.sleeper, self.parent, self.keep_alive):
+        for part in (self.sleeper, self.parent, self.keep_alive, self.sub_ghz_server, self.sub_ghz_client):
             if part is not None:
                 part.stop()
 
@@ -250,6 +275,8 @@ class RadioNode:
             self.parent.start()
         if self.keep_alive is not None:
             self.keep_alive.start(urgent=False)
+        if self.sub_ghz_client is not None:
+            self.sub_ghz_client.start()
         self.remember()
 
     def returned(self) -> None:
@@ -260,6 +287,8 @@ class RadioNode:
             self.sleeper.begin()
         if self.keep_alive is not None:
             self.keep_alive.start(urgent=False)
+        if self.sub_ghz_client is not None:
+            self.sub_ghz_client.start()
         self.remember()
 
     def ask_for_time(self) -> None:
@@ -326,6 +355,9 @@ class RadioNode:
         if self._upkeep.keep_alive_base_minutes:
             role = ClusterRole.SERVER if self.kind is NodeKind.COORDINATOR else ClusterRole.CLIENT
             found.append(EndpointCluster(KEEP_ALIVE_ENDPOINT, SMART_ENERGY_PROFILE, KeepAlive.id, role))
+        if self.sub_ghz_server is not None or self.sub_ghz_client is not None:
+            role = ClusterRole.CLIENT if self.sub_ghz_server is None else ClusterRole.SERVER
+            found.append(EndpointCluster(SUB_GHZ_ENDPOINT, SMART_ENERGY_PROFILE, SubGhz.id, role))
         return found
 
     # ---------------------------------------------------------------------------- from below
@@ -546,6 +578,9 @@ class RadioNode:
             return
         if data.cluster == KeepAlive.id:
             self._keep_alive_message(data)
+            return
+        if data.cluster == SubGhz.id:
+            take_sub_ghz(self, data, peer)
             return
         secured = data.secured or data.cluster in WITHOUT_LINK_KEY
         self.home.delivered(self, peer, data, counter, accepted=secured)

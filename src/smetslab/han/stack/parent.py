@@ -266,6 +266,7 @@ class Parent:
         """The device has its answer: it is a child or a neighbour under its address, and the hub is told."""
         node = self._node
         node.network.addresses.learn(address, device)
+        node.mac.assigned(was, address)
         if not capability & Capability.FULL_FUNCTION and address != was:
             asleep = not capability & Capability.RECEIVER_ON_WHEN_IDLE
             self.adopt(device, address, asleep=asleep)

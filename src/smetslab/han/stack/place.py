@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from smetslab.errors import StoreError
 from smetslab.han.air.bands import Channel
+from smetslab.han.air.dual_band import DualBandMac
 from smetslab.han.stack.joining import JoinState
+from smetslab.han.stack.network import NetworkSettings
 from smetslab.ids import Eui64
 from smetslab.store import Nvm
 from smetslab.store.nvm import Json
@@ -41,6 +43,7 @@ def write_place(nvm: Nvm, node: RadioNode) -> None:
             [str(child.eui64), child.short_address, child.timeout_s, child.asleep]
             for child in ([] if node.parent is None else node.parent.children.values())
         ],
+        "sub_ghz": _lower_band(node),
         "link_keys": {str(eui64): key.hex() for eui64, key in node.aps.link_keys.items()},
     }
     if nvm.get_json(_KEY) != value:
@@ -83,6 +86,8 @@ def read_place(nvm: Nvm, node: RadioNode) -> bool:
     node.mac.pan, node.mac.short_address = pan, short_address
     node.mac.tune(settings.channel)
     network.parent = parent
+    if isinstance(node.mac, DualBandMac):
+        _read_lower_band(node.mac, settings, value.get("sub_ghz"))
     for entry in addresses:
         match entry:
             case [int(address), str(eui64)]:
@@ -98,3 +103,22 @@ def read_place(nvm: Nvm, node: RadioNode) -> bool:
     if node.joiner is not None:
         node.joiner.state = JoinState.JOINED if member else JoinState.OUTSIDE
     return True
+
+
+def _lower_band(node: RadioNode) -> Json:
+    """What a hub with two bands has to remember besides: channel, and short addresses that are there."""
+    mac = node.mac
+    if not isinstance(mac, DualBandMac):
+        return None
+    channel = mac.sub_ghz.channel
+    return [channel.number, channel.page, *(one for one in mac.members if isinstance(one, int))]
+
+
+def _read_lower_band(mac: DualBandMac, settings: NetworkSettings, kept: Json) -> None:
+    match kept:
+        case [int(number), int(page), *members]:
+            settings.sub_ghz = Channel(number, page)
+            mac.tune(settings.sub_ghz)
+            mac.members.update(dict.fromkeys(one for one in members if isinstance(one, int)))
+        case _:
+            return  # the hub had one band until now

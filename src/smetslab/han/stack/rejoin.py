@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from smetslab.han.air.bands import CHANNELS_2_4_GHZ, Channel
+from smetslab.han.air.bands import Channel, all_channels
 from smetslab.han.air.mac_entity import Reception
 from smetslab.han.air.medium import Cancellable, Scheduler
 from smetslab.han.stack.network import COORDINATOR_ADDRESS
@@ -107,9 +107,9 @@ class Rejoiner:
         self._secured = True
         self._everywhere = everywhere
         self._found.clear()
-        self._channels = [own]
-        if everywhere and not own.page:
-            self._channels = [Channel(number) for number in CHANNELS_2_4_GHZ if number != own.number]
+        told = node.network.settings.next_channel
+        near = [own] if told is None or told == own else [own, told]
+        self._channels = [one for one in all_channels(own.band) if one not in near] if everywhere else near
         node.mac.always_listening = True
         node.mac.listen(on=True)
         self._scan()

@@ -49,6 +49,8 @@ class UpkeepRules:
     key_retry_s: float = 30.0
     key_switch_s: float = 2400.0
     """A new network key is taken up when every device has it, at latest after this time."""
+    suspension_minutes: int = 15
+    """How long devices on sub-GHz are silent for the sake of the duty cycle. Spec: GBCS 10.6."""
     switch_delay_s: float = 10.0
     """From saying that channel, PAN or key change until they do. Spec: ZigBee 3.5.1
     (nwkcNetworkBroadcastDeliveryTime).
