@@ -18,10 +18,10 @@ from smetslab.devices.hub_log import HubDeviceLog
 from smetslab.devices.payload_engine import Fault
 from smetslab.devices.profile import load_profile
 from smetslab.devices.quirks import Quirks
-from smetslab.devices.sub_ghz import DutyCycle
 from smetslab.devices.work import Workplace
 from smetslab.errors import UsageError
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
+from smetslab.han.air.duty import DutyState
 from smetslab.ids import Eui64
 from smetslab.store import Store
 from smetslab.zigbee.security import install_code_key
@@ -287,18 +287,18 @@ def send_for(hub: HubKit, seconds: float, device: Eui64 = METER) -> None:
 
 def test_the_duty_cycle_goes_up_and_down_by_its_states(hub: HubKit) -> None:
     send_for(hub, 44)
-    assert hub.core.radio.state is DutyCycle.NORMAL
+    assert hub.core.radio.state is DutyState.NORMAL
     send_for(hub, 2)
-    assert hub.core.radio.state is DutyCycle.LIMITED
+    assert hub.core.radio.state is DutyState.LIMITED
     assert hub.told(hub.alerts[-1])["device_identifier"] == str(METER)
     send_for(hub, 50, PPMID)
-    assert hub.core.radio.state is DutyCycle.REGULATED
+    assert hub.core.radio.state is DutyState.REGULATED
     assert codes(hub) == ["8F20", "8F22", "8F24"]
     assert not hub.core.radio.may_send(urgent=True)
     hub.clock.moment += timedelta(hours=2)
     hub.core.tick(hub.now)
     hub.take()
-    assert hub.core.radio.state is DutyCycle.NORMAL
+    assert hub.core.radio.state is DutyState.NORMAL
     assert codes(hub)[3:] == ["8F25", "8F23"]
     logged = [f"{entry.code:04X}" for entry in hub.core.channel_log.entries]
     assert logged == ["8F20", "8F22", "8F24", "8F25", "8F23", "8F21"]

@@ -22,6 +22,7 @@ from smetslab.devices.han_applications import han_station
 from smetslab.devices.han_frames import HanFrame, HanOutbox
 from smetslab.devices.han_time import TimeServer
 from smetslab.devices.hub_log import HubDeviceLog, Refusal
+from smetslab.devices.hub_radio import HubRadio
 from smetslab.devices.hub_relay import FetchDesk, Relay, UpwardBuffer
 from smetslab.devices.limits import (
     HUB_DELIVERY_ATTEMPTS,
@@ -98,6 +99,10 @@ class CommunicationsHub(Device[HubCore]):
         self._settings = replace(read_settings(profile), security=settings_of(profile, eui64))
         self.device_log = HubDeviceLog(parts["nvm"], self._log_changed, network=self._settings.network)
         self._relay: Relay | None = None
+        self.radio = HubRadio(
+            self.clock, lambda: None if self._power is None else self._core, self.carry_out, self._drop
+        )
+        """Its sub-GHz radio, where it has one on the air."""
         self._housed: dict[Eui64, tuple[Callable[[bytes], None], Watch]] = {}
         self._station = station_of(
             parts,
@@ -111,7 +116,9 @@ class CommunicationsHub(Device[HubCore]):
     def _build(self, workplace: Workplace, now: datetime, off_since: datetime | None) -> HubCore:
         del off_since
         self.device_log.load()
-        return HubCore(self._station, self._settings, workplace, self.device_log, now)
+        core = HubCore(self._station, self._settings, workplace, self.device_log, now)
+        self.radio.begin(core, now)
+        return core
 
     def _has_band(self, use_case: UseCase) -> bool:
         """The use cases of a sub-GHz radio are for dual band hubs."""
@@ -211,6 +218,8 @@ class CommunicationsHub(Device[HubCore]):
 
     def _hand_over(self, relay: Relay, target: Eui64, payload: bytes) -> bool:
         """Bring a message on its way to a device of this home; False when nobody here has that name."""
+        if self.radio.holds_back(target, payload):
+            return True
         if target in self._housed:
             self._housed[target][0](payload)
         elif target in relay.desks:

@@ -95,10 +95,6 @@ HUB_CONTACT_CHECK = timedelta(minutes=10)
 REGULATED_DUTY_CYCLE = 250
 """In 1/100 %: what the radio may send in an hour at most. Spec: ETSI EN 300 220; GBCS 10.6."""
 
-DUTY_CYCLE_BUCKET = timedelta(minutes=5)
-DUTY_CYCLE_BUCKETS = 12
-"""The hour of the duty cycle in parts. Unverified."""
-
 SUB_GHZ_DEVICES = 4
 """Devices that a hub serves on its sub-GHz radio. Unverified."""
 

@@ -9,26 +9,21 @@ Spec: CHTS 4.4.7; GBCS 10.6, use cases DBCH01 to DBCH11; the rules of scans are 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import IntEnum
-from typing import Final
+from typing import Final, Protocol
 
 from smetslab.devices import events
 from smetslab.devices.cosem.server import CosemServer
 from smetslab.devices.event_log import EventLog
-from smetslab.devices.limits import (
-    DUTY_CYCLE_BUCKET,
-    DUTY_CYCLE_BUCKETS,
-    REGULATED_DUTY_CYCLE,
-    SUB_GHZ_DEVICES,
-)
+from smetslab.devices.limits import REGULATED_DUTY_CYCLE, SUB_GHZ_DEVICES
 from smetslab.devices.work import Work
+from smetslab.errors import LocalProtocolError
 from smetslab.gbcs.dlms.axdr import Octets
 from smetslab.gbcs.dlms.forms import ChannelLogDetail
 from smetslab.gbcs.values import Parameters, Value
+from smetslab.han.air.bands import Channel as AirChannel
+from smetslab.han.air.duty import DutyLedger, DutyLimits, DutyState
 from smetslab.ids import Eui64
 from smetslab.store import Nvm
 
@@ -41,40 +36,62 @@ _WEEK: Final = timedelta(days=7)
 Channel = tuple[int, int]
 """Page and number."""
 
+NOISE_SPAN_DB: Final = 40
+"""What lies between a channel that is free and one that is never so. Unverified."""
+
 Noise = Callable[[Channel], int]
 """How noisy a channel is, in dB above the quietest: what a scan measures."""
+
+Moved = Callable[[Channel, str], None]
+"""The radio has gone to a channel, for this reason."""
 
 Tell = Callable[[Work, int, Parameters | None], None]
 """Raises an event of the radio, with the parameters of its alert where it has one of its own."""
 
 
-class DutyCycle(IntEnum):
-    """The states of the duty cycle, and the alert that each is entered with."""
-
-    NORMAL = 0
-    LIMITED = 1
-    CRITICAL = 2
-    REGULATED = 3
-
-
 _ENTERED: Final = {
-    DutyCycle.LIMITED: events.LIMITED_DUTY_CYCLE,
-    DutyCycle.CRITICAL: events.CRITICAL_DUTY_CYCLE,
-    DutyCycle.REGULATED: events.REGULATED_DUTY_CYCLE,
+    DutyState.LIMITED: events.LIMITED_DUTY_CYCLE,
+    DutyState.CRITICAL: events.CRITICAL_DUTY_CYCLE,
+    DutyState.REGULATED: events.REGULATED_DUTY_CYCLE,
 }
 _LEFT: Final = {
-    DutyCycle.LIMITED: events.BELOW_LIMITED_DUTY_CYCLE,
-    DutyCycle.CRITICAL: events.BELOW_CRITICAL_DUTY_CYCLE,
-    DutyCycle.REGULATED: events.BELOW_REGULATED_DUTY_CYCLE,
+    DutyState.LIMITED: events.BELOW_LIMITED_DUTY_CYCLE,
+    DutyState.CRITICAL: events.BELOW_CRITICAL_DUTY_CYCLE,
+    DutyState.REGULATED: events.BELOW_REGULATED_DUTY_CYCLE,
 }
 
 
-@dataclass(slots=True)
-class _Bucket:
-    """The air time of five minutes, in seconds by device."""
+class Air(Protocol):
+    """The radio itself, as a home network has it. Without one the account is kept here, and is empty."""
 
-    start: datetime
-    by_device: dict[Eui64, float]
+    @property
+    def ledger(self) -> DutyLedger:
+        """The account of what the radio has sent."""
+        ...
+
+    @property
+    def channel(self) -> AirChannel:
+        """The channel in use."""
+        ...
+
+    allowed: list[AirChannel]
+    """The channels that the network may use, as its devices are told."""
+
+    def time(self) -> float:
+        """The present as the account counts it."""
+        ...
+
+    def noise(self, channel: AirChannel) -> int:
+        """How noisy a channel is, 0 to 255."""
+        ...
+
+    def busiest(self) -> Eui64 | None:
+        """The device to which most was sent."""
+        ...
+
+    def change_channel(self, channel: AirChannel, moved: Callable[[], None]) -> None:
+        """Tell the devices, go there, and call `moved` then. LocalProtocolError while it is going already."""
+        ...
 
 
 class SubGhz:
@@ -84,11 +101,37 @@ class SubGhz:
         self._server = server
         self._log = log
         self._tell = tell
-        self._buckets: deque[_Bucket] = deque(maxlen=DUTY_CYCLE_BUCKETS)
-        self.state = DutyCycle.NORMAL
+        self._ledger = DutyLedger()
+        self._air: Air | None = None
+        self._moved: Moved = lambda _channel, _trigger: None
+        self.state = DutyState.NORMAL
         self.noise: Noise = lambda _channel: 0
         kept = nvm.get(_CHANGES_KEY) or b""
         self._changes = [int.from_bytes(kept[at : at + 8], "big") for at in range(0, len(kept), 8)]
+
+    def attach(self, work: Work, air: Air, moved: Moved) -> None:
+        """The radio is this one from now on. `moved` is called when it has gone to another channel, and what
+        is to be told then is told by `arrived`.
+        """
+        self._air, self._ledger, self._moved = air, air.ledger, moved
+        self.noise = lambda channel: round(air.noise(_on_air(channel)) * NOISE_SPAN_DB / 255)
+        here = (air.channel.page, air.channel.number)
+        if here != self.channel:
+            self._server.put(work, CHANNEL, {"page": here[0], "channels": [here[1]]})
+        self._apply()
+
+    def _apply(self) -> None:
+        """Have the account and the devices follow the configuration."""
+        self._ledger.limits = DutyLimits(
+            limited=self._number("normal_limited_duty_cycle_threshold"),
+            critical=self._number("limited_critical_duty_cycle_threshold"),
+            regulated=REGULATED_DUTY_CYCLE,
+        )
+        if self._air is not None:
+            self._air.allowed = [_on_air(one) for one in self._allowed()]
+
+    def _allowed(self) -> list[Channel]:
+        return [channel for mask in _PAGES for channel in _channels(self._setting(mask))]
 
     # ---------------------------------------------------------------------------- channel
 
@@ -99,7 +142,17 @@ class SubGhz:
         return _channels(value)[0]
 
     def move(self, work: Work, channel: Channel, trigger: str) -> None:
-        """Use another channel from now on, and say why."""
+        """Go to another channel: at once where there is no air, else when its devices know."""
+        if self._air is None:
+            self.arrived(work, channel, trigger)
+            return
+        try:
+            self._air.change_channel(_on_air(channel), lambda: self._moved(channel, trigger))
+        except LocalProtocolError:
+            self._tell(work, events.CHANNEL_NOT_CHANGED, None)  # it is on its way to another
+
+    def arrived(self, work: Work, channel: Channel, trigger: str) -> None:
+        """Another channel is used from now on: note it, and say why."""
         shown: Parameters = {"page": channel[0], "channels": [channel[1]]}
         self._server.put(work, CHANNEL, dict(shown))
         self._changes.append(int(work.now.timestamp()))
@@ -122,8 +175,7 @@ class SubGhz:
         self._tell(work, events.SCAN_ASSESSED, scanned)
         self._tell(work, events.SCAN_INITIATED, None)
         here = self.noise(self.channel)
-        allowed = [channel for mask in _PAGES for channel in _channels(self._setting(mask))]
-        best = min(allowed, key=self.noise, default=self.channel)
+        best = min(self._allowed(), key=self.noise, default=self.channel)
         if best == self.channel or here - self.noise(best) < self._number("channel_quieter_threshold"):
             return
         if self._changes_since(work.now - _WEEK) >= self._number("maximum_sub_ghz_channel_changes_per_week"):
@@ -136,46 +188,47 @@ class SubGhz:
 
     def configured(self, work: Work) -> None:
         """Another configuration was written."""
+        self._apply()
         self._tell(work, events.SUB_GHZ_CONFIGURED, {CONFIGURATION: self._server.value(CONFIGURATION)})
 
     # ---------------------------------------------------------------------------- duty cycle
 
     def sent(self, work: Work, device: Eui64, seconds: float) -> None:
         """The radio has sent to a device for so long."""
-        bucket = self._bucket(work.now)
-        bucket.by_device[device] = bucket.by_device.get(device, 0.0) + seconds
+        self._ledger.spent(self._time(work.now), device, seconds)
         self.review(work)
+
+    def _time(self, now: datetime) -> float:
+        return now.timestamp() if self._air is None else self._air.time()
 
     def review(self, work: Work) -> None:
         """Enter and leave the states that the duty cycle has reached, one by one."""
-        share = self.share(work.now)
-        wanted = self._state_at(share)
+        self._apply()
+        wanted = self._ledger.state(self._time(work.now))
         while self.state is not wanted:
             if wanted > self.state:
-                self.state = DutyCycle(self.state + 1)
+                self.state = DutyState(self.state + 1)
                 code = _ENTERED[self.state]
                 told = (
-                    {"device_identifier": str(self._busiest())} if self.state is DutyCycle.LIMITED else None
+                    {"device_identifier": str(self._busiest())} if self.state is DutyState.LIMITED else None
                 )
                 self._tell(work, code, None if told is None else {**told})
             else:
                 code = _LEFT[self.state]
-                self.state = DutyCycle(self.state - 1)
+                self.state = DutyState(self.state - 1)
                 self._tell(work, code, None)
             self._record(work, code, b"")
             work.note("StateChanged", what="duty cycle", value=self.state.name.lower())
 
     def share(self, now: datetime) -> float:
         """The part of the last hour that the radio has sent, in 1/100 %."""
-        first = now - DUTY_CYCLE_BUCKET * DUTY_CYCLE_BUCKETS
-        on_air = sum(sum(b.by_device.values()) for b in self._buckets if b.start > first)
-        return on_air / (DUTY_CYCLE_BUCKET * DUTY_CYCLE_BUCKETS).total_seconds() * 10_000
+        return self._ledger.share(self._time(now))
 
     def may_send(self, *, urgent: bool) -> bool:
         """Whether a message may go out: a critical duty cycle keeps the urgent ones, a regulated none."""
-        if self.state is DutyCycle.REGULATED:
+        if self.state is DutyState.REGULATED:
             return False
-        return urgent or self.state is not DutyCycle.CRITICAL
+        return urgent or self.state is not DutyState.CRITICAL
 
     def discarded(self, work: Work, message: Parameters) -> None:
         """A message was not sent for the sake of the duty cycle; `message` is the start of its header."""
@@ -188,29 +241,12 @@ class SubGhz:
         self._tell(work, events.NO_SUB_GHZ_CAPACITY, {"device_identifier": str(device)})
         return False
 
-    def _state_at(self, share: float) -> DutyCycle:
-        if not share:
-            return DutyCycle.NORMAL
-        if share >= REGULATED_DUTY_CYCLE:
-            return DutyCycle.REGULATED
-        if share >= self._number("limited_critical_duty_cycle_threshold"):
-            return DutyCycle.CRITICAL
-        if share >= self._number("normal_limited_duty_cycle_threshold"):
-            return DutyCycle.LIMITED
-        return DutyCycle.NORMAL
-
-    def _bucket(self, now: datetime) -> _Bucket:
-        if not self._buckets or now - self._buckets[-1].start >= DUTY_CYCLE_BUCKET:
-            self._buckets.append(_Bucket(now, {}))
-        return self._buckets[-1]
-
     def _busiest(self) -> Eui64:
         """The device with the most air time; a meter in doubt is the one heard first."""
-        totals: dict[Eui64, float] = {}
-        for bucket in self._buckets:
-            for device, seconds in bucket.by_device.items():
-                totals[device] = totals.get(device, 0.0) + seconds
-        return max(totals, key=lambda device: totals[device], default=Eui64(bytes(8)))
+        if self._air is not None:
+            return self._air.busiest() or Eui64(bytes(8))
+        devices = [one for one in self._ledger.busiest() if isinstance(one, Eui64)]
+        return devices[0] if devices else Eui64(bytes(8))
 
     # ---------------------------------------------------------------------------- settings and log
 
@@ -224,6 +260,10 @@ class SubGhz:
 
     def _record(self, work: Work, code: int, detail: bytes) -> None:
         self._log.append(work, code, work.now, detail)
+
+
+def _on_air(channel: Channel) -> AirChannel:
+    return AirChannel(number=channel[1], page=channel[0])
 
 
 def _channels(value: Value) -> list[Channel]:

@@ -6,15 +6,19 @@ A view is a value without references into the stack, and plain enough to be JSON
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Final, TypeAlias
 
-from smetslab.han.air.mac_entity import MacEntity
+from smetslab.han.air.bands import GHZ_2_4, SUB_GHZ
+from smetslab.han.air.dual_band import DualBandMac
+from smetslab.han.air.mac_entity import MacCounts, MacEntity
 from smetslab.han.direct import DirectMedium
 from smetslab.han.service import Han
+from smetslab.han.stack.aps_entity import ApsCounts
 from smetslab.han.stack.home import RadioHome
 from smetslab.han.stack.network import COORDINATOR_ADDRESS, NodeKind
 from smetslab.han.stack.node import RadioNode
+from smetslab.han.stack.nwk_entity import NwkCounts
 from smetslab.ids import Eui64
 from smetslab.zigbee.mac_layer import NO_SHORT_ADDRESS
 
@@ -26,6 +30,8 @@ _ROLES: Final = {
     NodeKind.SLEEPY_END_DEVICE: "sleepy end device",
     NodeKind.END_DEVICE: "end device",
 }
+_ORDINARY: Final = frozenset({"sent", "received", "relayed", "repeats"})
+"""Counts that are about no refusal."""
 _BAR: Final = 8
 _MAX_LQI: Final = 255
 
@@ -34,7 +40,9 @@ _MAX_LQI: Final = 255
 class DeviceView:
     """One radio of a home. `devices`: the logical devices on it; `parent`: the radio through which it reaches
     the hub, empty for the hub; `lqi` and `rssi_dbm`: how it hears that one; `loss`: the share of frames lost
-    on the way there and back; `keys`: with whom it has a link key.
+    on the way there and back; `keys`: with whom it has a link key; `duty_cycle`: how much of the last hour a
+    sub-GHz radio has sent, in 1/100 %, and what that stands for; `refused`: how many frames were not taken,
+    or not sent, by layer and reason.
     """
 
     eui64: str
@@ -47,6 +55,10 @@ class DeviceView:
     rssi_dbm: float | None = None
     loss: float = 0.0
     keys: tuple[str, ...] = ()
+    band: str = GHZ_2_4.name
+    duty_cycle: int | None = None
+    duty_state: str = ""
+    refused: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +71,8 @@ class NetworkView:
     devices: tuple[DeviceView, ...]
     channel: int | None = None
     page: int = 0
+    sub_ghz_channel: int | None = None
+    sub_ghz_page: int | None = None
     pan: int | None = None
     extended_pan: str = ""
     key_sequence: int = 0
@@ -121,6 +135,8 @@ def _radio(home: RadioHome) -> NetworkView:
         ),
         channel=settings.channel.number,
         page=settings.channel.page,
+        sub_ghz_channel=None if settings.sub_ghz is None else settings.sub_ghz.number,
+        sub_ghz_page=None if settings.sub_ghz is None else settings.sub_ghz.page,
         pan=settings.pan,
         extended_pan=str(settings.extended_pan),
         key_sequence=settings.key_sequence,
@@ -138,6 +154,7 @@ def _node(home: RadioHome, node: RadioNode) -> DeviceView:
     if there is not None and back is not None:
         loss = 1 - (1 - there.mean_loss) * (1 - back.mean_loss)
     address = node.network.short_address
+    ledger = node.mac.ledger if isinstance(node.mac, DualBandMac) else node.mac.duty
     return DeviceView(
         eui64=str(node.eui64),
         devices=tuple(str(eui64) for eui64 in home.devices_on(node)),
@@ -149,7 +166,29 @@ def _node(home: RadioHome, node: RadioNode) -> DeviceView:
         rssi_dbm=None if there is None else there.rssi_dbm,
         loss=round(loss, 4),
         keys=tuple(sorted(str(peer) for peer in node.aps.link_keys)),
+        band=_band(node.mac),
+        duty_cycle=None if ledger is None else round(ledger.share(home.clock.time())),
+        duty_state="" if ledger is None else ledger.state(home.clock.time()).name.lower(),
+        refused=_refused(node),
     )
+
+
+def _band(mac: MacEntity) -> str:
+    return f"{GHZ_2_4.name} and {SUB_GHZ.name}" if isinstance(mac, DualBandMac) else mac.channel.band.name
+
+
+def _refused(node: RadioNode) -> dict[str, int]:
+    """What was not taken or not sent, by layer and reason, as far as there was any."""
+    layers: list[tuple[str, MacCounts | NwkCounts | ApsCounts]] = [("mac", node.mac.counts)]
+    if isinstance(node.mac, DualBandMac):
+        layers.append((f"mac {SUB_GHZ.name}", node.mac.sub_ghz.counts))
+    layers += [("nwk", node.network.counts), ("aps", node.aps.counts)]
+    return {
+        f"{layer} {name.replace('_', ' ')}": number
+        for layer, counts in layers
+        for name, number in asdict(counts).items()
+        if number and name not in _ORDINARY
+    }
 
 
 def _guest(home: RadioHome, eui64: Eui64, mac: MacEntity) -> DeviceView:
@@ -233,6 +272,8 @@ def _title(view: NetworkView) -> str:
     page = f", page {view.page}" if view.page else ""
     joining = "open" if view.joining_open else "closed"
     airtime = sum(view.airtime_s.values())
+    if view.sub_ghz_channel is not None:
+        page += f" and channel {view.sub_ghz_channel} of page {view.sub_ghz_page}"
     return (
         f"channel {view.channel}{page}, PAN {view.pan:04X}, extended PAN {view.extended_pan}, "
         f"network key {view.key_sequence}, joining {joining}; "
@@ -275,10 +316,16 @@ def _line(device: DeviceView, names: dict[str, str]) -> str:
     if device.lqi is not None and device.rssi_dbm is not None:
         full = round(device.lqi * _BAR / _MAX_LQI)
         parts.append(f"LQI {device.lqi} {'█' * full}{'░' * (_BAR - full)} {device.rssi_dbm:.0f} dBm")
+    if device.band != GHZ_2_4.name:
+        parts.append(device.band)
+    if device.duty_cycle is not None:
+        parts.append(f"duty cycle {device.duty_cycle / 100:.2f} % ({device.duty_state})")
     if device.loss:
         parts.append(f"loses {device.loss:.1%}")
     if device.role not in {"hub", "device"}:
         parts.append(_keys(device))
+    if device.refused:
+        parts.append("refused: " + ", ".join(f"{number} {why}" for why, number in device.refused.items()))
     return ", ".join(parts)
 
 

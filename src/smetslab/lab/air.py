@@ -9,6 +9,9 @@ from collections.abc import Mapping
 
 from smetslab.clock import Clock
 from smetslab.devices.chf import CommunicationsHub
+from smetslab.devices.chf_core import read_settings
+from smetslab.devices.profile import DeviceProfile
+from smetslab.errors import UsageError
 from smetslab.gbcs.codes import DeviceType
 from smetslab.han import DirectMedium, Han
 from smetslab.han.air.bands import Channel
@@ -16,7 +19,7 @@ from smetslab.han.air.medium import Interference, LinkQuality, Medium
 from smetslab.han.stack.home import RadioHome
 from smetslab.han.stack.rules import UpkeepRules
 from smetslab.ids import Eui64
-from smetslab.lab.config import HanConfig
+from smetslab.lab.config import HanConfig, PremisesConfig
 from smetslab.rng import RootSeed
 from smetslab.trace import Trace
 
@@ -41,6 +44,10 @@ class HubGate:
         """A device has agreed its link key."""
         self._hub.device_joined(device, self._types[device], link_key)
 
+    def has_room(self, device: Eui64, beside: int) -> bool:
+        """Whether the hub's sub-GHz radio takes another device. Spec: GBCS use case DBCH11."""
+        return self._hub.radio.has_room(device, beside)
+
 
 def shared_medium(config: HanConfig, clock: Clock, seed: RootSeed) -> Medium | None:
     """The air of all homes, None where each has its own."""
@@ -49,10 +56,34 @@ def shared_medium(config: HanConfig, clock: Clock, seed: RootSeed) -> Medium | N
     return _disturbed(Medium(clock, seed, quality=_quality(config)), config)
 
 
+def sub_ghz_channel(config: HanConfig, premises: PremisesConfig, hub: DeviceProfile) -> Channel | None:
+    """Where the hub of a premises has its second radio; None where no device needs it.
+
+    Raises UsageError when one does and the hub has none.
+    """
+    needing = [device.name for device in premises.devices if device.band == "sub-GHz"]
+    if not needing:
+        return None
+    if not read_settings(hub).dual_band:
+        raise UsageError(
+            f"device {needing[0]} of premises {premises.name}: its hub has no sub-GHz radio",
+            hint="a hub whose profile says dual_band = true has one",
+        )
+    return Channel(config.sub_ghz_channel, config.sub_ghz_page)
+
+
 def make_han(
-    config: HanConfig, clock: Clock, trace: Trace, seed: RootSeed, medium: Medium | None = None
+    config: HanConfig,
+    clock: Clock,
+    trace: Trace,
+    seed: RootSeed,
+    *,
+    medium: Medium | None = None,
+    sub_ghz: Channel | None = None,
 ) -> Han:
-    """What joins the devices of one premises; `medium`: the air that it shares with others."""
+    """What joins the devices of one premises; `medium`: the air that it shares with others; `sub_ghz`: where
+    its hub has a second radio.
+    """
     if config.kind == "direct":
         return DirectMedium(
             clock,
@@ -70,6 +101,7 @@ def make_han(
         seed,
         medium=medium,
         channel=None if config.channel is None else Channel(config.channel),
+        sub_ghz=sub_ghz,
         upkeep=UpkeepRules(
             keep_alive_base_minutes=config.keep_alive_minutes, link_status_s=config.link_status_s
         ),
@@ -85,5 +117,7 @@ def _quality(config: HanConfig) -> LinkQuality:
 
 def _disturbed(medium: Medium, config: HanConfig) -> Medium:
     for one in config.interference:
-        medium.interfere(Interference(channel=Channel(one.channel), on_s=one.on_s, off_s=one.off_s))
+        medium.interfere(
+            Interference(channel=Channel(one.channel, one.page or 0), on_s=one.on_s, off_s=one.off_s)
+        )
     return medium

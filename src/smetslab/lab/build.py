@@ -33,7 +33,7 @@ from smetslab.han.stack.home import RadioHome
 from smetslab.han.zep_air import ZepAir, parse_host_port
 from smetslab.ids import Eui64
 from smetslab.lab import contingency, handover
-from smetslab.lab.air import HubGate, make_han, shared_medium
+from smetslab.lab.air import HubGate, make_han, shared_medium, sub_ghz_channel
 from smetslab.lab.air_faults import OnTheAir
 from smetslab.lab.config import DeviceConfig, HubConfig, LabConfig, PartyConfig, PremisesConfig
 from smetslab.lab.devices import (
@@ -165,6 +165,7 @@ def check_lab(config: LabConfig, keystore: KeyRing) -> None:
                     f"party {party.name}: {error}", hint="give it a key in the key store"
                 ) from error
     for premises in config.premises:
+        sub_ghz_channel(config.han, premises, lab_profile(config, premises.hub))
         for device in premises.devices:
             profile = lab_profile(config, device)
             check_virtual(device.name, profile)
@@ -427,12 +428,13 @@ class Lab:
     async def _bring_up(self, premises: PremisesConfig, stack: AsyncExitStack) -> None:
         config, hub_id = self.config, premises.hub.eui64
         seed = self.seed.child(f"premises.{premises.name}")
+        hub_profile = lab_profile(config, premises.hub)
+        sub_ghz = sub_ghz_channel(config.han, premises, hub_profile)
         medium = self.hans[premises.name] = make_han(
-            config.han, self.clock, self.trace, seed.child("han"), self._air
+            config.han, self.clock, self.trace, seed.child("han"), medium=self._air, sub_ghz=sub_ghz
         )
         if isinstance(medium, RadioHome):
             medium.medium.coarse_time = not isinstance(asyncio.get_running_loop(), VirtualLoop)
-        hub_profile = lab_profile(config, premises.hub)
         anchors = self._anchors(DeviceType.CHF, None)
         hub = CommunicationsHub(
             profile=hub_profile,
@@ -446,6 +448,8 @@ class Lab:
             trace=self.trace,
             rng=seed.child("hub"),
         )
+        if isinstance(medium, RadioHome) and medium.hub.sub_ghz_server is not None:
+            hub.radio.attach(medium.hub.sub_ghz_server)
         self.hubs[hub_id] = await stack.enter_async_context(hub)
         profiles = {device.eui64: lab_profile(config, device) for device in premises.devices}
         self._let_join(medium, hub, profiles)
@@ -520,6 +524,8 @@ class Lab:
         eui64 = device.eui64
         nvm = self._nvm(f"{eui64}/radio")
         if device_type is DeviceType.GPF:
+            if device.band == "sub-GHz":
+                raise UsageError(f"device {device.name}: a gas proxy is on the upper band of its hub")
             return medium.link(eui64, on=hub, nvm=nvm)
         sleepy = device_type is DeviceType.GSME
         if not isinstance(medium, RadioHome):
@@ -532,6 +538,7 @@ class Lab:
         return medium.link(
             eui64,
             sleepy=sleepy,
+            sub_ghz=device.band == "sub-GHz",
             nvm=nvm,
             install_code=self.install_code(eui64),
             joined=device.installed,

@@ -23,6 +23,7 @@ from smetslab.devices.profile import DeviceProfile, Quirk, StateValue, check_nam
 from smetslab.duis.document import DEFAULT_SCHEMA_VERSION
 from smetslab.errors import UsageError
 from smetslab.gbcs.codes import RemotePartyRole
+from smetslab.han.air.bands import CHANNELS_2_4_GHZ, SUB_GHZ_CHANNELS
 from smetslab.han.zep_air import parse_host_port
 from smetslab.ids import Eui64
 
@@ -153,16 +154,32 @@ class DccConfig(Declaration):
 
 
 class InterferenceConfig(Declaration):
-    """A disturbance of one channel, on and off for random times around these means."""
+    """A disturbance of one channel, on and off for random times around these means. `page`: of sub-GHz."""
 
-    channel: Annotated[int, Field(ge=11, le=26)]
+    channel: Annotated[int, Field(ge=0, le=62)]
+    page: Annotated[int, Field(ge=28, le=31)] | None = None
     on_s: Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
     off_s: Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
+
+    @model_validator(mode="after")
+    def _is_a_channel(self) -> InterferenceConfig:
+        _check_channel("channel", self.channel, self.page)
+        return self
+
+
+def _check_channel(name: str, number: int, page: int | None) -> None:
+    """ValueError for a channel that there is not in its band."""
+    numbers = CHANNELS_2_4_GHZ if page is None else SUB_GHZ_CHANNELS[page]
+    if number not in numbers:
+        where = "at 2.4 GHz" if page is None else f"on page {page}"
+        raise ValueError(f"{name}: {number} is no channel {where}, which has {numbers[0]} to {numbers[-1]}")
 
 
 _ON_THE_AIR: Final = (
     "burst_frames",
     "channel",
+    "sub_ghz_page",
+    "sub_ghz_channel",
     "zep",
     "shared_air",
     "keep_alive_minutes",
@@ -182,6 +199,9 @@ class HanConfig(Declaration):
     burst_frames: Annotated[float, Field(ge=1)] = 1.0
     channel: Annotated[int, Field(ge=11, le=26)] | None = None
     """By default one of those that hubs prefer, by chance."""
+    sub_ghz_page: Annotated[int, Field(ge=28, le=31)] = 28
+    sub_ghz_channel: Annotated[int, Field(ge=0, le=62)] = 0
+    """Where a hub begins that has devices on sub-GHz; a scan (6.29) may take it elsewhere."""
     shared_air: bool = False
     """All homes of the laboratory hear each other; else each has its own air."""
     keep_alive_minutes: Annotated[int, Field(ge=0, le=255)] = 10
@@ -208,6 +228,7 @@ class HanConfig(Declaration):
         wrong = [name for name in others if name in self.model_fields_set]
         if wrong:
             raise ValueError(f"{wrong[0]} does not go with kind {self.kind!r}")
+        _check_channel("sub_ghz_channel", self.sub_ghz_channel, self.sub_ghz_page)
         return self
 
 
@@ -358,6 +379,8 @@ class DeviceConfig(Declaration):
     """False: the device has power but has not joined. It waits for CCS01 (8.11) with its install code; only
     on the air.
     """
+    band: Literal["2.4 GHz", "sub-GHz"] = "2.4 GHz"
+    """On which band its radio is; sub-GHz needs the air, and a hub with two bands."""
     outside: bool = False
     """True: another process plays the device on the air (`zep` of the HAN). Here it is known alone, and its
     profile says what it is; it joins with CCS01 (8.11).
@@ -440,6 +463,16 @@ class LabConfig(Declaration):
             _refuse_repeats(
                 f"device name in premises {premises.name}", (dev.name for dev in premises.devices)
             )
+        return self
+
+    @model_validator(mode="after")
+    def _sub_ghz_is_on_the_air(self) -> LabConfig:
+        for premises in self.premises:
+            for device in premises.devices:
+                if device.band == "sub-GHz" and self.han.kind != "radio":
+                    raise ValueError(
+                        f"device {device.name} of premises {premises.name}: band: there is no air"
+                    )
         return self
 
     @model_validator(mode="after")

@@ -150,6 +150,18 @@ NWK_UPDATE_REQUEST = Row(
     ),
     "ZigBee 2.4.3.3.9",
 )
+NWK_ENHANCED_UPDATE_REQUEST = Row(
+    0x0039,
+    "nwk_enhanced_update_request",
+    fields(
+        channels=counted(UInt8, UInt32),
+        scan_duration=UInt8,
+        scan_count_or_update_id=optional(UInt8),
+        manager_short_address=optional(UInt16),
+    ),
+    "ZigBee 2.4.3.3.10 (unverified)",
+)
+"""That of bands with channel pages: a mask for each page."""
 
 NWK_ADDRESS_RESPONSE = Row(0x8000, "nwk_address_response", fields(**_ADDRESS_RESPONSE), "ZigBee 2.4.4.2.1")
 IEEE_ADDRESS_RESPONSE = Row(0x8001, "ieee_address_response", fields(**_ADDRESS_RESPONSE), "ZigBee 2.4.4.2.2")
@@ -196,17 +208,16 @@ NEIGHBOUR_TABLE_RESPONSE = Row(
 )
 LEAVE_RESPONSE = Row(0x8034, "leave_response", fields(status=UInt8), "ZigBee 2.4.4.4.5")
 PERMIT_JOINING_RESPONSE = Row(0x8036, "permit_joining_response", fields(status=UInt8), "ZigBee 2.4.4.4.7")
-NWK_UPDATE_NOTIFY = Row(
-    0x8038,
-    "nwk_update_notify",
-    fields(
-        status=UInt8,
-        scanned_channels=UInt32,
-        total_transmissions=UInt16,
-        transmission_failures=UInt16,
-        energies=counted(UInt8, UInt8),
-    ),
-    "ZigBee 2.4.4.4.9",
+_SCANNED = fields(
+    status=UInt8,
+    scanned_channels=UInt32,
+    total_transmissions=UInt16,
+    transmission_failures=UInt16,
+    energies=counted(UInt8, UInt8),
+)
+NWK_UPDATE_NOTIFY = Row(0x8038, "nwk_update_notify", _SCANNED, "ZigBee 2.4.4.4.9")
+NWK_ENHANCED_UPDATE_NOTIFY = Row(
+    0x8039, "nwk_enhanced_update_notify", _SCANNED, "ZigBee 2.4.4.4.10 (unverified)"
 )
 
 ZDO_MESSAGES: Final[Mapping[int, Row]] = table(
@@ -225,6 +236,7 @@ ZDO_MESSAGES: Final[Mapping[int, Row]] = table(
         LEAVE_REQUEST,
         PERMIT_JOINING_REQUEST,
         NWK_UPDATE_REQUEST,
+        NWK_ENHANCED_UPDATE_REQUEST,
         NWK_ADDRESS_RESPONSE,
         IEEE_ADDRESS_RESPONSE,
         NODE_DESCRIPTOR_RESPONSE,
@@ -238,6 +250,7 @@ ZDO_MESSAGES: Final[Mapping[int, Row]] = table(
         LEAVE_RESPONSE,
         PERMIT_JOINING_RESPONSE,
         NWK_UPDATE_NOTIFY,
+        NWK_ENHANCED_UPDATE_NOTIFY,
     )
 )
 """The messages of the device profile by cluster."""

@@ -11,6 +11,7 @@ import pytest
 
 from smetslab.clock import LoopClock, run_virtual
 from smetslab.han import SMART_ENERGY_PROFILE, ApsFrame, ClusterRole
+from smetslab.han.air.bands import Channel
 from smetslab.han.air.medium import LinkQuality, OnAir
 from smetslab.han.stack.home import RadioHome
 from smetslab.han.stack.link import RadioLink
@@ -106,10 +107,19 @@ def run_home() -> Callable[..., Any]:
         quality: LinkQuality | None = None,
         sleep: SleepRules | None = None,
         upkeep: UpkeepRules | None = None,
+        sub_ghz: Channel | None = None,
     ) -> Any:
         async def main(clock: LoopClock) -> Any:
             trace = Trace(clock)
-            radio = RadioHome(clock, trace, RootSeed(seed), quality=quality, sleep=sleep, upkeep=upkeep)
+            radio = RadioHome(
+                clock,
+                trace,
+                RootSeed(seed),
+                quality=quality,
+                sleep=sleep,
+                upkeep=upkeep,
+                sub_ghz=sub_ghz,
+            )
             async with AsyncExitStack() as stack:
                 home = Home(clock, trace, radio, stack)
                 radio.medium.listen(home.air.append)

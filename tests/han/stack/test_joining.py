@@ -37,6 +37,9 @@ class Door:
     def joined(self, device: Eui64, link_key: bytes) -> None:
         self.keys[device] = link_key
 
+    def has_room(self, device: Eui64, beside: int) -> bool:
+        return device in self.codes and beside < 4
+
 
 def events(home, *names: str) -> list[str]:
     return [seen.event for seen in home.trace.observations if seen.event in names]

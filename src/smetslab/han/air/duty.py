@@ -1,7 +1,8 @@
 """The duty cycle of a sub-GHz radio: how much of the last hour it has sent, and what that allows.
 
-The hour slides in steps of a bucket. Two states lie between free use and silence; what they mean is for who
-runs the network to say. A radio whose hour is used up sends nothing, not even acknowledgements.
+The hour slides in steps of a bucket, which counts as long as any of it lies within. Two states lie between
+free use and silence; what they mean is for who runs the network to say. A radio whose hour is used up sends
+nothing, not even acknowledgements.
 
     normal <-> limited <-> critical <-> regulated
 
@@ -58,7 +59,7 @@ class DutyLedger:
 
     def __init__(self, limits: DutyLimits | None = None) -> None:
         self.limits = DutyLimits() if limits is None else limits
-        self._buckets: deque[_Bucket] = deque(maxlen=BUCKETS)
+        self._buckets: deque[_Bucket] = deque(maxlen=BUCKETS + 1)
         self.peak = 0.0
         """The largest share until now."""
         self.told: Callable[[], None] = lambda: None
@@ -77,7 +78,7 @@ class DutyLedger:
     def share(self, now: float, beside_s: float = 0.0) -> float:
         """The part of the last hour that the radio has sent, in 1/100 %; `beside_s` counts as well."""
         first = now - BUCKET_S * BUCKETS
-        on_air = sum(bucket.total for bucket in self._buckets if bucket.start > first)
+        on_air = sum(bucket.total for bucket in self._buckets if bucket.start + BUCKET_S > first)
         return (on_air + beside_s) / (BUCKET_S * BUCKETS) * PARTS
 
     def state(self, now: float) -> DutyState:

@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 
 from smetslab.errors import ZigbeeDecodeError
 from smetslab.han.air.bands import Channel
+from smetslab.han.air.duty import DutyLedger
 from smetslab.han.air.impair import Impairments
 from smetslab.han.air.medium import Cancellable, LinkQuality, Medium, Scheduler
 from smetslab.ids import Eui64
@@ -94,6 +95,8 @@ class MacCounts:
     bad_check_sequence: int = 0
     refused: int = 0
     expired: int = 0
+    duty_cycle: int = 0
+    """Not sent, for the hour of the radio was used up."""
 
 
 class MacEntity:
@@ -118,6 +121,8 @@ class MacEntity:
         """False for a sleeper: its receiver is on only while something of its own is under way."""
         self.impairments: Impairments | None = None
         """What happens to frames on their way in."""
+        self.duty: DutyLedger | None = None
+        """The account of a radio that may not always send."""
         self.asked: Callable[[Address], None] = lambda _address: None
         """Called when somebody asks for the frames that are kept for it, before it is answered."""
         self._scheduler = scheduler
@@ -186,6 +191,14 @@ class MacEntity:
     def energy(self, channel: Channel) -> int:
         """How noisy a channel is for this radio, 0 to 255. Spec: IEEE 802.15.4 6.9.7 (energy detection)."""
         return self._medium.energy(self._radio, channel)
+
+    def assigned(self, was: Address, address: Address) -> None:
+        """Another device has another address from now on; a radio of one band need not know."""
+
+    def is_on_sub_ghz(self, address: Address) -> bool:
+        """Whether another device is on the lower band of this one: never where there is one band."""
+        del address
+        return False
 
     # ---------------------------------------------------------------------------- sending
 
@@ -269,10 +282,25 @@ class MacEntity:
             else:
                 self._back_off(outgoing)
             return
+        if self.duty is not None and not self._may_send(self.duty, outgoing.octets):
+            self._finish(outgoing, success=False)
+            return
         self.counts.sent += 1
         self._timer = None
         start = now + radio.band.turnaround_s
         radio.transmit(outgoing.octets, start, partial(self._sent, outgoing), outgoing.tag)
+
+    def _may_send(self, duty: DutyLedger, octets: bytes) -> bool:
+        """Whether the hour of the radio has room for a frame, which is entered in its account then."""
+        now = self._scheduler.time()
+        if not duty.admits(now):
+            self.counts.duty_cycle += 1
+            duty.told()
+            return False
+        to_short_address = len(octets) > 6 and octets[1] & 0x0C == 0x08
+        peer = octets[5] | octets[6] << 8 if to_short_address else BROADCAST
+        duty.spent(now, peer, self._radio.band.airtime_s(len(octets)))
+        return True
 
     def _sent(self, outgoing: _Outgoing) -> None:
         if outgoing is not self._current:
@@ -375,8 +403,9 @@ class MacEntity:
         self.send(replace(kept.frame, frame_pending=bool(waiting)), kept.done, kept.tag)
 
     def _acknowledge(self, sequence: int, *, pending: bool) -> None:
-        start = self._scheduler.time() + self._radio.band.turnaround_s
-        self._radio.transmit(acknowledgement(sequence, pending=pending), start, None)
+        octets = acknowledgement(sequence, pending=pending)
+        if self.duty is None or self._may_send(self.duty, octets):
+            self._radio.transmit(octets, self._scheduler.time() + self._radio.band.turnaround_s, None)
 
     def _acknowledged(self, outgoing: _Outgoing, *, pending: bool) -> None:
         if self._timer is not None:

@@ -113,6 +113,8 @@ class ApsEntity:
         """The link key with each peer."""
         self.preconfigured: bytes | None = None
         """The link key of a device that knows no peer yet: what its install code stands for."""
+        self.unknown: Callable[[int], None] = lambda _address: None
+        """Called with the short address of a message whose sender is not known."""
         self._scheduler = scheduler
         self._received = received
         self._commanded = commanded
@@ -331,6 +333,8 @@ class ApsEntity:
         link_key = None if sender is None else self.link_keys.get(sender, self.preconfigured)
         if sender is None or link_key is None or auxiliary.key is KeyIdentifier.NETWORK:
             self.counts.no_key += 1
+            if sender is None:
+                self.unknown(data.source)
             return None
         try:
             payload = open_aps(frame, self._keys.cipher(_derived(link_key, auxiliary.key)), sender)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from smetslab.errors import LocalProtocolError
-from smetslab.han.air.bands import CHANNELS_2_4_GHZ, Channel
+from smetslab.han.air.bands import CHANNELS_2_4_GHZ, Channel, channel_mask, channels_of_mask
 from smetslab.han.air.mac_entity import Reception
 from smetslab.han.air.medium import Cancellable, Scheduler
 from smetslab.han.stack.network import COORDINATOR_ADDRESS, NodeKind
@@ -50,6 +50,9 @@ class NetworkChanges:
         """Devices that do not have the new network key yet."""
         self._switching = False
         self._renaming = False
+        self._untold: dict[Eui64, None] = {}
+        """Sleepers on sub-GHz that do not know yet where their hub goes."""
+        self._moved: Callable[[], None] = lambda: None
 
     def stop(self) -> None:
         """The power goes: what was planned is not done."""
@@ -57,6 +60,7 @@ class NetworkChanges:
             timer.cancel()
         self._timers.clear()
         self._owed.clear()
+        self._untold.clear()
         self._switching = self._renaming = False
 
     def _after(self, seconds: float, then: Callable[..., None], *given: object) -> None:
@@ -120,6 +124,8 @@ class NetworkChanges:
         """A sleeper is awake: it is given what it is owed."""
         if device in self._owed:
             self._offer(device)
+        if device in self._untold:
+            self._tell_channel(device)
 
     def _check(self) -> None:
         if self._switching and not self._owed:
@@ -167,7 +173,9 @@ class NetworkChanges:
     # ---------------------------------------------------------------------------- channel and PAN
 
     def change_channel(self, channel: Channel) -> None:
-        """Take the whole network to another channel. Raises LocalProtocolError for another band."""
+        """Take the upper band of the network to another channel. Raises LocalProtocolError for another
+        band.
+        """
         node = self._node
         settings = node.network.settings
         if channel.page or settings.channel.page:
@@ -181,6 +189,85 @@ class NetworkChanges:
             scan_count_or_update_id=settings.update_id,
         )
         self._after(self._rules.switch_delay_s, self._tune, channel)
+
+    def change_sub_ghz_channel(self, channel: Channel, moved: Callable[[], None]) -> None:
+        """Take the lower band of the network to another channel, when who sleeps there knows or the longest
+        time is over; `moved` is called then. Raises LocalProtocolError where there is none, for another band,
+        and while it is on its way already.
+        """
+        node = self._node
+        server = node.sub_ghz_server
+        if server is None or not channel.page:
+            raise LocalProtocolError(f"there is no lower band that could go to {channel}")
+        if server.announced is not None:
+            raise LocalProtocolError(f"the lower band goes to {server.announced} already")
+        server.announced, self._moved = channel, moved
+        settings = node.network.settings
+        settings.update_id = settings.update_id + 1 & 0xFF
+        sleepers = node.network.sleepers
+        for device in server.devices():
+            address = node.network.addresses.short_address(device)
+            if address in sleepers:
+                self._untold[device] = None
+            elif address is not None:
+                self._tell_channel(device)
+        self._after(self._rules.key_switch_s, self._move, channel)
+        self._check_told(channel)
+
+    def _tell_channel(self, device: Eui64) -> None:
+        node = self._node
+        address = node.network.addresses.short_address(device)
+        server = node.sub_ghz_server
+        if address is None or server is None or server.announced is None:
+            return
+        node.profile.tell(
+            zdo.NWK_ENHANCED_UPDATE_REQUEST,
+            address,
+            channels=(channel_mask([server.announced]),),
+            scan_duration=CHANNEL_CHANGE,
+            scan_count_or_update_id=node.network.settings.update_id,
+        )
+        if device in self._untold:
+            del self._untold[device]
+            self._check_told(server.announced)
+
+    def _check_told(self, channel: Channel) -> None:
+        if not self._untold:
+            self._after(self._rules.switch_delay_s, self._move, channel)
+
+    def _move(self, channel: Channel) -> None:
+        """The hub's lower radio goes to its new channel."""
+        node = self._node
+        server = node.sub_ghz_server
+        if server is None or server.announced != channel:
+            return
+        server.announced = None
+        self._untold.clear()
+        node.network.settings.sub_ghz = channel
+        node.mac.tune(channel)
+        node.home.settings.sub_ghz = channel
+        node.home.record("NetworkMoved", source=str(node.eui64), what="sub-GHz channel", value=str(channel))
+        node.remember()
+        self._moved()
+
+    def page_update_asked(self, record: Record, mask: int, peer: int) -> list[int] | None:
+        """The hub goes to another channel of a page, or somebody wants to know how noisy channels are."""
+        duration, channels = record.integer("scan_duration"), channels_of_mask(mask)
+        node = self._node
+        own = node.mac.channel
+        if duration == CHANNEL_CHANGE and len(channels) == 1 and peer == COORDINATOR_ADDRESS and own.page:
+            # Who sleeps does not know when; it looks there as well when the hub is silent.
+            node.network.settings.next_channel = channels[0]
+            if not node.kind.sleeps:
+                self._after(self._rules.switch_delay_s, self._tune_page, channels[0])
+        if duration > _LAST_SCAN:
+            return None
+        return [node.mac.energy(channel) for channel in channels]
+
+    def _tune_page(self, channel: Channel) -> None:
+        self._node.network.settings.channel = channel
+        self._node.mac.tune(channel)
+        self._node.remember()
 
     def change_pan(self, pan: int) -> None:
         """Give the network another PAN identifier: another network has the same. Spec: ZigBee 3.6.1.13."""

@@ -56,10 +56,12 @@ class DeviceProfile:
         capability: Capability,
         announced: Callable[[Eui64, int, Eui64 | None], None],
         updated: Callable[[Record, int], list[int] | None],
+        updated_page: Callable[[Record, int, int], list[int] | None],
         left: Callable[[], None],
     ) -> None:
         """`announced`: a device has said its addresses, and who has passed that on last; `updated`: somebody
-        wants a change or a scan, whose energies are the answer; `left`: this one is told to leave.
+        wants a change or a scan, whose energies are the answer, `updated_page`: the same on a page, by its
+        mask; `left`: this one is told to leave.
         """
         self._aps = aps
         self._scheduler = scheduler
@@ -67,15 +69,19 @@ class DeviceProfile:
         self._capability = capability
         self._announced = announced
         self._updated = updated
+        self._updated_page = updated_page
         self._left = left
         self._sequence = rng.randrange(256)
         self._asked: dict[tuple[int, int], tuple[Answered, Cancellable]] = {}
+        self._named: dict[int, None] = {}
+        """Short addresses whose devices are being asked for their own."""
 
     def forget(self) -> None:
         """The power goes."""
         for _, timer in self._asked.values():
             timer.cancel()
         self._asked.clear()
+        self._named.clear()
 
     # ---------------------------------------------------------------------------- asking
 
@@ -105,6 +111,33 @@ class DeviceProfile:
             short_address=self._aps.network.short_address,
             ieee_address=self._aps.network.eui64,
             capability=int(self._capability),
+        )
+
+    def find_name(self, short_address: int) -> None:
+        """Ask a device that is not known for its EUI-64: a message of its cannot be opened without. Spec:
+        ZigBee 2.4.3.1.2.
+        """
+        if short_address in self._named or short_address >= nwk.BROADCAST_ROUTERS:
+            return
+        self._named[short_address] = None
+
+        def answered(record: Record | None) -> None:
+            self._named.pop(short_address, None)
+            eui64 = None if record is None else record["ieee_address"]
+            if (
+                record is not None
+                and record.integer("status") == ZdoStatus.SUCCESS
+                and isinstance(eui64, Eui64)
+            ):
+                self._aps.network.addresses.learn(short_address, eui64)
+
+        self.ask(
+            zdo.IEEE_ADDRESS_REQUEST,
+            short_address,
+            answered,
+            short_address=short_address,
+            request_type=0,
+            start_index=0,
         )
 
     def _silent(self, index: tuple[int, int]) -> None:
@@ -306,6 +339,22 @@ class DeviceProfile:
                 energies=energies,
             )
 
+    def _take_enhanced_update(self, record: Record, data: ApsData, sequence: int) -> None:
+        """The same for channels of pages: an answer for each page. Spec: ZigBee 2.4.3.3.10 (unverified)."""
+        for mask in _numbers(record, "channels"):
+            energies = self._updated_page(record, mask, data.peer)
+            if energies is not None:
+                self._answer(
+                    zdo.NWK_ENHANCED_UPDATE_NOTIFY,
+                    data,
+                    sequence,
+                    status=ZdoStatus.SUCCESS,
+                    scanned_channels=mask,
+                    total_transmissions=self._aps.network.mac.counts.sent & 0xFFFF,
+                    transmission_failures=self._aps.network.mac.counts.no_acknowledgement & 0xFFFF,
+                    energies=energies,
+                )
+
     def _take_leave(self, record: Record, data: ApsData, sequence: int) -> None:
         wanted = record["device"]
         own = self._aps.network.eui64
@@ -330,5 +379,6 @@ _ANSWERS: Final[dict[int, Callable[[DeviceProfile, Record, ApsData, int], None]]
     zdo.DEVICE_ANNOUNCE.id: DeviceProfile._take_announce,
     zdo.LEAVE_REQUEST.id: DeviceProfile._take_leave,
     zdo.NWK_UPDATE_REQUEST.id: DeviceProfile._take_update,
+    zdo.NWK_ENHANCED_UPDATE_REQUEST.id: DeviceProfile._take_enhanced_update,
 }
 """What is done with each request; the others are not answered."""

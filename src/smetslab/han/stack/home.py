@@ -23,10 +23,11 @@ from smetslab.han.air.mac_entity import MacEntity
 from smetslab.han.air.medium import LinkQuality, Medium, OnAir, Radio
 from smetslab.han.service import ApsFrame, ClusterRole
 from smetslab.han.stack.aps_entity import ApsData
+from smetslab.han.stack.asking import ask, transmit
 from smetslab.han.stack.joining import Gate, Joiner, JoiningRules, JoinState, TrustCentre
 from smetslab.han.stack.link import RadioLink
 from smetslab.han.stack.network import COORDINATOR_ADDRESS, NetworkSettings, NodeKind
-from smetslab.han.stack.node import WITHOUT_LINK_KEY, RadioNode, ask, transmit
+from smetslab.han.stack.node import WITHOUT_LINK_KEY, RadioNode
 from smetslab.han.stack.rules import UpkeepRules
 from smetslab.han.stack.sleeper import SleepRules
 from smetslab.ids import Eui64

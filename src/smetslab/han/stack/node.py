@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from smetslab.clock import timeout
-from smetslab.errors import HanError, SecurityError, ZclDecodeError, ZigbeeDecodeError
+from smetslab.errors import HanError, ZclDecodeError, ZigbeeDecodeError
 from smetslab.han.air.dual_band import DualBandMac
 from smetslab.han.air.duty import DutyLedger
 from smetslab.han.air.impair import ImpairedLayer
@@ -67,7 +67,7 @@ from smetslab.zigbee.security import KeyIdentifier
 from smetslab.zigbee.zcl.clusters.keep_alive import KeepAlive
 from smetslab.zigbee.zcl.clusters.key_establishment import KeyEstablishment
 from smetslab.zigbee.zcl.clusters.sub_ghz import SubGhz
-from smetslab.zigbee.zcl.fields import FieldInput, Record
+from smetslab.zigbee.zcl.fields import Record
 
 if TYPE_CHECKING:
     from smetslab.han.stack.home import RadioHome
@@ -165,8 +165,10 @@ class RadioNode:
             capability=self.capability,
             announced=self._announced,
             updated=self._update_asked,
+            updated_page=self._page_update_asked,
             left=self._left,
         )
+        self.aps.unknown = self.profile.find_name
         self.joiner: Joiner | None = None
         """What brings a device in that has not been provisioned."""
         self.trust_centre: TrustCentre | None = None
@@ -549,6 +551,9 @@ class RadioNode:
     def _update_asked(self, record: Record, peer: int) -> list[int] | None:
         return self.changes.update_asked(record, peer)
 
+    def _page_update_asked(self, record: Record, mask: int, peer: int) -> list[int] | None:
+        return self.changes.page_update_asked(record, mask, peer)
+
     def _announced(self, eui64: Eui64, short_address: int, sender: Eui64 | None) -> None:
         if self.parent is not None and sender != eui64:
             self.parent.disown(eui64)  # it is another's child, or it would have been heard itself
@@ -602,34 +607,3 @@ class RadioNode:
                 self.joiner.key_message(data)
         except ZclDecodeError:
             self.aps.counts.malformed += 1
-
-
-async def ask(node: RadioNode, row: Row, destination: int, /, **values: FieldInput) -> Record | None:
-    """The answer to a request of the device profile, None when none has come in time."""
-    answer: asyncio.Future[Record | None] = asyncio.get_running_loop().create_future()
-
-    def answered(record: Record | None) -> None:
-        if not answer.done():
-            answer.set_result(record)
-
-    node.profile.ask(row, destination, answered, **values)
-    if node.sleeper is not None:
-        node.sleeper.stay_awake()
-    return await answer
-
-
-def transmit(node: RadioNode, data: ApsData, tag: int) -> tuple[asyncio.Future[bool], int]:
-    """Hand a message to APS: whether it was acknowledged, to come, and its counter. Raises HanError."""
-    done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-
-    def finished(ok: bool) -> None:
-        if not done.done():
-            done.set_result(ok)
-
-    try:
-        counter = node.aps.send(data, finished, tag)
-    except SecurityError as error:
-        raise HanError(str(error), transient=False) from error
-    if node.sleeper is not None:
-        node.sleeper.stay_awake()
-    return done, counter

@@ -87,7 +87,8 @@ def read_place(nvm: Nvm, node: RadioNode) -> bool:
     node.mac.tune(settings.channel)
     network.parent = parent
     if isinstance(node.mac, DualBandMac):
-        _read_lower_band(node.mac, settings, value.get("sub_ghz"))
+        lower_band = value.get("sub_ghz") if isinstance(value, dict) else None
+        _read_lower_band(node.mac, settings, lower_band)
     for entry in addresses:
         match entry:
             case [int(address), str(eui64)]:

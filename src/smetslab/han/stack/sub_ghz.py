@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from smetslab.errors import SecurityError, ZclDecodeError
 from smetslab.han.air.bands import Channel, channel_mask
-from smetslab.han.air.duty import BUCKET_S, DutyLedger, DutyState
 from smetslab.han.air.dual_band import DualBandMac
+from smetslab.han.air.duty import BUCKET_S, DutyLedger, DutyState
 from smetslab.han.air.medium import Cancellable, Scheduler
 from smetslab.han.limits import SMART_ENERGY_PROFILE
 from smetslab.han.stack.aps_entity import ApsData
@@ -69,9 +69,11 @@ class DutyWatch:
         state = self._ledger.state(now)
         if state is not self.state:
             self.state = state
-            share = round(self._ledger.share(now) / 100, 3)
             self._node.home.record(
-                "DutyCycleChanged", source=str(self._node.eui64), state=state.name.lower(), percent=share
+                "DutyCycleChanged",
+                source=str(self._node.eui64),
+                state=state.name.lower(),
+                per_ten_thousand=round(self._ledger.share(now)),
             )
             self.changed(state)
         if self._timer is None and state is not DutyState.NORMAL:
@@ -117,6 +119,14 @@ class SubGhzServer:
     def channel(self) -> Channel:
         """The channel in use."""
         return self._mac.sub_ghz.channel
+
+    def time(self) -> float:
+        """The present as the account counts it."""
+        return self._scheduler.time()
+
+    def change_channel(self, channel: Channel, moved: Callable[[], None]) -> None:
+        """Take the lower band to another channel. Raises LocalProtocolError, see `NetworkChanges`."""
+        self._node.changes.change_sub_ghz_channel(channel, moved)
 
     def stop(self) -> None:
         """The power goes."""

@@ -14,7 +14,7 @@ from smetslab.devices.application import Station
 from smetslab.devices.chf_core import FIRST_ALERT_COUNTER, HubCore, read_settings
 from smetslab.devices.credentials import TrustAnchorStore
 from smetslab.devices.hub_log import HubDeviceLog, Listed
-from smetslab.devices.limits import DUTY_CYCLE_BUCKET, DUTY_CYCLE_BUCKETS, SUB_GHZ_DEVICES
+from smetslab.devices.limits import SUB_GHZ_DEVICES
 from smetslab.devices.profile import load_profile
 from smetslab.devices.quirks import Quirks
 from smetslab.devices.work import Work
@@ -201,8 +201,7 @@ def _remove_a_device(stage: Stage) -> None:
 
 def _send_too_much(hub: HubCore, work: Work) -> None:
     """The radio sends to the gas meter for a little more than the first limit allows in an hour."""
-    hour_s = (DUTY_CYCLE_BUCKET * DUTY_CYCLE_BUCKETS) / timedelta(seconds=1)
-    hub.radio.sent(work, _GSME, hour_s * 0.015)
+    hub.radio.sent(work, _GSME, timedelta(hours=1).total_seconds() * 0.015)
 
 
 def _let_in(hub: HubCore, work: Work) -> None:
