@@ -52,19 +52,16 @@ def test_a_wrong_address_says_which_part(url: str, what: str) -> None:
 
 def test_topics_are_read_back() -> None:
     topics = Topics("north")
-    assert topics.message(HUB, "down") == "smetslab/north/hub/00DB1234567890A2/down"
-    assert topics.message(None, "up") == "smetslab/north/hub/+/up"
-    for topic, kind in (
-        (topics.message(HUB, "down"), "down"),
-        (topics.receipt(HUB, "up"), "up/receipt"),
-        (topics.hub(HUB), "hub"),
-    ):
-        assert topics.read(topic) == (kind, str(HUB))
+    assert topics.post("head") == "smetslab/north/node/head/post"
+    assert topics.hub(None) == "smetslab/north/hub/+/state"
+    assert topics.node(None) == "smetslab/north/node/+/state"
+    assert topics.read(topics.hub(HUB)) == ("hub", str(HUB))
     assert topics.read(topics.node("premises-1")) == ("node", "premises-1")
+    assert topics.read(topics.post("premises-1")) == ("post", "premises-1")
 
 
 @pytest.mark.parametrize(
-    "topic", ["", "smetslab", "smetslab/south/node/a/state", "smetslab/north/hub/x/sideways", "a/b/c/d/e"]
+    "topic", ["", "smetslab", "smetslab/south/node/a/state", "smetslab/north/hub/x/post", "a/b/c/d/e"]
 )
 def test_other_topics_are_refused(topic: str) -> None:
     with pytest.raises(CodecError):

@@ -12,94 +12,37 @@ Nagle's algorithm is off on every socket here, but a broker's own sockets have i
 otherwise (`set_tcp_nodelay`): two small packets to one client then wait for a delayed acknowledgement,
 some 40 ms. So each node has two connections, one on which it sends and one on which it receives, and
 answers everything on the one where it came: no acknowledgement has to wait.
+
+The library takes its time for each publication, so messages and receipts for one node go in batches: what
+comes while one is under way goes with the next.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from smetslab.clock import Clock, timeout
-from smetslab.errors import CodecError, LocalProtocolError, StoreError, UsageError, WanError
+from smetslab.errors import CodecError, LocalProtocolError, StoreError, WanError
 from smetslab.ids import Eui64
 from smetslab.trace import Detail, Trace
+from smetslab.wan.broker import MqttRules, connection, library
+from smetslab.wan.courier import Courier
+from smetslab.wan.parcels import FULL_OCTETS, Parcel, Receipt, decode_parcels, encode_parcels
 from smetslab.wan.service import Receive, WanMessage
-from smetslab.wan.topics import (
-    HEAD_NODE,
-    HERE,
-    LOST,
-    Direction,
-    MqttAddress,
-    Topics,
-    decode_message,
-    encode_message,
-)
+from smetslab.wan.topics import HEAD_NODE, HERE, LOST, Direction, MqttAddress, Topics
 
 if TYPE_CHECKING:
     import aiomqtt
 
-NO_DELAY: Final = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-_LOG: Final = logging.getLogger("smetslab.wan.mqtt")
-_LOG.setLevel(logging.CRITICAL)
-"""What the library logs of a lost connection is in the trace."""
-
-_IN_FLIGHT: Final = 10_000
-"""How many messages may be under way at once. A choice."""
-
 _CLOSING_S: Final = 2.0
 """How long a farewell to the broker may take."""
 _CANCEL_AGAIN_S: Final = 0.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MqttRules:
-    """Times of a connection, all choices: how long a receipt may take, how long a hub is waited for that is
-    not there, and how long a hub waits for the head, how long between two attempts to connect at first and at
-    most, after which silence the broker gives a node up (the last will is published at one and a half of it).
-    They are in real seconds, whatever the scale of the laboratory: the broker knows no other. How long a hub
-    may be lost before somebody is told is in laboratory seconds.
-    """
-
-    receipt_timeout_s: float = 10.0
-    presence_s: float = 1.0
-    head_patience_s: float = 60.0
-    first_retry_s: float = 0.25
-    longest_retry_s: float = 30.0
-    keep_alive_s: int = 20
-    lost_after_s: float = 180.0
-
-
-class _PatientLoop:
-    """The loop as the library sees it. It asks to watch its socket a moment after it has closed it, when the
-    connection is lost while something is written; that is no fault of anybody.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loop, name)
-
-    def add_writer(self, descriptor: int, callback: Callable[[], object]) -> None:
-        if descriptor >= 0:
-            with suppress(OSError):
-                self._loop.add_writer(descriptor, callback)
-
-    def add_reader(self, descriptor: int, callback: Callable[[], object]) -> None:
-        if descriptor >= 0:
-            with suppress(OSError):
-                self._loop.add_reader(descriptor, callback)
-
-    def remove_writer(self, descriptor: int) -> None:
-        if descriptor >= 0:
-            self._loop.remove_writer(descriptor)
 
 
 @dataclass(slots=True)
@@ -120,6 +63,12 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         if not task.cancelled():
             task.exception()  # looked at: why a connection was lost is told by whoever waited for it
+
+
+def _octets(parcel: Parcel) -> int:
+    """About how much of a publication a parcel takes."""
+    what = parcel[1]
+    return len(what.identity) + (0 if isinstance(what, Receipt) else len(what.payload))
 
 
 async def _is_durable() -> None:
@@ -167,6 +116,7 @@ class MqttWan:
         self._hubs: dict[Eui64, Receive] = {}
         self._hub_nodes: dict[Eui64, str] = {}
         self._nodes: dict[str, bool] = {}
+        self._couriers: dict[str, Courier[Parcel]] = {}
         self._receipts: dict[tuple[str, Eui64, str], _Waiting] = {}
         self._timers: dict[Eui64, asyncio.TimerHandle] = {}
         self._said: dict[Eui64, None] = {}
@@ -182,7 +132,7 @@ class MqttWan:
     async def __aenter__(self) -> MqttWan:
         if self._group is not None:
             raise LocalProtocolError("the WAN is open already")
-        _library()
+        library()
         self._group = asyncio.TaskGroup()
         await self._group.__aenter__()
         self._task = self._group.create_task(self._stay_connected(), name=f"wan {self._node}")
@@ -230,69 +180,24 @@ class MqttWan:
         return self._client is not None and self._nodes.get(self._hub_nodes.get(hub, ""), False)
 
     async def _stay_connected(self) -> None:
-        library = _library()
+        mqtt = library()
         delay_s = self._rules.first_retry_s
         while True:
             try:
-                async with self._connection(library, "out") as out, self._connection(library, "in") as client:
+                async with self._connection("out") as out, self._connection("in") as client:
                     delay_s = self._rules.first_retry_s
                     await self._introduce(client, out)
                     await self._until_lost(client, out)
-            except (library.MqttError, OSError) as error:
+            except (mqtt.MqttError, OSError) as error:
                 self._lose_connection(str(error))
             await asyncio.sleep(delay_s)
             delay_s = min(2 * delay_s, self._rules.longest_retry_s)
 
-    @asynccontextmanager
-    async def _connection(self, library: Any, direction: str) -> AsyncIterator[aiomqtt.Client]:
-        client = self._new_client(library, direction)
-        opening = asyncio.ensure_future(client.__aenter__())
-        try:
-            await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            # A thread of the library is connecting: it must come to its end, or its socket stays open.
-            await asyncio.wait([opening])
-            if opening.exception() is None:
-                await client.__aexit__(None, None, None)
-            raise
-        try:
-            yield client
-        finally:
-            await client.__aexit__(None, None, None)
-            # The library keeps why a connection was lost, for somebody who may not have asked.
-            lost: asyncio.Future[None] = client._disconnected
-            if lost.done() and not lost.cancelled():
-                lost.exception()
-
-    def _new_client(self, library: Any, direction: str) -> aiomqtt.Client:
-        """A connection not yet made. The one on which messages come in has the last will."""
-        address = self.address
-        will = library.Will(self._topics.node(self._node), LOST, qos=1, retain=True)
-        tls = (
-            library.TLSParameters(
-                ca_certs=address.ca_file, certfile=address.certificate_file, keyfile=address.key_file
-            )
-            if address.tls
-            else None
-        )
-        client: aiomqtt.Client = library.Client(
-            address.host,
-            address.port,
-            username=address.username,
-            password=address.password,
-            identifier=f"smetslab-{address.site}-{self._node}-{direction}",
-            will=will if direction == "in" else None,
-            tls_params=tls,
-            keepalive=self._rules.keep_alive_s,
-            socket_options=[NO_DELAY],
-            timeout=self._rules.receipt_timeout_s,
-            max_inflight_messages=_IN_FLIGHT,
-            logger=_LOG,
-        )
-        # It warns of more calls at once than that; requests of a thousand homes are no mistake.
-        client.pending_calls_threshold = _IN_FLIGHT
-        client._loop = cast("asyncio.AbstractEventLoop", _PatientLoop(asyncio.get_running_loop()))
-        return client
+    def _connection(self, direction: str) -> AbstractAsyncContextManager[aiomqtt.Client]:
+        """The one on which messages come in has the last will."""
+        will = (self._topics.node(self._node), LOST) if direction == "in" else None
+        identifier = f"smetslab-{self.address.site}-{self._node}-{direction}"
+        return connection(self.address, identifier, self._rules, will=will)
 
     async def _introduce(self, client: aiomqtt.Client, out: aiomqtt.Client) -> None:
         """Listen first, then say who is here: whoever is told may send at once."""
@@ -311,11 +216,8 @@ class MqttWan:
         topics = self._topics
         found = [topics.node(None if self._is_head else HEAD_NODE)]
         if self._is_head:
-            found += [topics.message(None, "up"), topics.receipt(None, "down"), topics.hub(None)]
-        return found
-
-    def _hub_subscriptions(self, hub: Eui64) -> list[str]:
-        return [self._topics.message(hub, "down"), self._topics.receipt(hub, "up")]
+            found.append(topics.hub(None))
+        return [*found, topics.post(self._node)]
 
     async def _until_lost(self, client: aiomqtt.Client, out: aiomqtt.Client) -> None:
         """Take what comes, and say which hubs come and go, until one of the connections is lost. Raises
@@ -344,12 +246,10 @@ class MqttWan:
             await self._changed.wait()
             self._changed.clear()
             for hub in [one for one in self._hubs if one not in self._said]:
-                await client.subscribe([(topic, 1) for topic in self._hub_subscriptions(hub)])
                 await client.publish(self._topics.hub(hub), self._node.encode(), qos=1, retain=True)
                 self._said[hub] = None
             for hub in [one for one in self._said if one not in self._hubs]:
                 await client.publish(self._topics.hub(hub), b"", qos=1, retain=True)
-                await client.unsubscribe(self._hub_subscriptions(hub))
                 del self._said[hub]
 
     def _lose_connection(self, reason: str) -> None:
@@ -368,13 +268,13 @@ class MqttWan:
         client = self._client
         if client is None:
             return
-        library = _library()
+        mqtt = library()
         try:
             async with asyncio.timeout(_CLOSING_S):
                 for hub in list(self._hubs):
                     await client.publish(self._topics.hub(hub), b"", qos=1, retain=True)
                 await client.publish(self._topics.node(self._node), b"", qos=1, retain=True)
-        except (library.MqttError, TimeoutError) as error:
+        except (mqtt.MqttError, TimeoutError) as error:
             self._record("FarewellFailed", str(self.address), node=self._node, reason=str(error))
 
     # What comes ---------------------------------------------------------------------------------------------
@@ -384,37 +284,69 @@ class MqttWan:
             kind, name = self._topics.read(topic)
             if kind == "node":
                 self._node_says(name, payload)
-                return
-            hub = Eui64.parse(name)
-            if kind == "hub":
-                self._hub_says(hub, payload)
-                return
-            direction: Direction = "down" if kind.startswith("down") else "up"
-            if kind.endswith("receipt"):
-                self._resolve(direction, hub, payload.decode())
-                return
-            message = decode_message(hub, payload)
+            elif kind == "hub":
+                self._hub_says(Eui64.parse(name), payload)
+            else:
+                self._take_parcels(*decode_parcels(payload))
         except (CodecError, ValueError) as error:
             self._record("NoiseDropped", topic[:120], reason=str(error))
-            return
-        receive = self._head if direction == "up" else self._hubs.get(hub)
-        if receive is None or self._is_out:
-            return  # without a receipt it comes again
-        self._record_message("MessageDelivered", message, direction)
-        receive(message)
-        if self._group is not None:
-            receipt = self._give_receipt(self._topics.receipt(hub, direction), message.identity)
-            self._group.create_task(receipt, name=f"wan receipt {message.identity}")
 
-    async def _give_receipt(self, topic: str, identity: str) -> None:
-        """Say that a message was dealt with; when that fails it comes again, and so does the receipt."""
-        library = _library()
+    def _take_parcels(self, sender: str, parcels: list[Parcel]) -> None:
+        receipts: list[Parcel] = []
+        for direction, what in parcels:
+            if isinstance(what, Receipt):
+                self._resolve(direction, what)
+                continue
+            receive = self._head if direction == "up" else self._hubs.get(what.hub)
+            if receive is None or self._is_out:
+                continue  # without a receipt it comes again
+            self._record_message("MessageDelivered", what, direction)
+            receive(what)
+            receipts.append((direction, Receipt(what.identity, what.hub)))
+        if receipts and self._group is not None:
+            self._group.create_task(self._give_receipts(sender, receipts), name=f"wan receipts to {sender}")
+
+    async def _give_receipts(self, sender: str, receipts: list[Parcel]) -> None:
+        """Say that messages were dealt with; when that fails they come again, and so do the receipts."""
         try:
             await self._durable()
-            if self._out is not None:
-                await self._out.publish(topic, identity.encode(), qos=1)
-        except (library.MqttError, StoreError) as error:
-            self._record("ReceiptFailed", topic, reason=str(error))
+        except StoreError as error:
+            self._record("ReceiptFailed", sender, reason=str(error))
+            return
+        for receipt in receipts:
+            self._post(sender, receipt)
+
+    def _post(self, node: str, parcel: Parcel) -> None:
+        """Have a parcel published to a node."""
+        courier = self._couriers.get(node)
+        if courier is None:
+            if self._group is None:
+                return  # the WAN closes: what nobody has said to have got comes again
+            courier = self._couriers[node] = Courier(
+                self._group,
+                f"wan to {node}",
+                lambda parcels: self._publish(node, parcels),
+                size=_octets,
+                full=FULL_OCTETS,
+            )
+        courier.put(parcel)
+
+    async def _publish(self, node: str, parcels: list[Parcel]) -> None:
+        """Publish, or tell those who wait for a receipt why not."""
+        mqtt, out = library(), self._out
+        failure = f"no connection to the broker at {self.address}"
+        if out is not None:
+            try:
+                await out.publish(self._topics.post(node), encode_parcels(self._node, parcels), qos=1)
+            except mqtt.MqttError as error:
+                failure = str(error)
+            else:
+                return
+        for direction, what in parcels:
+            if isinstance(what, Receipt):
+                self._record("ReceiptFailed", node, reason=failure)
+            else:
+                self._fail(direction, what, failure)
 
     def _node_says(self, name: str, payload: bytes) -> None:
         """A node is there, is lost, or has left."""
@@ -546,11 +478,13 @@ class MqttWan:
             await self._durable()
         except StoreError as error:
             raise self._refuse(message, direction, str(error)) from error
-        out, library = self._out, _library()
-        if self._is_out:
+        if self._is_out or self._group is None:
             raise self._refuse(message, direction, "the WAN is down")
-        if out is None:
+        if self._out is None:
             raise self._refuse(message, direction, f"no connection to the broker at {self.address}")
+        node = HEAD_NODE if direction == "up" else self._hub_nodes.get(message.hub)
+        if node is None:
+            raise self._refuse(message, direction, f"hub {message.hub} has left the WAN")
         key = (direction, message.hub, message.identity)
         receipt: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiting = self._receipts.setdefault(key, _Waiting())
@@ -558,11 +492,9 @@ class MqttWan:
         self._record_message("MessageSent", message, direction, data=message.payload)
         try:
             async with asyncio.timeout(self._rules.receipt_timeout_s):
-                await out.publish(
-                    self._topics.message(message.hub, direction), encode_message(message), qos=1
-                )
+                self._post(node, (direction, message))
                 await receipt
-        except (library.MqttError, TimeoutError) as error:
+        except (WanError, TimeoutError) as error:
             reason = "no receipt in time" if isinstance(error, TimeoutError) else str(error)
             raise self._refuse(message, direction, reason) from error
         finally:
@@ -571,11 +503,17 @@ class MqttWan:
             if not waiting.futures:
                 self._receipts.pop(key, None)
 
-    def _resolve(self, direction: Direction, hub: Eui64, identity: str) -> None:
-        waiting = self._receipts.get((direction, hub, identity))
+    def _resolve(self, direction: Direction, receipt: Receipt) -> None:
+        waiting = self._receipts.get((direction, receipt.hub, receipt.identity))
         for future in [] if waiting is None else waiting.futures:
             if not future.done():
                 future.set_result(None)
+
+    def _fail(self, direction: Direction, message: WanMessage, reason: str) -> None:
+        waiting = self._receipts.get((direction, message.hub, message.identity))
+        for future in [] if waiting is None else waiting.futures:
+            if not future.done():
+                future.set_exception(WanError(reason, transient=True))
 
     def _refuse(self, message: WanMessage, direction: Direction, what: str) -> WanError:
         self._record_message("MessageRefused", message, direction, reason=what)
@@ -592,13 +530,3 @@ class MqttWan:
 
     def _record(self, event: str, source: str, **detail: Detail) -> None:
         self._trace.record("wan", event, source=source, target=self._head_name, data=b"", **detail)
-
-
-def _library() -> Any:
-    try:
-        import aiomqtt  # noqa: PLC0415 - an extra: the core runs without it
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"the WAN over MQTT needs {error.name}", hint="pip install 'smetslab[mqtt]'"
-        ) from error
-    return aiomqtt

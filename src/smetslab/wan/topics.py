@@ -1,9 +1,8 @@
 """What the WAN looks like on an MQTT broker: its address, its topics and the form of its messages. Sans-I/O.
 
-Under `smetslab/SITE`: `hub/EUI/down` and `hub/EUI/up` carry messages, and with `/receipt` behind them the
-identities of those whose receiver has dealt with them; `hub/EUI/state` says (retained) which node has the
-hub; `node/NAME/state` says (retained, with a last will) whether a node is there. All of it is this
-laboratory's own.
+Under `smetslab/SITE`: `node/NAME/post` carries what that node is to get (`smetslab.wan.parcels`);
+`hub/EUI/state` says (retained) which node has the hub; `node/NAME/state` says (retained, with a last will)
+whether a node is there. All of it is this laboratory's own.
 """
 
 from __future__ import annotations
@@ -91,41 +90,30 @@ class Topics:
 
     site: str
 
-    def message(self, hub: Eui64 | None, direction: Direction) -> str:
-        """Where messages of a hub go; of every hub when it is None."""
-        return f"smetslab/{self.site}/hub/{_level(hub)}/{direction}"
-
-    def receipt(self, hub: Eui64 | None, direction: Direction) -> str:
-        """Where the receiver says that it has dealt with a message."""
-        return f"{self.message(hub, direction)}/receipt"
+    def post(self, node: str) -> str:
+        """Where a node gets messages of its hubs, and receipts."""
+        return f"smetslab/{self.site}/node/{node}/post"
 
     def hub(self, hub: Eui64 | None) -> str:
-        """Where it stands which node has a hub."""
-        return f"smetslab/{self.site}/hub/{_level(hub)}/state"
+        """Where it stands which node has a hub; of every hub when it is None."""
+        return f"smetslab/{self.site}/hub/{'+' if hub is None else hub}/state"
 
     def node(self, name: str | None) -> str:
-        """Where it stands whether a node is there."""
+        """Where it stands whether a node is there; of every node when it is None."""
         return f"smetslab/{self.site}/node/{name or '+'}/state"
 
-    def read(self, topic: str) -> tuple[str, str]:
-        """Kind (`down`, `up`, `down/receipt`, `up/receipt`, `hub`, `node`) and name (EUI or node) of a topic.
-
-        Raises CodecError when it is none of these.
+    def read(self, topic: str) -> tuple[Literal["post", "hub", "node"], str]:
+        """Kind (`post`, `hub`, `node`) and name (EUI or node) of a topic. Raises CodecError when it is none
+        of these.
         """
-        levels = topic.split("/")
-        if len(levels) >= 5 and levels[:2] == ["smetslab", self.site]:
-            rest = "/".join(levels[4:])
-            if levels[2] == "node" and rest == "state":
-                return "node", levels[3]
-            if levels[2] == "hub" and rest in {"down", "up", "down/receipt", "up/receipt"}:
-                return rest, levels[3]
-            if levels[2] == "hub" and rest == "state":
-                return "hub", levels[3]
+        match topic.split("/"):
+            case ["smetslab", self.site, "node", name, "post"]:
+                return "post", name
+            case ["smetslab", self.site, "node", name, "state"]:
+                return "node", name
+            case ["smetslab", self.site, "hub", name, "state"]:
+                return "hub", name
         raise CodecError("not a topic of the WAN", path="topic", found=topic[:120])
-
-
-def _level(hub: Eui64 | None) -> str:
-    return "+" if hub is None else str(hub)
 
 
 def encode_message(message: WanMessage) -> bytes:
