@@ -332,3 +332,27 @@ def test_a_route_is_found_as_often_as_it_is_lost(run_home) -> None:
 
     rules = UpkeepRules(keep_alive_base_minutes=0)
     assert run_home(story, upkeep=rules) == (300, 0)
+
+
+def test_a_sleeper_whose_parent_is_gone_does_not_ask_on_and_on(run_home) -> None:
+    """It looks for its network now and then, and sleeps between; when the parent is back it is found."""
+
+    async def story(home):
+        hub = await home.device(1)
+        gas = await home.device(2, sleepy=True)
+        await gas.send(hub, b"there")
+        await home.clock.sleep(30)
+        await home.power(hub, on=False)
+        before = len(home.air)
+        with pytest.raises(HanError):
+            await gas.send(hub, b"nobody")
+        await home.clock.sleep(3600)
+        polls = sum(len(one.octets) == 12 for one in home.air[before:])
+        await home.power(hub, on=True)
+        await home.clock.sleep(1800)
+        await gas.send(hub, b"back")
+        return polls, hub.payloads
+
+    polls, payloads = run_home(story)
+    assert polls < 150  # each is tried four times
+    assert payloads == [b"there", b"back"]

@@ -20,7 +20,14 @@ BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 def frame(
-    number: int, second: float, source: str, target: str = "", *, lqi: int | None = None, channel: int = 20
+    number: int,
+    second: float,
+    source: str,
+    target: str = "",
+    *,
+    lqi: int | None = None,
+    channel: int = 20,
+    page: int = 0,
 ) -> Observed:
     """A data frame; without `target` a broadcast. Frames of one number are the same frame, sent again."""
     octets = MacFrame(
@@ -41,7 +48,7 @@ def frame(
         source=source,
         target=target,
         data=(octets + frame_check_sequence(octets)).hex().upper(),
-        detail={"channel": channel, "page": 0, "rssi_dbm": -70, "lqi": lqi, "sent": None},
+        detail={"channel": channel, "page": page, "rssi_dbm": -70, "lqi": lqi, "sent": None},
         meaning=None,
     )
 
@@ -100,3 +107,20 @@ def test_the_picture_has_every_radio_and_link_and_says_them_in_words() -> None:
     assert {text.text for text in home.iter("text")} >= {HUB, METER, DISPLAY, "LQI 200", "LQI 40"}
     assert "1 broadcasts" in str(panel)
     assert "channel 20: 69 octets" in str(panel)
+
+
+def test_the_duty_cycle_of_sub_ghz_radios_is_told() -> None:
+    """Frames of the last hour and of a bucket before it count together; those of the upper band do not."""
+    records = [
+        frame(1, 0, METER, HUB, channel=3, page=28),
+        frame(2, 3000, METER, HUB, channel=3, page=28),
+        frame(3, 9000, METER, HUB, channel=3, page=28),
+        frame(4, 9001, DISPLAY, HUB),
+    ]
+    use = use_of(*records)
+    assert list(use.duty_cycles) == [METER]
+    assert use.duty_cycles[METER].peak == pytest.approx(2 * (23 + 12) * 80e-6 / 3600 * 10_000)
+    panel = str(air_panel(records))
+    assert "Duty cycle at most" in panel
+    assert "0.000 %" in panel
+    assert "Duty cycle at most" not in str(air_panel(records[3:]))

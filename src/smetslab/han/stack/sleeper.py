@@ -55,11 +55,13 @@ class Sleeper:
     def start(self) -> None:
         """The device has power and a parent."""
         self._running = True
+        self._missed = 0
         self.stay_awake()
 
     def begin(self) -> None:
         """Something is expected of a parent: poll soon, running or not."""
         self._running = True
+        self._missed = 0
         self._awake_until = 0.0
         self.stay_awake()
 
@@ -118,11 +120,11 @@ class Sleeper:
             return
         if not ok:
             self._missed += 1
-            if self._missed >= self._most_misses:
-                self._missed = 0
-                self._lost("the parent does not acknowledge polls")
-            else:
+            if self._missed < self._most_misses:
                 self.stay_awake()
+            elif self._missed == self._most_misses:
+                # From now on it is for who looks for the network: a battery is not spent on asking on.
+                self._lost("the parent does not acknowledge polls")
             return
         self._missed = 0
         self._scheduler.call_at(self._scheduler.time() + self._rules.listen_s, self._stop_listening)

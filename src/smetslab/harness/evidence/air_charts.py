@@ -38,6 +38,7 @@ def air_panel(records: Sequence[Record]) -> Markup | None:
         el("div", network_picture(use, names), _link_table(use, names), class_="network"),
         el("h3", "Use of the air"),
         [timeline(channel_name, channel, use) for channel_name, channel in _named_channels(use)],
+        _duty_table(use, names),
         class_="panel air-use",
         id="network",
     )
@@ -177,6 +178,24 @@ def _link_table(use: AirUse, names: Mapping[str, str]) -> Markup:
         for (one, other), link in sorted(use.links.items(), key=lambda entry: -entry[1].frames)
     ]
     return el("div", el("table", head, rows, class_="links"), class_="wide")
+
+
+def _duty_table(use: AirUse, names: Mapping[str, str]) -> Markup | None:
+    """How much of an hour each sub-GHz radio has sent at most; None where there was none."""
+    if not use.duty_cycles:
+        return None
+    columns = ("Sub-GHz radio", "Duty cycle at most", "Limit")
+    head = el("tr", (el("th", name, scope="col") for name in columns))
+    rows = [
+        el(
+            "tr",
+            el("td", _name(radio, names)),
+            el("td", f"{ledger.peak / 100:.3f} %"),
+            el("td", f"{ledger.limits.regulated / 100:.1f} %"),
+        )
+        for radio, ledger in use.duty_cycles.items()
+    ]
+    return el("div", el("table", head, rows, class_="duty"), class_="wide")
 
 
 # -------------------------------------------------------------------------------- the timeline

@@ -13,9 +13,10 @@ from typing import Final
 
 from smetslab.errors import CodecError
 from smetslab.han.air.bands import Channel
+from smetslab.han.air.duty import DutyLedger
 from smetslab.harness.evidence.capture import RecordedAir
 from smetslab.harness.records import Observed, Record
-from smetslab.zigbee.mac_layer import MacFrameType, decode_mac
+from smetslab.zigbee.mac_layer import BROADCAST, MacFrameType, decode_mac
 
 MAX_BARS: Final = 120
 """Bars of a timeline; a longer run has more than a minute in each."""
@@ -52,7 +53,9 @@ class ChannelUse:
 
 @dataclass(slots=True)
 class AirUse:
-    """All frames of a run. `minutes`: how many are in a bar; `hub`: the coordinator, or empty."""
+    """All frames of a run. `minutes`: how many are in a bar; `hub`: the coordinator, or empty; `duty_cycles`:
+    the accounts of the sub-GHz radios, with the largest part of an hour that each has sent.
+    """
 
     frames: int
     octets: int
@@ -63,6 +66,7 @@ class AirUse:
     radios: tuple[str, ...]
     links: dict[tuple[str, str], LinkUse]
     channels: dict[Channel, ChannelUse]
+    duty_cycles: dict[str, DutyLedger] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,11 @@ def air_use(records: Sequence[Record]) -> AirUse | None:
         if channel is None:
             channel = use.channels[frame.channel] = ChannelUse([0] * bars, [0.0] * bars)
         channel.octets[bar] += len(frame.octets)
-        channel.airtime_s[bar] += frame.channel.band.airtime_s(len(frame.octets))
+        airtime_s = frame.channel.band.airtime_s(len(frame.octets))
+        channel.airtime_s[bar] += airtime_s
+        if frame.channel.page:
+            ledger = use.duty_cycles.setdefault(frame.source, DutyLedger())
+            ledger.spent((frame.time - begin).total_seconds(), BROADCAST, airtime_s)
         if not use.hub and _is_coordinators(frame.octets):
             use.hub = frame.source
         if frame.target:
