@@ -82,6 +82,8 @@ class LoopClock:
         "_loop_time",
         "_margin",
         "_origin",
+        "_parts",
+        "_second",
         "_shown",
         "_shown_at",
         "call_at",
@@ -113,6 +115,9 @@ class LoopClock:
         # Virtual time stands still while anything is ready: it is asked for again and again.
         self._shown_at = 0.0
         self._shown = self.epoch
+        # A datetime is made of its parts far faster than by adding to another: those of the last second.
+        self._second = -1
+        self._parts = (1, 1, 1, 0, 0, 0)
 
     def _scaled_time(self) -> float:
         return (self._loop_time() - self._origin) * self.scale
@@ -120,7 +125,11 @@ class LoopClock:
     def now(self) -> datetime:
         time = self.time()
         if time != self._shown_at:
-            self._shown = self.epoch + timedelta(microseconds=round(time * _MICROSECONDS))
+            second, microsecond = divmod(self.epoch.microsecond + round(time * _MICROSECONDS), _MICROSECONDS)
+            if second != self._second:
+                self._second = second
+                self._parts = (self.epoch + timedelta(seconds=second)).timetuple()[:6]
+            self._shown = datetime(*self._parts, microsecond, tzinfo=UTC)
             self._shown_at = time
         return self._shown
 

@@ -253,9 +253,10 @@ class Trace:
         )
         self.next_sequence += 1
         self._kept.append(seen)
-        self._undelivered.append(seen)
-        if not self._delivering:
-            self._deliver()
+        if self._subscribers or self._waiting:
+            self._undelivered.append(seen)
+            if not self._delivering:
+                self._deliver()
         return seen
 
     def _deliver(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from dataclasses import field
 from enum import IntEnum
 from typing import Final
 
@@ -20,7 +21,8 @@ from smetslab.zigbee.zcl.fields import Record, fields, optional, rest, variant
 from smetslab.zigbee.zcl.types import Ieee, Key128, UInt8, UInt16
 
 _SPEC = "ZigBee 2.2.5.1"
-_ADDRESSING = struct.Struct("<BHHB")
+_ADDRESSED = struct.Struct("<BBHHBB")
+"""The header of a frame between endpoints: control, endpoint, cluster, profile, endpoint, counter."""
 _ACK_FORMAT, _SECURITY, _ACK_REQUEST, _EXTENDED = 0x10, 0x20, 0x40, 0x80
 
 
@@ -40,6 +42,7 @@ class ApsDelivery(IntEnum):
 
 
 _KINDS = {int(kind): kind for kind in ApsFrameType}
+_DATA, _COMMAND, _ACKNOWLEDGEMENT = ApsFrameType
 _DELIVERIES = {int(delivery): delivery for delivery in ApsDelivery}
 
 
@@ -82,36 +85,39 @@ class ApsFrame:
     ack_request: bool = False
     extended: ExtendedHeader | None = None
     security: AuxiliaryHeader | None = None
+    head: bytes = field(default=b"", compare=False, repr=False)
+    """Of a frame that was read: the octets before its auxiliary header, as its sender authenticated them."""
 
     def header(self, *, secured: bool = False) -> bytes:
         """The octets before the auxiliary header; `secured`: there will be one.
 
         Raises ZigbeeEncodeError for a number that does not fit.
         """
-        control = self.kind | self.delivery << 2
+        kind = self.kind
+        control = kind | self.delivery << 2
         if secured or self.security is not None:
             control |= _SECURITY
         if self.ack_request:
             control |= _ACK_REQUEST
-        addressing = b""
-        if self.kind is ApsFrameType.COMMAND:
+        tail = b""
+        if self.extended is not None:
+            control |= _EXTENDED
+            tail = self._extended(self.extended)
+        if kind is _COMMAND:
             if self.cluster is not None:
                 raise ZigbeeEncodeError("a command has no cluster", path="APS header", spec=_SPEC)
         elif self.cluster is None:
-            if self.kind is ApsFrameType.DATA:
+            if kind is _DATA:
                 raise ZigbeeEncodeError("no cluster", path="APS header", spec=_SPEC)
             control |= _ACK_FORMAT
         else:
-            addressing = self._addressing(self.cluster)
-        tail = bytes((self.counter & 0xFF,))
-        if self.extended is not None:
-            control |= _EXTENDED
-            tail += self._extended(self.extended)
-        return bytes((control,)) + addressing + tail
+            return self._addressed(control, self.cluster) + tail
+        return bytes((control, self.counter & 0xFF)) + tail
 
-    def _addressing(self, cluster: int) -> bytes:
+    def _addressed(self, control: int, cluster: int) -> bytes:
+        target, source, counter = self.destination_endpoint, self.source_endpoint, self.counter & 0xFF
         try:
-            return _ADDRESSING.pack(self.destination_endpoint, cluster, self.profile, self.source_endpoint)
+            return _ADDRESSED.pack(control, target, cluster, self.profile, source, counter)
         except struct.error as error:
             raise ZigbeeEncodeError(str(error), path="APS header", spec=_SPEC) from None
 
@@ -146,8 +152,8 @@ def decode_aps(data: bytes) -> ApsFrame:
     if len(data) < 2:
         raise _truncated(0, 2, len(data))
     control = data[0]
-    kind, delivery = control & 0x03, control >> 2 & 0x03
-    if kind not in _KINDS or delivery not in _DELIVERIES:
+    kind, delivery = _KINDS.get(control & 0x03), _DELIVERIES.get(control >> 2 & 0x03)
+    if kind is None or delivery is None:
         raise ZigbeeDecodeError(
             "frame control that is not in use",
             offset=0,
@@ -155,30 +161,28 @@ def decode_aps(data: bytes) -> ApsFrame:
             found=f"{control:02X}",
             spec=_SPEC,
         )
-    position = 1
+    position = 2
+    counter = data[1]
     destination = source = profile = 0
     cluster = None
-    without = kind == ApsFrameType.COMMAND or (kind == ApsFrameType.ACKNOWLEDGEMENT and control & _ACK_FORMAT)
+    without = kind is _COMMAND or (kind is _ACKNOWLEDGEMENT and control & _ACK_FORMAT)
     if not without:
-        if position + _ADDRESSING.size > len(data):
-            raise _truncated(position, _ADDRESSING.size, len(data))
-        destination, cluster, profile, source = _ADDRESSING.unpack_from(data, position)
-        position += _ADDRESSING.size
-    if position >= len(data):
-        raise _truncated(position, 1, len(data))
-    counter = data[position]
-    position += 1
+        position = _ADDRESSED.size
+        if position > len(data):
+            raise _truncated(1, position - 1, len(data))
+        _, destination, cluster, profile, source, counter = _ADDRESSED.unpack_from(data)
     extended = None
     if control & _EXTENDED:
-        extended, position = _extended(data, position, acknowledgement=kind == ApsFrameType.ACKNOWLEDGEMENT)
+        extended, position = _extended(data, position, acknowledgement=kind is _ACKNOWLEDGEMENT)
     security = None
+    head = data[:position]
     if control & _SECURITY:
         security, position = decode_auxiliary(data, position)
     return ApsFrame(
-        kind=_KINDS[kind],
+        kind=kind,
         counter=counter,
         payload=data[position:],
-        delivery=_DELIVERIES[delivery],
+        delivery=delivery,
         destination_endpoint=destination,
         source_endpoint=source,
         cluster=cluster,
@@ -186,6 +190,7 @@ def decode_aps(data: bytes) -> ApsFrame:
         ack_request=bool(control & _ACK_REQUEST),
         extended=extended,
         security=security,
+        head=head,
     )
 
 
@@ -196,7 +201,7 @@ def open_aps(frame: ApsFrame, cipher: CcmStar, source: Eui64) -> bytes:
     """
     if frame.security is None:
         raise ZigbeeDecodeError("no auxiliary header", path="APS frame", spec="ZigBee 4.4.1.2")
-    return unseal(cipher, frame.header(), frame.security, source, frame.payload)
+    return unseal(cipher, frame.head or frame.header(), frame.security, source, frame.payload)
 
 
 def _extended(data: bytes, position: int, *, acknowledgement: bool) -> tuple[ExtendedHeader, int]:

@@ -48,11 +48,11 @@ _HEAD = Struct("<HB")
 _ADDRESSING = 0xCC40
 """The modes of both addresses, and whether they share a PAN id."""
 _SHORT_ADDRESSES = _SHORT << 10 | _SHORT << 14 | _COMPRESSION
-_SHORT_LAYOUT = Struct("<HHH")
-"""PAN id, destination, source, where both addresses are short ones of one PAN."""
+_SHORT_LAYOUT = Struct("<HBHHH")
+"""Control, sequence number, PAN id, destination, source, where both addresses are short ones of one PAN."""
 
 
-@value_class(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True)
 class MacFrame:
     """A frame without its check sequence. Without `source_pan` the source is in the destination's PAN."""
 
@@ -72,26 +72,20 @@ class MacFrame:
 
         Raises ZigbeeEncodeError for a frame that is too long or contradicts itself.
         """
+        source, destination = self.source, self.destination
         control = self.kind | self.version << 12
         if self.frame_pending:
             control |= _PENDING
         if self.ack_request:
             control |= _ACK_REQUEST
-        compressed = self.source is not None and self.source_pan is None
-        if compressed:
-            control |= _COMPRESSION
-            if self.destination is None:
-                raise ZigbeeEncodeError("no PAN id for the source", path="MAC header", spec=_SPEC)
-        control |= _mode(self.destination) << 10 | _mode(self.source) << 14
-        octets = _HEAD.pack(control, (self.sequence if sequence is None else sequence) & 0xFF)
-        if self.destination is not None:
-            pan = BROADCAST if self.destination_pan is None else self.destination_pan
-            octets += pan.to_bytes(2, "little") + _address_octets(self.destination)
-        if self.source is not None:
-            if self.source_pan is not None:
-                octets += self.source_pan.to_bytes(2, "little")
-            octets += _address_octets(self.source)
-        octets += self.payload
+        number = (self.sequence if sequence is None else sequence) & 0xFF
+        pan = BROADCAST if self.destination_pan is None else self.destination_pan
+        if isinstance(source, int) and isinstance(destination, int) and self.source_pan is None:
+            # nearly all that carry data
+            head = _SHORT_LAYOUT.pack(control | _SHORT_ADDRESSES, number, pan, destination, source)
+            octets = head + self.payload
+        else:
+            octets = self._header(control, number, pan) + self.payload
         if len(octets) + FCS_BYTES > MAX_PSDU:
             raise ZigbeeEncodeError(
                 "too long for a frame",
@@ -100,6 +94,22 @@ class MacFrame:
                 found=str(len(octets)),
                 spec="IEEE 802.15.4 6.4.1",
             )
+        return octets
+
+    def _header(self, control: int, number: int, pan: int) -> bytes:
+        """Control, sequence number and addresses, whatever these are."""
+        if self.source is not None and self.source_pan is None:
+            control |= _COMPRESSION
+            if self.destination is None:
+                raise ZigbeeEncodeError("no PAN id for the source", path="MAC header", spec=_SPEC)
+        control |= _mode(self.destination) << 10 | _mode(self.source) << 14
+        octets = _HEAD.pack(control, number)
+        if self.destination is not None:
+            octets += pan.to_bytes(2, "little") + _address_octets(self.destination)
+        if self.source is not None:
+            if self.source_pan is not None:
+                octets += self.source_pan.to_bytes(2, "little")
+            octets += _address_octets(self.source)
         return octets
 
 
@@ -127,14 +137,25 @@ def decode_mac(data: bytes) -> MacFrame:
             found=f"{control:04X}",
             spec="ZigBee D.4",
         )
+    if control & _ADDRESSING == _SHORT_ADDRESSES and len(data) >= _SHORT_LAYOUT.size:  # nearly all with data
+        _, number, pan, short_destination, short_source = _SHORT_LAYOUT.unpack_from(data)
+        return MacFrame(
+            _KINDS[kind],
+            number,
+            data[_SHORT_LAYOUT.size :],
+            pan,
+            short_destination,
+            None,
+            short_source,
+            control & _ACK_REQUEST != 0,
+            control & _PENDING != 0,
+            control >> 12 & 3,
+        )
     position = 3
     destination_pan: int | None = None
     source_pan: int | None = None
     destination: Address | None = None
     source: Address | None = None
-    if control & _ADDRESSING == _SHORT_ADDRESSES and len(data) >= 9:  # nearly all that carry data
-        destination_pan, destination, source = _SHORT_LAYOUT.unpack_from(data, 3)
-        position, destination_mode, source_mode = 9, 0, 0
     if destination_mode:
         destination_pan, position = _short(data, position)
         destination, position = _address(data, position, destination_mode)

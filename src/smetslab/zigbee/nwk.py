@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from dataclasses import field
 from enum import IntEnum
 from typing import Final
 
@@ -63,6 +64,8 @@ class NwkFrame:
     end_device_initiator: bool = False
     security: AuxiliaryHeader | None = None
     version: int = PROTOCOL_VERSION
+    head: bytes = field(default=b"", compare=False, repr=False)
+    """Of a frame that was read: the octets before its auxiliary header, as its sender authenticated them."""
 
     def header(self) -> bytes:
         """The octets before the auxiliary header. Raises ZigbeeEncodeError for a number that does not fit."""
@@ -71,6 +74,8 @@ class NwkFrame:
             control |= _DISCOVER_ROUTE
         if self.security is not None:
             control |= _SECURITY
+        if self.end_device_initiator:
+            control |= _END_DEVICE_INITIATOR
         tail = b""
         if self.destination_ieee is not None:
             control |= _DESTINATION_IEEE
@@ -82,8 +87,6 @@ class NwkFrame:
             control |= _SOURCE_ROUTE
             relays, index = self.source_route
             tail += bytes((len(relays), index)) + b"".join(relay.to_bytes(2, "little") for relay in relays)
-        if self.end_device_initiator:
-            control |= _END_DEVICE_INITIATOR
         try:
             head = _HEAD.pack(control, self.destination, self.source, self.radius, self.sequence & 0xFF)
         except struct.error as error:
@@ -132,6 +135,7 @@ def decode_nwk(data: bytes) -> NwkFrame:
     if control & _SOURCE_ROUTE:
         source_route, position = _relays(data, position)
     security = None
+    head = data[:position]
     if control & _SECURITY:
         security, position = decode_auxiliary(data, position)
     return NwkFrame(
@@ -148,6 +152,7 @@ def decode_nwk(data: bytes) -> NwkFrame:
         end_device_initiator=bool(control & _END_DEVICE_INITIATOR),
         security=security,
         version=control >> 2 & 0x0F,
+        head=head,
     )
 
 
@@ -159,7 +164,7 @@ def open_nwk(frame: NwkFrame, cipher: CcmStar) -> bytes:
     auxiliary = frame.security
     if auxiliary is None or auxiliary.source is None:
         raise SecurityError("NWK security", "the frame names no sender", spec="ZigBee 4.3.1.2")
-    return unseal(cipher, frame.header(), auxiliary, auxiliary.source, frame.payload)
+    return unseal(cipher, frame.head or frame.header(), auxiliary, auxiliary.source, frame.payload)
 
 
 def _ieee(data: bytes, position: int) -> tuple[Eui64, int]:

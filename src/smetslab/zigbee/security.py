@@ -9,6 +9,7 @@ Spec: ZigBee 4.3.1, 4.4.1, 4.5.1 (auxiliary header, CCM* nonce), 4.5.3 (key hier
 
 from __future__ import annotations
 
+from dataclasses import field
 from enum import IntEnum
 from struct import Struct
 from typing import Final
@@ -39,7 +40,10 @@ class KeyIdentifier(IntEnum):
 
 
 _KEYS = tuple(KeyIdentifier)
+_NETWORK = KeyIdentifier.NETWORK
 _HEAD = Struct("<BI")
+_NETWORK_LAYOUT = Struct("<BI8sB")
+"""The whole header under a network key, with the sender named: nearly all that hops make."""
 
 
 @value_class(frozen=True, slots=True)
@@ -54,15 +58,20 @@ class AuxiliaryHeader:
     frame_counter: int
     source: Eui64 | None = None
     key_sequence: int = 0
+    inside: bytes = field(default=b"", compare=False, repr=False)
+    """Of a header that was read: its octets as its sender has authenticated them."""
 
     def encode(self, *, level: int = 0) -> bytes:
         """The octets: as they go over the air with level 0, as they are authenticated with `LEVEL`."""
         control = level | self.key << _KEY_SHIFT
+        if self.key is _NETWORK and self.source is not None:
+            raw = self.source.raw[::-1]
+            return _NETWORK_LAYOUT.pack(control | _EXTENDED_NONCE, self.frame_counter, raw, self.key_sequence)
         if self.source is None:
             octets = _HEAD.pack(control, self.frame_counter)
         else:
             octets = _HEAD.pack(control | _EXTENDED_NONCE, self.frame_counter) + self.source.raw[::-1]
-        return octets + bytes((self.key_sequence,)) if self.key is KeyIdentifier.NETWORK else octets
+        return octets + bytes((self.key_sequence,)) if self.key is _NETWORK else octets
 
 
 def decode_auxiliary(data: bytes, position: int) -> tuple[AuxiliaryHeader, int]:
@@ -79,12 +88,13 @@ def decode_auxiliary(data: bytes, position: int) -> tuple[AuxiliaryHeader, int]:
         end += 8
     key = _KEYS[control >> _KEY_SHIFT & 0x03]
     sequence = 0
-    if key is KeyIdentifier.NETWORK:
+    if key is _NETWORK:
         if end >= len(data):
             raise _truncated(end, 1, len(data))
         sequence = data[end]
         end += 1
-    return AuxiliaryHeader(key, counter, source, sequence), end
+    inside = bytes((control & ~_LEVEL_MASK | LEVEL,)) + data[position + 1 : end]
+    return AuxiliaryHeader(key, counter, source, sequence, inside), end
 
 
 def _truncated(position: int, wanted: int, size: int) -> ZigbeeDecodeError:
@@ -109,7 +119,7 @@ def unseal(cipher: CcmStar, header: bytes, auxiliary: AuxiliaryHeader, source: E
     """The payload of a layer's frame. Raises SecurityError when the MIC does not fit."""
     if len(sealed) < MIC_BYTES:
         raise SecurityError("MIC", f"{len(sealed)} octets are too short for one", spec="ZigBee 4.5.1")
-    inside = auxiliary.encode(level=LEVEL)
+    inside = auxiliary.inside or auxiliary.encode(level=LEVEL)
     return cipher.open(_nonce(source, inside), sealed, header + inside)
 
 

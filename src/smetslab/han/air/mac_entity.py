@@ -45,6 +45,9 @@ _ACK_REQUEST = 0x20
 """The bit of the frame control. Spec: IEEE 802.15.4 7.2.1.1.4."""
 _REPEAT_S = 1.0
 """How long a sequence number is remembered: longer than its sender tries, for numbers come round."""
+_ACKNOWLEDGEMENT = MacFrameType.ACKNOWLEDGEMENT
+_COMMAND = MacFrameType.COMMAND
+_DATA_REQUEST = bytes((DATA_REQUEST.id,))
 _REMEMBERED = 8
 """Sequence numbers of one sender that are taken for repeats (unverified)."""
 
@@ -136,7 +139,8 @@ class MacEntity:
         self._current: _Outgoing | None = None
         self._timer: Cancellable | None = None
         self._kept: dict[Address, deque[_Kept]] = {}
-        self._seen: dict[Address, deque[tuple[int, float]]] = {}
+        self._seen: dict[Address, dict[int, float]] = {}
+        """Until when a sequence number of a sender is taken for a repeat."""
         self._on = False
 
     # ---------------------------------------------------------------------------- power and channel
@@ -151,7 +155,7 @@ class MacEntity:
 
     @short_address.setter
     def short_address(self, short_address: int) -> None:
-        self._radio.short_address = short_address
+        self._radio.answer_to(short_address)
 
     def switch_on(self) -> None:
         """From now on the device sends and, unless it is a sleeper, listens."""
@@ -182,7 +186,7 @@ class MacEntity:
 
     def tune(self, channel: Channel) -> None:
         """Another channel."""
-        self._radio.channel = channel
+        self._radio.tune(channel)
 
     def listen(self, *, on: bool) -> None:
         """Switch a sleeper's receiver."""
@@ -365,7 +369,7 @@ class MacEntity:
         except ZigbeeDecodeError:
             self.counts.malformed += 1
             return
-        if frame.kind is MacFrameType.ACKNOWLEDGEMENT:
+        if frame.kind is _ACKNOWLEDGEMENT:
             if awaited is not None and awaited.sequence == frame.sequence:
                 self._acknowledged(awaited, pending=frame.frame_pending)
         elif frame.source is None and frame.destination is None:
@@ -382,7 +386,7 @@ class MacEntity:
         return frame.destination in {self.short_address, self.eui64, BROADCAST}
 
     def _take(self, frame: MacFrame, quality: LinkQuality) -> None:
-        asks = frame.kind is MacFrameType.COMMAND and frame.payload[:1] == bytes((DATA_REQUEST.id,))
+        asks = frame.kind is _COMMAND and frame.payload[:1] == _DATA_REQUEST
         if asks and frame.source is not None:
             self.asked(frame.source)
         pending = asks and frame.source is not None and bool(self._kept.get(frame.source))
@@ -417,11 +421,17 @@ class MacEntity:
             self._radio.receiving = True
 
     def _is_repeat(self, frame: MacFrame) -> bool:
-        if frame.source is None or frame.kind is MacFrameType.BEACON:
+        source, sequence = frame.source, frame.sequence
+        if source is None or frame.kind is MacFrameType.BEACON:
             return False
         now = self._scheduler.time()
-        seen = self._seen.setdefault(frame.source, deque(maxlen=_REMEMBERED))
-        if any(sequence == frame.sequence and until > now for sequence, until in seen):
+        seen = self._seen.get(source)
+        if seen is None:
+            seen = self._seen[source] = {}
+        if seen.get(sequence, 0.0) > now:
             return True
-        seen.append((frame.sequence, now + _REPEAT_S))
+        seen.pop(sequence, None)
+        seen[sequence] = now + _REPEAT_S
+        if len(seen) > _REMEMBERED:
+            del seen[next(iter(seen))]
         return False

@@ -29,7 +29,7 @@ _ADDRESSING, _SHORT_ADDRESS, _TO_SHORT_ADDRESS = 0x0C, 0x08, 7
 
 Spec: IEEE 802.15.4 7.2.1.1.6
 """
-_ACKNOWLEDGEMENTS = (b"\x02", b"\x12")
+_ACKNOWLEDGEMENTS = (0x02, 0x12)
 """How acknowledgements begin, without and with the bit for pending frames."""
 _ACKNOWLEDGEMENT_OCTETS = 5
 _MOST_AUDIENCES = 1024
@@ -143,11 +143,10 @@ class Radio:
     """
 
     __slots__ = (
-        "_channel",
         "_medium",
-        "_short_address",
         "awaiting",
         "band",
+        "channel",
         "eui64",
         "heard",
         "links",
@@ -155,15 +154,16 @@ class Radio:
         "receiving",
         "sending_from",
         "sending_until",
+        "short_address",
     )
 
     def __init__(
         self, medium: Medium, eui64: Eui64, channel: Channel, heard: Heard, *, promiscuous: bool
     ) -> None:
         self._medium = medium
-        self._channel = channel
-        self._short_address = NO_SHORT_ADDRESS
+        self.channel = channel
         self.band = channel.band
+        self.short_address = NO_SHORT_ADDRESS
         self.eui64 = eui64
         self.heard = heard
         self.promiscuous = promiscuous
@@ -173,23 +173,15 @@ class Radio:
         self.links: dict[Radio, Link] = {}
         """How this radio hears each other one."""
 
-    @property
-    def channel(self) -> Channel:
-        return self._channel
-
-    @channel.setter
-    def channel(self, channel: Channel) -> None:
-        self._channel = channel
+    def tune(self, channel: Channel) -> None:
+        """Another channel from now on."""
+        self.channel = channel
         self.band = channel.band
         self._medium.changed()
 
-    @property
-    def short_address(self) -> int:
-        return self._short_address
-
-    @short_address.setter
-    def short_address(self, short_address: int) -> None:
-        self._short_address = short_address
+    def answer_to(self, short_address: int) -> None:
+        """Another short address from now on."""
+        self.short_address = short_address
         self._medium.changed()
 
     def busy(self) -> bool:
@@ -311,8 +303,6 @@ class Medium:
             )
             if len(self._audiences) > _MOST_AUDIENCES:
                 del self._audiences[next(iter(self._audiences))]
-        if octets[:1] in _ACKNOWLEDGEMENTS and len(octets) == _ACKNOWLEDGEMENT_OCTETS:
-            return tuple(radio for radio in found if radio.awaiting or radio.promiscuous)
         return found
 
     def rename(self, radio: Radio, eui64: Eui64) -> None:
@@ -335,11 +325,11 @@ class Medium:
 
     def set_link(self, source: Eui64, destination: Eui64, quality: LinkQuality) -> None:
         """How `destination` hears `source` from now on."""
-        self._link(source, destination).quality = quality
+        self.link(source, destination).quality = quality
 
     def quality(self, source: Eui64, destination: Eui64) -> LinkQuality:
         """How `destination` hears `source`."""
-        return self._link(source, destination).quality
+        return self.link(source, destination).quality
 
     def jam(self, channel: Channel, until_s: float) -> None:
         """A disturbance that nothing gets through, and that every radio hears as a busy channel."""
@@ -350,7 +340,8 @@ class Medium:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    def _link(self, source: Eui64, destination: Eui64) -> Link:
+    def link(self, source: Eui64, destination: Eui64) -> Link:
+        """How `destination` hears `source`, and the state that its chance is in."""
         link = self._links.get((source, destination))
         if link is None:
             link = Link(self.default, self._seed.draws(f"air.{source}.{destination}"))
@@ -361,7 +352,7 @@ class Medium:
         """How a radio hears another: found without their addresses, for every frame asks."""
         link = radio.links.get(source)
         if link is None:
-            link = radio.links[source] = self._link(source.eui64, radio.eui64)
+            link = radio.links[source] = self.link(source.eui64, radio.eui64)
         return link
 
     def interfere(self, interference: Interference) -> Callable[[], None]:
@@ -453,8 +444,14 @@ class Medium:
         if self._jammed or self._noise:
             jammed = self._jammed.get(channel, -1.0) > transmission.start
             jammed = self._disturbed(channel, transmission.end) or jammed
+        is_acknowledgement = len(octets) == _ACKNOWLEDGEMENT_OCTETS and octets[0] in _ACKNOWLEDGEMENTS
         for radio in self._audience(channel, octets):
-            if radio.receiving and radio is not source and radio.channel == channel:
+            if (
+                radio.receiving
+                and (radio.awaiting or not is_acknowledgement or radio.promiscuous)
+                and radio is not source
+                and radio.channel == channel
+            ):
                 self._reach(radio, transmission, jammed=jammed)
         if sent is not None:
             sent()

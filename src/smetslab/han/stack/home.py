@@ -20,7 +20,7 @@ from smetslab.han.air.bands import PREFERRED_CHANNELS, Channel
 from smetslab.han.air.dual_band import DualBandMac
 from smetslab.han.air.impair import Impairment, Impairments
 from smetslab.han.air.mac_entity import MacEntity
-from smetslab.han.air.medium import LinkQuality, Medium, OnAir, Radio
+from smetslab.han.air.medium import Link, LinkQuality, Medium, OnAir, Radio
 from smetslab.han.service import ApsFrame, ClusterRole
 from smetslab.han.stack.aps_entity import ApsData
 from smetslab.han.stack.asking import ask, transmit
@@ -48,8 +48,10 @@ _SHORT_ADDRESS, _LONG_ADDRESS = 0x08, 0x0C
 """How a frame addresses its destination. Spec: IEEE 802.15.4 7.2.1.1.6."""
 _NETWORK_KEYS: Final = ("network", "former network")
 """How the labels of network keys begin: nothing is derived from those."""
-_LONGEST_ADDRESSEE: Final = 13
-"""Octets of a frame up to the end of a long destination address. Spec: IEEE 802.15.4 7.2.1."""
+_TO_SHORT_ADDRESS, _TO_LONG_ADDRESS = 7, 13
+"""Octets of a frame up to the end of its destination. Spec: IEEE 802.15.4 7.2.1."""
+_REMEMBERED_WAYS: Final = 1024
+"""Pairs of sender and address whose names are remembered; injected frames name any."""
 _REMEMBERED_FRAMES: Final = 4096
 """Frames on their way whose observation is remembered; more than any home has at a time."""
 
@@ -96,6 +98,9 @@ class RadioHome:
         """Radios that other processes play, by the address that they show or have been given here."""
         self.expected: dict[Eui64, None] = {}
         """Devices that other processes may play: what is sent to them goes on the air."""
+        self._ways: dict[tuple[bytes, bytes], tuple[str, str, Link | None]] = {}
+        """From whom to whom frames are, by sender and address, as long as the medium has not changed."""
+        self._heard_of = self.medium.changes
         self.medium.listen(self._on_air)
         draw = seed.stream("network")
         self.settings = NetworkSettings(
@@ -352,7 +357,7 @@ class RadioHome:
         channel = self.hub.mac.channel
         if self._stranger is None:
             self._stranger = self.medium.add(self.stranger, channel, lambda _octets, _quality: None)
-        self._stranger.channel = channel
+        self._stranger.tune(channel)
         self.record("FrameInjected", source=str(self.stranger), octets=len(octets))
         start = max(self.clock.time(), self._stranger.sending_until)
         self._stranger.transmit(octets, start, None)
@@ -365,7 +370,9 @@ class RadioHome:
         sent = self._observe("FrameSent", frame, data=frame.payload)
         if target is None or target == node.eui64:
             raise HanError(f"device {frame.destination} is not on this HAN", transient=False)
-        short_address = await self._find_address(node, target)
+        short_address = node.network.addresses.short_address(target)
+        if short_address is None:
+            short_address = await self._find_address(node, target)
         if node.sub_ghz_client is not None and node.sub_ghz_client.silences(frame.cluster):
             self._observe("FrameSuspended", frame, sent=sent)
             raise HanError("silent for the sake of the duty cycle")
@@ -397,10 +404,7 @@ class RadioHome:
         return device if device in self.expected else None
 
     async def _find_address(self, node: RadioNode, peer: Eui64) -> int:
-        """The short address of another device, asked of everybody when it is not known."""
-        known = node.network.addresses.short_address(peer)
-        if known is not None:
-            return known
+        """The short address of another device: everybody is asked."""
         answer = await ask(
             node,
             zdo.NWK_ADDRESS_REQUEST,
@@ -421,7 +425,9 @@ class RadioHome:
         if radio is None:
             raise HanError(f"device {peer} is not on this HAN", transient=False)
         target = self.nodes.get(radio)
-        address = await self._find_address(node, radio)
+        address = node.network.addresses.short_address(radio)
+        if address is None:
+            address = await self._find_address(node, radio)
         wanted = (cluster,)
         answer = await ask(
             node,
@@ -444,28 +450,25 @@ class RadioHome:
         its cluster asks.
         """
         sender = self.nodes.get(peer)
-        wanted = (data.destination_endpoint, data.profile, data.cluster)
-        found = [
-            place
-            for place in node.places
-            if (place.endpoint, place.profile, place.cluster) == wanted and place.link.on_air
-        ]
+        place = node.places.get((data.destination_endpoint, data.profile, data.cluster))
+        if place is not None and not place.link.on_air:
+            place = None
         frame = ApsFrame(
             source=peer if sender is None else sender.device_at(data.source_endpoint),
             source_endpoint=data.source_endpoint,
             destination=node.device_at(data.destination_endpoint),
-            destination_endpoint=found[0].own_endpoint if found else data.destination_endpoint,
+            destination_endpoint=data.destination_endpoint if place is None else place.own_endpoint,
             profile=data.profile,
             cluster=data.cluster,
             payload=data.payload,
         )
         sent = self._sent.pop((peer, node.eui64, counter), None)
-        if not found or not accepted:
+        if place is None or not accepted:
             self._observe("FrameDropped", frame, sent=sent)
             return
         self._observe("FrameDelivered", frame, sent=sent)
         # Not called from here: the stack must not feel what the receiver makes of the frame.
-        asyncio.get_running_loop().call_soon(found[0].handler, frame)
+        asyncio.get_running_loop().call_soon(place.handler, frame)
 
     # ---------------------------------------------------------------------------- the trace
 
@@ -473,41 +476,59 @@ class RadioHome:
         """Every frame of this home becomes an observation when it ends; `sent`: the frame of the APS boundary
         that it is a part of.
         """
-        if frame.source in self.nodes or frame.source in self.guests or frame.source == self.stranger:
-            target = self._addressee(frame.octets)
-            heard = None if target is None else self.medium.quality(frame.source, target)
+        octets = frame.octets
+        if self._heard_of != self.medium.changes:
+            self._heard_of = self.medium.changes
+            self._ways.clear()
+        mode = octets[1] & _LONG_ADDRESS if len(octets) >= _TO_SHORT_ADDRESS else 0
+        if mode == _SHORT_ADDRESS:
+            address = octets[5:7]
+        elif mode == _LONG_ADDRESS and len(octets) >= _TO_LONG_ADDRESS:
+            address = octets[5:13]
+        else:
+            address = b""
+        index = (frame.source.raw, address)
+        way = self._ways.get(index)
+        if way is None:
+            way = self._way(frame.source, address)
+            if len(self._ways) < _REMEMBERED_WAYS:
+                self._ways[index] = way
+        source, target, link = way
+        if source:
             self._trace.record(
                 "air",
                 "FrameOnAir",
-                source=str(frame.source),
-                target="" if target is None else str(target),
-                data=frame.octets,
+                source=source,
+                target=target,
+                data=octets,
                 channel=frame.channel.number,
                 page=frame.channel.page,
-                rssi_dbm=round(frame.rssi_dbm if heard is None else heard.rssi_dbm),
-                lqi=None if heard is None else heard.lqi,
+                rssi_dbm=round(frame.rssi_dbm if link is None else link.quality.rssi_dbm),
+                lqi=None if link is None else link.quality.lqi,
                 sent=frame.tag,
             )
 
-    def _addressee(self, octets: bytes) -> Eui64 | None:
-        """Whose radio a frame is for; None for those to everybody, for acknowledgements, and for what is no
-        frame.
+    def _way(self, source: Eui64, address: bytes) -> tuple[str, str, Link | None]:
+        """From whom to whom a frame is, as text, and how it is heard there. From nobody: it is not of this
+        home.
         """
-        if len(octets) < _LONGEST_ADDRESSEE:
-            octets += bytes(_LONGEST_ADDRESSEE - len(octets))
-        mode = octets[1] & 0x0C
-        if mode == _LONG_ADDRESS:
-            eui64 = Eui64(octets[12:4:-1])
+        if source not in self.nodes and source not in self.guests and source != self.stranger:
+            return "", "", None
+        target = self._addressee(address)
+        if target is None:
+            return str(source), "", None
+        return str(source), str(target), self.medium.link(source, target)
+
+    def _addressee(self, address: bytes) -> Eui64 | None:
+        """Whose radio an address on the air is; None for everybody's, for nobody's, and for none."""
+        if len(address) == 8:
+            eui64 = Eui64(address[::-1])
             return eui64 if eui64 in self.nodes or eui64 in self.guests else None
-        if mode == _SHORT_ADDRESS:
-            short_address = octets[5] | octets[6] << 8
-            for node in self.nodes.values():
-                if node.mac.short_address == short_address and short_address < NO_SHORT_ADDRESS:
-                    return node.eui64
-            for eui64, mac in self.guests.items():
-                if mac.short_address == short_address and short_address < NO_SHORT_ADDRESS:
-                    return eui64
-        return None
+        short_address = int.from_bytes(address, "little")
+        if not address or short_address >= NO_SHORT_ADDRESS:
+            return None
+        macs = [(node.eui64, node.mac) for node in self.nodes.values()] + list(self.guests.items())
+        return next((eui64 for eui64, mac in macs if mac.short_address == short_address), None)
 
     def record(self, event: str, *, source: str = "", target: str = "", **detail: Detail) -> None:
         """Note something that is no frame."""

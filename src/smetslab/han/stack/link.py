@@ -61,14 +61,15 @@ class RadioLink:
             raise LocalProtocolError(f"an application endpoint is 1 to {MAX_ENDPOINT}, not {endpoint}")
         number = self.node.node_endpoint(self._eui64, endpoint)
         places = self.node.places
-        if any((one.endpoint, one.profile, one.cluster) == (number, profile, cluster) for one in places):
+        index = (number, profile, cluster)
+        if index in places:
             raise LocalProtocolError(f"cluster 0x{cluster:04X} is registered on endpoint {endpoint} already")
         place = Place(self, number, endpoint, profile, cluster, role, handler)
-        places.append(place)
+        places[index] = place
 
         def take_back() -> None:
-            if place in places:
-                places.remove(place)
+            if places.get(index) is place:
+                del places[index]
 
         return take_back
 

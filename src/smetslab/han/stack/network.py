@@ -135,18 +135,19 @@ class IncomingCounters:
     """The last frame counter of each sender under each key: what is not higher is a replay."""
 
     def __init__(self) -> None:
-        self._last: dict[tuple[Eui64, int], int] = {}
+        self._last: dict[tuple[bytes, int], int] = {}
 
     def admit(self, sender: Eui64, key: int, counter: int) -> bool:
         """Whether a frame is new, and if so, remember it. Spec: ZigBee 4.3.1.2."""
-        if counter <= self._last.get((sender, key), -1):
+        index = (sender.raw, key)
+        if counter <= self._last.get(index, -1):
             return False
-        self._last[sender, key] = counter
+        self._last[index] = counter
         return True
 
     def forget(self, sender: Eui64) -> None:
         """A device joins anew."""
-        for index in [index for index in self._last if index[0] == sender]:
+        for index in [index for index in self._last if index[0] == sender.raw]:
             del self._last[index]
 
 

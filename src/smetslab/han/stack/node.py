@@ -19,7 +19,7 @@ from smetslab.clock import timeout
 from smetslab.errors import HanError, ZclDecodeError, ZigbeeDecodeError
 from smetslab.han.air.dual_band import DualBandMac
 from smetslab.han.air.duty import DutyLedger
-from smetslab.han.air.impair import ImpairedLayer
+from smetslab.han.air.impair import ImpairedLayer, Impairments
 from smetslab.han.air.mac_entity import MacEntity, Reception
 from smetslab.han.limits import SMART_ENERGY_PROFILE
 from smetslab.han.service import ClusterRole
@@ -86,6 +86,8 @@ APPLICATION_KEY_REQUEST: Final = 2
 """Key type of a request for a link key with another device. Spec: ZigBee 4.4.9.5."""
 PARTNER_KEY_TIMEOUT_S: Final = 10.0
 """How long such a key is waited for (unverified)."""
+_DATA: Final = MacFrameType.DATA
+_COORDINATOR: Final = NodeKind.COORDINATOR
 _REJOINED: Final = frozenset({DeviceStatus.SECURED_REJOIN, DeviceStatus.UNSECURED_REJOIN})
 
 
@@ -110,8 +112,11 @@ class RadioNode:
         self.home = home
         self.eui64 = eui64
         self.kind = kind
-        self.places: list[Place] = []
+        self.places: dict[tuple[int, int, int], Place] = {}
+        """What applications have registered, by the node's endpoint, profile and cluster."""
         self._endpoints: dict[tuple[Eui64, int], int] = {}
+        self._owners: dict[int, Eui64] = {}
+        """The device that each endpoint belongs to."""
         self._on = 0
         self._had_power = False
         self._nvm = nvm
@@ -336,19 +341,17 @@ class RadioNode:
             while number in taken:
                 number = number % MAX_ENDPOINT + 1
             self._endpoints[index] = number
+            self._owners[number] = eui64
         return self._endpoints[index]
 
     def device_at(self, endpoint: int) -> Eui64:
         """The device that an endpoint of this node belongs to."""
-        for (eui64, _), number in self._endpoints.items():
-            if number == endpoint:
-                return eui64
-        return self.eui64
+        return self._owners.get(endpoint, self.eui64)
 
     def _clusters(self) -> list[EndpointCluster]:
         found = [
             EndpointCluster(place.endpoint, place.profile, place.cluster, place.role)
-            for place in self.places
+            for place in self.places.values()
             if place.link.on_air
         ]
         if self.joiner is not None or self.trust_centre is not None:
@@ -369,13 +372,16 @@ class RadioNode:
         if self.sleeper is not None:
             self.sleeper.received(more=frame.frame_pending)
         try:
-            if frame.kind is MacFrameType.DATA:
+            if frame.kind is _DATA:
+                if self.mac.impairments is None:
+                    self.network.take(reception)
+                    return
                 self._impaired(
+                    self.mac.impairments,
                     "nwk",
                     self._sender_of(frame),
                     frame.payload,
                     lambda came: self.network.take(replace(reception, frame=replace(frame, payload=came))),
-                    lambda: self.network.take(reception),
                 )
             elif frame.kind is MacFrameType.BEACON:
                 if self.kind is NodeKind.COORDINATOR:
@@ -404,32 +410,31 @@ class RadioNode:
 
     def _impaired(
         self,
+        impairments: Impairments,
         layer: ImpairedLayer,
         source: Eui64 | None,
         octets: bytes,
-        changed: Callable[[bytes], None],
-        unchanged: Callable[[], None],
+        hand_up: Callable[[bytes], None],
     ) -> None:
         """Hand something up, as the impairments of its layer will have it."""
-        impairments = self.mac.impairments
-        if impairments is None:
-            unchanged()
-            return
         impairments.pass_on(
             layer,
             source,
             self.eui64,
             octets,
-            lambda came: changed(came) if self.on_air else None,
+            lambda came: hand_up(came) if self.on_air else None,
         )
 
     def _nwk_received(self, data: NwkData) -> None:
+        if self.mac.impairments is None:
+            self.aps.take(data)
+            return
         self._impaired(
+            self.mac.impairments,
             "aps",
             self.network.addresses.eui64(data.source),
             data.payload,
             lambda came: self.aps.take(replace(data, payload=came)),
-            lambda: self.aps.take(data),
         )
 
     def _nwk_commanded(self, row: Row, record: Record, data: NwkData) -> None:
