@@ -62,6 +62,14 @@ class Clock(Protocol):
         """Call a plain function when `time()` has reached `time_s`, never earlier."""
         ...
 
+    def alarm(self, time_s: float, callback: Callable[[T], object], argument: T, /) -> object:
+        """`call_at` for what happens by the hundred thousand: it cannot be taken back."""
+        ...
+
+    def moment_at(self, time_s: float) -> datetime:
+        """What `now()` is when `time()` is so many seconds."""
+        ...
+
 
 class _CallAt(Protocol):
     """The type of `Clock.call_at`."""
@@ -69,6 +77,12 @@ class _CallAt(Protocol):
     def __call__(
         self, time_s: float, callback: Callable[[Unpack[Ts]], object], /, *args: *Ts
     ) -> asyncio.TimerHandle: ...
+
+
+class _Alarm(Protocol):
+    """The type of `Clock.alarm`."""
+
+    def __call__(self, time_s: float, callback: Callable[[T], object], argument: T, /) -> object: ...
 
 
 class LoopClock:
@@ -86,6 +100,7 @@ class LoopClock:
         "_second",
         "_shown",
         "_shown_at",
+        "alarm",
         "call_at",
         "epoch",
         "scale",
@@ -112,6 +127,9 @@ class LoopClock:
         # Times of the loop are those of a plain clock: then the loop is asked without a detour.
         self.time: Callable[[], float] = self._loop.time if plain else self._scaled_time
         self.call_at: _CallAt = self._loop.call_at if plain else self._scaled_call_at
+        self.alarm: _Alarm = self._scaled_call_at
+        if plain and isinstance(self._loop, VirtualLoop):
+            self.alarm = self._loop.alarm
         # Virtual time stands still while anything is ready: it is asked for again and again.
         self._shown_at = 0.0
         self._shown = self.epoch
@@ -125,13 +143,16 @@ class LoopClock:
     def now(self) -> datetime:
         time = self.time()
         if time != self._shown_at:
-            second, microsecond = divmod(self.epoch.microsecond + round(time * _MICROSECONDS), _MICROSECONDS)
-            if second != self._second:
-                self._second = second
-                self._parts = (self.epoch + timedelta(seconds=second)).timetuple()[:6]
-            self._shown = datetime(*self._parts, microsecond, tzinfo=UTC)
+            self._shown = self.moment_at(time)
             self._shown_at = time
         return self._shown
+
+    def moment_at(self, time_s: float) -> datetime:
+        second, microsecond = divmod(self.epoch.microsecond + round(time_s * _MICROSECONDS), _MICROSECONDS)
+        if second != self._second:
+            self._second = second
+            self._parts = (self.epoch + timedelta(seconds=second)).timetuple()[:6]
+        return datetime(*self._parts, microsecond, tzinfo=UTC)
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds / self.scale)
@@ -216,6 +237,10 @@ class _Timer(asyncio.TimerHandle):
         self._when = when
         self._scheduled = True
 
+    def _run(self) -> None:
+        self._scheduled = False
+        super()._run()
+
     def cancel(self) -> None:
         if not self._cancelled:
             self._cancelled = True
@@ -223,6 +248,9 @@ class _Timer(asyncio.TimerHandle):
             self._args = ()
             if self._scheduled:
                 self._loop.timer_cancelled()
+
+
+_run_timer = _Timer._run
 
 
 def _nothing() -> None:
@@ -244,8 +272,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._now = 0.0
         self._held = 0
         self._turns = 0
-        self._timers: list[tuple[float, int, _Timer]] = []
-        """A heap by time and, for timers of the same time, by when they were set."""
+        self._timers: list[tuple[float, int, Callable[[Any], object], Any]] = []
+        """A heap by time and, for timers of the same time, by when they were set: what is called, and its
+        argument.
+        """
         self._set = 0
         self._cancelled = 0
         self._ready: deque[asyncio.Handle]
@@ -304,14 +334,23 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             raise RuntimeError("Event loop is closed")
         timer = _Timer(when, callback, args, self, context)
         self._set += 1
-        heappush(self._timers, (when, self._set, timer))
+        heappush(self._timers, (when, self._set, _run_timer, timer))
         return timer
+
+    def alarm(self, when: float, callback: Callable[[T], object], argument: T) -> None:
+        """Call a function with one argument at a time of this loop. It cannot be taken back, and costs a
+        third of what `call_at` does.
+        """
+        self._set += 1
+        heappush(self._timers, (when, self._set, callback, argument))
 
     def timer_cancelled(self) -> None:
         """One of this loop's timers will not run: when most are such, they are thrown away."""
         self._cancelled += 1
         if self._cancelled > _MOST_CANCELLED and 2 * self._cancelled > len(self._timers):
-            self._timers[:] = [entry for entry in self._timers if not entry[2].cancelled()]
+            self._timers[:] = [
+                entry for entry in self._timers if entry[2] is not _run_timer or not entry[3].cancelled()
+            ]
             heapify(self._timers)
             self._cancelled = 0
 
@@ -334,17 +373,22 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             for _ in range(_TIMERS_A_TURN):
                 if ready or self._is_told_to_stop() or not timers:
                     break
-                when, _number, timer = heappop(timers)
-                timer._scheduled = False
-                if timer._cancelled:
+                when, _, callback, argument = heappop(timers)
+                if callback is _run_timer and argument.cancelled():
                     self._cancelled -= 1
                     continue
                 self._now = max(self._now, when)
                 if timers and timers[0][0] <= self._now:
-                    ready.append(timer)
+                    # All that are due at a moment come before what they make ready.
+                    self._make_ready(callback, argument)
                     self._collect()
-                else:
-                    timer._run()
+                    break
+                try:
+                    callback(argument)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:  # noqa: BLE001 - as handles do: `_guarded` ends the run
+                    self.call_exception_handler({"message": f"Exception in {callback!r}", "exception": error})
         # Those that are ready now: what they make ready has its turn after this one.
         for _ in range(len(ready)):
             handle = ready.popleft()
@@ -358,12 +402,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """The timers that are due are ready."""
         timers, now = self._timers, self._now
         while timers and timers[0][0] <= now:
-            timer = heappop(timers)[2]
-            timer._scheduled = False
-            if timer._cancelled:
+            _, _, callback, argument = heappop(timers)
+            if callback is _run_timer and argument.cancelled():
                 self._cancelled -= 1
             else:
-                self._ready.append(timer)
+                self._make_ready(callback, argument)
+
+    def _make_ready(self, callback: Callable[[Any], object], argument: Any) -> None:
+        self._ready.append(argument if callback is _run_timer else _Soon(callback, (argument,), self, None))
 
     def _wait(self) -> None:
         """Wait for what is outside. Raises LocalProtocolError where nothing is."""
@@ -485,3 +531,9 @@ class StandingClock:
         self, time_s: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts
     ) -> asyncio.TimerHandle:
         raise LocalProtocolError(f"a standing clock never comes to {time_s} s")
+
+    def alarm(self, time_s: float, callback: Callable[[T], object], argument: T, /) -> object:
+        raise LocalProtocolError(f"a standing clock never comes to {time_s} s")
+
+    def moment_at(self, time_s: float) -> datetime:
+        return datetime.fromtimestamp(time_s, UTC)

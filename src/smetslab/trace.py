@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from os import PathLike
 from types import MappingProxyType, TracebackType
-from typing import Literal, TextIO, TypeAlias, get_args
+from typing import Literal, TextIO, TypeAlias, cast, get_args
 
 from smetslab.clock import Clock
 from smetslab.errors import CodecError, LocalProtocolError
@@ -201,6 +201,11 @@ def where(
     return matches
 
 
+_Note: TypeAlias = tuple[int, float, Layer, str, str, str, bytes, dict[str, Detail]]
+"""What an observation is made of; its time in seconds."""
+_Kept: TypeAlias = Observation | _Note
+
+
 class Trace:
     """Everything that happened in one run, in order. `keep` bounds how many observations stay in memory.
 
@@ -211,7 +216,9 @@ class Trace:
 
     def __init__(self, clock: Clock, keep: int | None = None) -> None:
         self._clock = clock
-        self._kept: list[Observation] | deque[Observation] = [] if keep is None else deque(maxlen=keep)
+        self._kept: list[_Kept] | deque[_Kept] = [] if keep is None else deque(maxlen=keep)
+        self._noted = 0
+        """How many of them, the last ones, may be notes still."""
         self._subscribers: dict[int, Callable[[Observation], object]] = {}
         self._next_subscriber = 0
         self._waiting: list[_Waiter] = []
@@ -224,7 +231,53 @@ class Trace:
     @property
     def observations(self) -> Sequence[Observation]:
         """What is kept, oldest first."""
-        return self._kept
+        if self._noted:
+            self._observe_notes()
+        return cast("Sequence[Observation]", self._kept)
+
+    def _observe_notes(self) -> None:
+        """Make observations of what has been noted."""
+        noted, self._noted = min(self._noted, len(self._kept)), 0
+        if isinstance(self._kept, list):
+            self._kept[-noted:] = [self._observed(one) for one in self._kept[-noted:]]
+        else:
+            late = [self._kept.pop() for _ in range(noted)]
+            self._kept.extend(self._observed(one) for one in reversed(late))
+
+    def _observed(self, kept: _Kept) -> Observation:
+        if isinstance(kept, Observation):
+            return kept
+        sequence, time_s, layer, event, source, target, data, detail = kept
+        moment = self._clock.moment_at(time_s)
+        return Observation(sequence, moment, layer, event, source, target, data, MappingProxyType(detail))
+
+    def note(
+        self,
+        layer: Layer,
+        event: str,
+        *,
+        source: str,
+        target: str,
+        data: bytes,
+        detail: dict[str, Detail],
+    ) -> int:
+        """`record` for what happens by the hundred thousand: its sequence number. The observation is made
+        when somebody asks for it.
+        """
+        if self._subscribers or self._waiting or self._undelivered:
+            return self.record(layer, event, source=source, target=target, data=data, **detail).sequence
+        self._check(layer, event)
+        sequence = self.next_sequence
+        self.next_sequence = sequence + 1
+        self._kept.append((sequence, self._clock.time(), layer, event, source, target, data, detail))
+        self._noted += 1
+        return sequence
+
+    def _check(self, layer: Layer, event: str) -> None:
+        if (layer, event) not in self._names:
+            if layer not in LAYERS or not _is_event(event):
+                raise LocalProtocolError(f"not an observation: layer {layer!r}, event {event!r}")
+            self._names.add((layer, event))
 
     def record(
         self,
@@ -237,10 +290,9 @@ class Trace:
         **detail: Detail,
     ) -> Observation:
         """Note that something happened now, and tell the subscribers."""
-        if (layer, event) not in self._names:
-            if layer not in LAYERS or not _is_event(event):
-                raise LocalProtocolError(f"not an observation: layer {layer!r}, event {event!r}")
-            self._names.add((layer, event))
+        self._check(layer, event)
+        if self._noted:
+            self._noted += 1
         seen = Observation(
             self.next_sequence,
             self._clock.now(),
@@ -300,12 +352,11 @@ class Trace:
 
     def _since(self, sequence: int) -> Sequence[Observation]:
         """What is kept from `sequence` on; sequence numbers have no gaps, so the place is known."""
-        if not self._kept:
+        kept = self.observations
+        if not kept:
             return ()
-        start = max(0, sequence - self._kept[0].sequence)
-        if isinstance(self._kept, list):
-            return self._kept[start:]
-        return list(self._kept)[start:]
+        start = max(0, sequence - kept[0].sequence)
+        return kept[start:] if isinstance(kept, list) else list(kept)[start:]
 
     async def wait_for(
         self, predicate: Callable[[Observation], bool], timeout_s: float, *, since: int | None = None

@@ -7,7 +7,7 @@ import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVarTuple, Unpack
+from typing import TypeVar, TypeVarTuple, Unpack
 
 import pytest
 
@@ -18,6 +18,7 @@ from smetslab.ids import Eui64
 from smetslab.rng import RootSeed
 
 PAN = 0x1AAA
+T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
@@ -44,6 +45,9 @@ class HeapScheduler:
         timer = _Timer(lambda: callback(*args))
         heapq.heappush(self._timers, (max(time_s, self._now), next(self._numbers), timer))
         return timer
+
+    def alarm(self, time_s: float, callback: Callable[[T], object], argument: T, /) -> None:
+        self.call_at(time_s, callback, argument)
 
     def run(self, seconds: float = 60.0) -> None:
         """Let so many seconds pass."""

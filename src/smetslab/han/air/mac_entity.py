@@ -17,7 +17,7 @@ from smetslab.errors import ZigbeeDecodeError
 from smetslab.han.air.bands import Channel
 from smetslab.han.air.duty import DutyLedger
 from smetslab.han.air.impair import Impairments
-from smetslab.han.air.medium import Cancellable, LinkQuality, Medium, Scheduler
+from smetslab.han.air.medium import LinkQuality, Medium, Scheduler
 from smetslab.ids import Eui64
 from smetslab.value_class import value_class
 from smetslab.zigbee.mac_layer import (
@@ -137,7 +137,6 @@ class MacEntity:
         self._sequence = rng.randrange(256)
         self._queue: deque[_Outgoing] = deque()
         self._current: _Outgoing | None = None
-        self._timer: Cancellable | None = None
         self._kept: dict[Address, deque[_Kept]] = {}
         self._seen: dict[Address, dict[int, float]] = {}
         """Until when a sequence number of a sender is taken for a repeat."""
@@ -166,9 +165,7 @@ class MacEntity:
         """The power goes: what waits is lost, and nobody is told."""
         self._on = False
         self._radio.receiving = False
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._current = None
+        self._current = None
         self._radio.awaiting = False
         self._queue.clear()
         self._kept.clear()
@@ -271,10 +268,12 @@ class MacEntity:
         band = self._radio.band
         slots = self._rng.randrange(1 << outgoing.exponent)
         wait = slots * band.unit_backoff_s + band.clear_channel_s
-        self._timer = self._scheduler.call_at(self._scheduler.time() + wait, self._assess, outgoing)
+        self._scheduler.alarm(self._scheduler.time() + wait, self._assess, outgoing)
 
     def _assess(self, outgoing: _Outgoing) -> None:
         """Clear channel assessment. Spec: IEEE 802.15.4 7.5.1.4."""
+        if outgoing is not self._current:
+            return  # the power went meanwhile
         radio = self._radio
         now = self._scheduler.time()
         if radio.busy() or radio.sending_until > now:
@@ -290,7 +289,6 @@ class MacEntity:
             self._finish(outgoing, success=False)
             return
         self.counts.sent += 1
-        self._timer = None
         start = now + radio.band.turnaround_s
         radio.transmit(outgoing.octets, start, partial(self._sent, outgoing), outgoing.tag)
 
@@ -314,10 +312,11 @@ class MacEntity:
             return
         self._radio.receiving = self._radio.awaiting = True
         wait = self._radio.band.ack_wait_s
-        self._timer = self._scheduler.call_at(self._scheduler.time() + wait, self._unacknowledged, outgoing)
+        self._scheduler.alarm(self._scheduler.time() + wait, self._unacknowledged, outgoing)
 
     def _unacknowledged(self, outgoing: _Outgoing) -> None:
-        self._timer = None
+        if outgoing is not self._current:
+            return  # it has been acknowledged, or the power went meanwhile
         self._radio.awaiting = False
         outgoing.retries += 1
         if outgoing.retries > MAX_RETRIES:
@@ -328,7 +327,7 @@ class MacEntity:
         self._back_off(outgoing)
 
     def _finish(self, outgoing: _Outgoing, *, success: bool) -> None:
-        self._timer = self._current = None
+        self._current = None
         if not self.always_listening and not self._queue:
             self._radio.receiving = False
         if self._queue:
@@ -412,8 +411,6 @@ class MacEntity:
             self._radio.transmit(octets, self._scheduler.time() + self._radio.band.turnaround_s, None)
 
     def _acknowledged(self, outgoing: _Outgoing, *, pending: bool) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
         self._radio.awaiting = False
         self._finish(outgoing, success=True)
         if pending:

@@ -12,8 +12,8 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias, TypeVarTuple, Unpack
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias, TypeVar, TypeVarTuple, Unpack
 
 from smetslab.errors import LocalProtocolError
 from smetslab.han.air.bands import Channel
@@ -22,6 +22,7 @@ from smetslab.rng import Draws, RootSeed
 from smetslab.value_class import value_class
 from smetslab.zigbee.mac_layer import BROADCAST, NO_SHORT_ADDRESS
 
+T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 _ADDRESSING, _SHORT_ADDRESS, _TO_SHORT_ADDRESS = 0x0C, 0x08, 7
@@ -53,6 +54,10 @@ class Scheduler(Protocol):
 
     def call_at(self, time_s: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts) -> Cancellable:
         """Call a plain function at a time."""
+        ...
+
+    def alarm(self, time_s: float, callback: Callable[[T], object], argument: T, /) -> object:
+        """Call a function with one argument at a time. It cannot be taken back."""
         ...
 
 
@@ -126,7 +131,9 @@ class Transmission:
     start: float
     end: float
     tag: int | None
-    overlapped: list[Transmission] = field(default_factory=list)
+    sent: Callable[[], object] | None
+    """Called when it has ended, after those who have heard it."""
+    overlapped: tuple[Transmission, ...] = ()
 
 
 Heard: TypeAlias = Callable[[bytes, LinkQuality], None]
@@ -411,22 +418,22 @@ class Medium:
         channel = radio.channel
         airtime = radio.band.airtime_s(len(octets))
         end = start + airtime
-        transmission = Transmission(radio, channel, octets, start, end, tag)
+        transmission = Transmission(radio, channel, octets, start, end, tag, sent)
         radio.sending_from, radio.sending_until = start, end
         ongoing = self._on_air.get(channel)
         if ongoing is None:
             ongoing = self._on_air[channel] = []
         for other in ongoing:
             if other.start < end and start < other.end:
-                other.overlapped.append(transmission)
-                transmission.overlapped.append(other)
+                other.overlapped += (transmission,)
+                transmission.overlapped += (other,)
         ongoing.append(transmission)
         self.counts["sent"] += 1
         self.airtime_s[channel] = self.airtime_s.get(channel, 0.0) + airtime
-        self._scheduler.call_at(end, self._ended, transmission, sent)
+        self._scheduler.alarm(end, self._ended, transmission)
         return end
 
-    def _ended(self, transmission: Transmission, sent: Callable[[], object] | None) -> None:
+    def _ended(self, transmission: Transmission) -> None:
         channel, octets, source = transmission.channel, transmission.octets, transmission.radio
         self._on_air[channel].remove(transmission)
         if self._listeners:
@@ -453,8 +460,8 @@ class Medium:
                 and radio.channel == channel
             ):
                 self._reach(radio, transmission, jammed=jammed)
-        if sent is not None:
-            sent()
+        if transmission.sent is not None:
+            transmission.sent()
 
     def _reach(self, radio: Radio, transmission: Transmission, *, jammed: bool) -> None:
         source = transmission.radio

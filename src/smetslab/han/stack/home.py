@@ -495,18 +495,15 @@ class RadioHome:
                 self._ways[index] = way
         source, target, link = way
         if source:
-            self._trace.record(
-                "air",
-                "FrameOnAir",
-                source=source,
-                target=target,
-                data=octets,
-                channel=frame.channel.number,
-                page=frame.channel.page,
-                rssi_dbm=round(frame.rssi_dbm if link is None else link.quality.rssi_dbm),
-                lqi=None if link is None else link.quality.lqi,
-                sent=frame.tag,
-            )
+            channel, page = frame.channel
+            detail: dict[str, Detail] = {
+                "channel": channel,
+                "page": page,
+                "rssi_dbm": round(frame.rssi_dbm if link is None else link.quality.rssi_dbm),
+                "lqi": None if link is None else link.quality.lqi,
+                "sent": frame.tag,
+            }
+            self._trace.note("air", "FrameOnAir", source=source, target=target, data=octets, detail=detail)
 
     def _way(self, source: Eui64, address: bytes) -> tuple[str, str, Link | None]:
         """From whom to whom a frame is, as text, and how it is heard there. From nobody: it is not of this
@@ -535,18 +532,12 @@ class RadioHome:
         self._trace.record("han", event, source=source, target=target, data=b"", **detail)
 
     def _observe(self, event: str, frame: ApsFrame, *, data: bytes = b"", **detail: Detail) -> int:
-        return self._trace.record(
-            "han",
-            event,
-            source=str(frame.source),
-            target=str(frame.destination),
-            data=data,
-            source_endpoint=frame.source_endpoint,
-            target_endpoint=frame.destination_endpoint,
-            profile=frame.profile,
-            cluster=frame.cluster,
-            **detail,
-        ).sequence
+        detail["source_endpoint"] = frame.source_endpoint
+        detail["target_endpoint"] = frame.destination_endpoint
+        detail["profile"] = frame.profile
+        detail["cluster"] = frame.cluster
+        source, target = str(frame.source), str(frame.destination)
+        return self._trace.note("han", event, source=source, target=target, data=data, detail=detail)
 
 
 def _endpoints(record: Record) -> list[int]:
