@@ -43,10 +43,16 @@ SLEEPER_EXTRA_S: Final = 7.68
 DUPLICATE_MEMORY_S: Final = 8.0
 """How long a frame is remembered: longer than its sender tries."""
 
+# Looking a member of an enumeration up is slow for what every frame asks.
+_DATA, _COMMAND, _ACKNOWLEDGEMENT = ApsFrameType
+_UNICAST, _BROADCAST = ApsDelivery
+_WHOLE = FragmentKind.WHOLE
+_DATA_KEY, _NETWORK_KEY = KeyIdentifier.DATA, KeyIdentifier.NETWORK
+
 Done: TypeAlias = Callable[[bool], None]
 
 
-@value_class(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True)
 class ApsData:
     """A message between endpoints. `peer`: the other device by its short address; `secured`: under the link
     key.
@@ -227,16 +233,17 @@ class ApsEntity:
         return APS_ACKNOWLEDGEMENT_TIMEOUT_S + extra
 
     def _frame(self, data: ApsData, counter: int, block: Block | None = None) -> ApsFrame:
-        return ApsFrame(
-            kind=ApsFrameType.DATA,
-            counter=counter,
-            payload=data.payload if block is None else block.octets,
-            destination_endpoint=data.destination_endpoint,
-            source_endpoint=data.source_endpoint,
-            cluster=data.cluster,
-            profile=data.profile,
-            ack_request=True,
-            extended=None if block is None else block.extended,
+        return ApsFrame(  # by position, which is twice as fast
+            _DATA,
+            counter,
+            data.payload if block is None else block.octets,
+            _UNICAST,
+            data.destination_endpoint,
+            data.source_endpoint,
+            data.cluster,
+            data.profile,
+            True,
+            None if block is None else block.extended,
         )
 
     def _send_whole(self, pending: _Pending) -> None:
@@ -261,7 +268,7 @@ class ApsEntity:
 
     def _secured(self, peer: int, frame: ApsFrame) -> bytes:
         """Under the link key with the peer; whose counter it is the network layer's header says."""
-        auxiliary = AuxiliaryHeader(KeyIdentifier.DATA, self.counter.next())
+        auxiliary = AuxiliaryHeader(_DATA_KEY, self.counter.next())
         link_key = self._link_key(peer)
         self._used[link_key] = None
         cipher = self._keys.cipher(link_key)
@@ -310,12 +317,12 @@ class ApsEntity:
             payload = frame.payload if frame.security is None else self._open(frame, data)
             if payload is None:
                 return
-            if frame.kind is ApsFrameType.COMMAND:
+            if frame.kind is _COMMAND:
                 row, record = decode_aps_command(payload)
                 self._commanded(row, record, data, None if frame.security is None else frame.security.key)
             elif not data.secured:
                 self.network.counts.unsecured += 1
-            elif frame.kind is ApsFrameType.ACKNOWLEDGEMENT:
+            elif frame.kind is _ACKNOWLEDGEMENT:
                 self._acknowledged(frame, data)
             else:
                 self._take_data(frame, payload, data)
@@ -331,7 +338,7 @@ class ApsEntity:
         if sender is None:
             sender = self.network.addresses.eui64(data.source)
         link_key = None if sender is None else self.link_keys.get(sender, self.preconfigured)
-        if sender is None or link_key is None or auxiliary.key is KeyIdentifier.NETWORK:
+        if sender is None or link_key is None or auxiliary.key is _NETWORK_KEY:
             self.counts.no_key += 1
             if sender is None:
                 self.unknown(data.source)
@@ -342,7 +349,7 @@ class ApsEntity:
             self.counts.wrong_key += 1
             return None
         self._used[link_key] = None
-        if not self._incoming.admit(sender, auxiliary.key, auxiliary.frame_counter):
+        if not self._incoming.admit(sender, int(auxiliary.key), auxiliary.frame_counter):
             self.counts.replayed += 1
             return None
         return payload
@@ -354,7 +361,7 @@ class ApsEntity:
         secured = frame.security is not None
         message: bytes | None = payload
         acknowledge: ExtendedHeader | None = None
-        fragment = frame.extended is not None and frame.extended.kind is not FragmentKind.WHOLE
+        fragment = frame.extended is not None and frame.extended.kind is not _WHOLE
         if fragment and frame.extended is not None:
             reassembler = self._reassemblers.setdefault(data.source, Reassembler(self._fragments))
             now = self._scheduler.time()
@@ -368,15 +375,15 @@ class ApsEntity:
         self.counts.received += 1
         self._received(
             ApsData(
-                peer=data.source,
-                cluster=frame.cluster,
-                profile=frame.profile,
-                source_endpoint=frame.source_endpoint,
-                destination_endpoint=frame.destination_endpoint,
-                payload=message,
-                secured=secured,
-                broadcast=frame.delivery is ApsDelivery.BROADCAST,
-                sender=data.sender,
+                data.source,
+                frame.cluster,
+                frame.profile,
+                frame.source_endpoint,
+                frame.destination_endpoint,
+                message,
+                secured,
+                frame.delivery is _BROADCAST,
+                data.sender,
             ),
             frame.counter,
         )
@@ -398,13 +405,16 @@ class ApsEntity:
     ) -> None:
         """Spec: ZigBee 2.2.8.4.2; secured as what it acknowledges was (unverified)."""
         answer = ApsFrame(
-            kind=ApsFrameType.ACKNOWLEDGEMENT,
-            counter=frame.counter,
-            destination_endpoint=frame.source_endpoint,
-            source_endpoint=frame.destination_endpoint,
-            cluster=frame.cluster,
-            profile=frame.profile,
-            extended=extended,
+            _ACKNOWLEDGEMENT,
+            frame.counter,
+            b"",
+            _UNICAST,
+            frame.source_endpoint,
+            frame.destination_endpoint,
+            frame.cluster,
+            frame.profile,
+            False,
+            extended,
         )
         octets = self._secured(peer, answer) if secured else answer.encode()
         self.network.unicast(peer, octets)
@@ -432,6 +442,8 @@ class ApsEntity:
 
 def _derived(link_key: bytes, identifier: KeyIdentifier) -> bytes:
     """The key that an identifier means, of those that follow from a link key. Spec: ZigBee 4.5.3."""
+    if identifier is _DATA_KEY:
+        return link_key
     if identifier is KeyIdentifier.KEY_TRANSPORT:
         return key_transport_key(link_key)
     if identifier is KeyIdentifier.KEY_LOAD:
