@@ -61,7 +61,8 @@ class DualBandMac(MacEntity):
 
     @short_address.setter
     def short_address(self, short_address: int) -> None:
-        self._radio.short_address = self.sub_ghz.short_address = short_address
+        self._radio.answer_to(short_address)
+        self.sub_ghz.short_address = short_address
 
     @property
     def impairments(self) -> Impairments | None:

@@ -117,8 +117,7 @@ class RadioNode:
         self._endpoints: dict[tuple[Eui64, int], int] = {}
         self._owners: dict[int, Eui64] = {}
         """The device that each endpoint belongs to."""
-        self._on = 0
-        self._had_power = False
+        self._on, self._had_power = 0, False
         self._nvm = nvm
         self._upkeep = upkeep
         scheduler = home.clock
