@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -197,7 +198,7 @@ def test_a_hub_that_is_off_and_a_head_that_is_not_there_are_refused(broker) -> N
         with pytest.raises(WanError, match="nobody at the head"):
             await nodes.premises.to_head(message(3))
 
-    play(broker.address, story)
+    play(broker.address, story, replace(QUICK, head_patience_s=0.5))
 
 
 def test_without_a_broker_everything_is_refused_until_there_is_one(broker) -> None:
