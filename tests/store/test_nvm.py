@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -374,3 +375,4 @@ class PowerCutMachine(RuleBasedStateMachine):
 
 
 TestPowerCutMachine: Any = PowerCutMachine.TestCase
+TestPowerCutMachine.settings = settings(max_examples=40)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +37,7 @@ from smetslab.gbcs.usecases.model import Protection
 from smetslab.harness.runner import run_suite
 from smetslab.harness.suites.f4_smoke import SUITE
 from smetslab.harness.verdict import Verdict
+from smetslab.lab.config import load_lab
 
 Patch = pytest.MonkeyPatch
 Mutant = Callable[[Patch], None]
@@ -337,10 +339,12 @@ MUTANTS: tuple[tuple[Mutant, tuple[str, ...]], ...] = (
 """What is wrong, and the cases that find it."""
 
 
-def test_a_dead_meter_passes_no_case_that_is_about_it(monkeypatch: Patch) -> None:
+def test_a_dead_meter_passes_no_case_that_is_about_it(monkeypatch: Patch, tmp_path: Path) -> None:
     """What is not done by a meter that does nothing is no proof of anything."""
     dead(monkeypatch)
-    result = run_suite(SUITE, SUITE.prepare(None), 7)
+    lab_file = tmp_path / "lab.toml"
+    lab_file.write_bytes(load_lab().source_text.replace(b'kind = "radio"', b'kind = "direct"'))
+    result = run_suite(SUITE, SUITE.prepare(lab_file), 7)
     not_failed = {entry.case for entry in result.results if entry.verdict is not Verdict.FAIL}
     assert not_failed == {"ECS52-READ-chf", "ECS80-INTERRUPTION"}, "what it is not asked for it still tells"
 

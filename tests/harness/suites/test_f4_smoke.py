@@ -113,10 +113,13 @@ def test_wrong_meter_fails_the_case_that_is_about_it(quirk: str, tmp_path: Path)
     assert [(r.case, r.verdict) for r in result.results] == [(CAUGHT_BY[quirk], Verdict.FAIL)]
 
 
-def test_networks_that_lose_and_repeat_make_no_sound_meter_fail(tmp_path: Path) -> None:
-    text = load_lab().source_text.decode()
+@pytest.mark.parametrize("kind", ["direct", pytest.param("radio", marks=pytest.mark.soak)])
+def test_networks_that_lose_and_repeat_make_no_sound_meter_fail(kind: str, tmp_path: Path) -> None:
+    text = load_lab().source_text.decode().replace('kind = "radio"', f'kind = "{kind}"')
+    assert f'kind = "{kind}"' in text
     text = text.replace("[wan]\n", "[wan]\nloss_probability = 0.2\nduplicate_probability = 0.6\n")
-    text = text.replace("[han]\n", "[han]\nloss_probability = 0.1\nburst_frames = 2\n")
+    bursts = "burst_frames = 2\n" if kind == "radio" else ""
+    text = text.replace("[han]\n", f"[han]\nloss_probability = 0.1\n{bursts}")
     (tmp_path / "lab.toml").write_text(text, encoding="utf-8")
     result = run(tmp_path / "lab.toml")
     assert {r.case: r.reason for r in result.results if r.verdict is not Verdict.PASS} == {}
