@@ -1,9 +1,10 @@
 """A meter, or the proxy of one, tells the displays of its home by itself what has changed: price, message,
-tenancy.
+tenancy, tariff, calendar.
 
-What it publishes is what it would answer; a display that has missed it asks sooner or later.
+What it publishes is what it would answer; a display that has missed it asks sooner or later. Of a calendar it
+publishes the head and the special days: the head tells a display that there is a new one to ask for.
 
-Spec: ZSE 1.4 D.4.2.4.1 (Publish Price), D.5.2.3.1 (Display Message), D.10.2.4.1 (Publish Change of Tenancy)
+Spec: ZSE 1.4 D.4.2.4 (Price), D.5.2.3 (Messaging), D.9.2.3 (Calendar), D.10.2.4.1 (Publish Change of Tenancy)
 """
 
 from __future__ import annotations
@@ -11,26 +12,42 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from smetslab.devices.display_server import DisplayServer
+from smetslab.devices.display_server import ANSWERS, DisplayServer
 from smetslab.devices.han_frames import HanOutbox
 from smetslab.devices.security.device_log import DeviceLog
 from smetslab.gbcs.codes import DeviceType
+from smetslab.ids import Eui64
 from smetslab.zigbee.zcl import Command, Record
+from smetslab.zigbee.zcl.clusters.calendar import Calendar
 from smetslab.zigbee.zcl.clusters.device_management import DeviceManagement
 from smetslab.zigbee.zcl.clusters.messaging import Messaging
 from smetslab.zigbee.zcl.clusters.price import Price
 from smetslab.zigbee.zcl.values import ZclValue
 
+SHOW: Final = frozenset({DeviceType.TYPE_2, DeviceType.PPMID})
+"""Devices that show what meters tell."""
 PUBLISHED: Final = (
     Price.get_current_price,
     Messaging.get_last_message,
     DeviceManagement.get_change_of_tenancy,
 )
 """The questions whose answers are published when they change."""
-_OF_THE_MOMENT: Final = frozenset({"issuer_event_id", "current_time", "message_id"})
+PUBLISHED_WITH_TARIFF: Final = (
+    Price.get_tariff_information,
+    Price.get_price_matrix,
+    Price.get_block_thresholds,
+    Price.get_block_periods,
+    Price.get_billing_period,
+    Price.get_conversion_factor,
+    Price.get_calorific_value,
+    Calendar.get_calendar,
+    Calendar.get_special_days,
+)
+"""Those whose answers can change only with the revision of tariff and calendar."""
+_OF_THE_MOMENT: Final = frozenset({"issuer_event_id", "current_time"})
 """Fields that say when an answer was made."""
 
-_Told: TypeAlias = "tuple[Command, tuple[tuple[str, ZclValue], ...]] | None"
+_Told: TypeAlias = "list[tuple[tuple[str, ZclValue], ...]]"
 
 
 class DisplayPublisher:
@@ -41,24 +58,43 @@ class DisplayPublisher:
         self._log = log
         self._outbox = outbox
         self._known: dict[Command, _Told] = {}
+        self._revision: object = None
+        self._message: Record | None = None
 
     def refresh(self, now: datetime) -> None:
         """Publish what has changed since the last look."""
-        displays = [entry.device for entry in self._log.entries if entry.device_type is DeviceType.TYPE_2]
+        displays = [entry.device for entry in self._log.entries if entry.device_type in SHOW]
         if not displays:
             return
         for question in PUBLISHED:
-            told = self._server.tell(question, now)
-            told_before, first = self._known.get(question), question not in self._known
-            self._known[question] = _without_moment(told)
-            if told is None or first or self._known[question] == told_before:
-                continue
-            for display in displays:
-                self._outbox.send(display, *told)
+            self._look(question, displays, now)
+        revision = self._server.revision()
+        if not self._known.keys() >= set(PUBLISHED_WITH_TARIFF) or revision != self._revision:
+            self._revision = revision
+            for question in PUBLISHED_WITH_TARIFF:
+                self._look(question, displays, now)
+
+    def _look(self, question: Command, displays: list[Eui64], now: datetime) -> None:
+        told = self._server.tell(question, now)
+        told_before, first = self._known.get(question), question not in self._known
+        self._known[question] = [_without_moment(record) for record in told]
+        if question is Messaging.get_last_message:
+            gone, self._message = self._message, told[0] if told else None
+            if gone is not None and not told:
+                self._cancel(gone, displays)
+        if first or self._known[question] == told_before:
+            return
+        for display in displays:
+            for record in told:
+                self._outbox.publish(display, ANSWERS[question], record)
+
+    def _cancel(self, message: Record, displays: list[Eui64]) -> None:
+        """A message is not to be shown any more. Spec: ZSE 1.4 D.5.2.3.2."""
+        command = Messaging.cancel_message
+        record = command.record(message_id=message.integer("message_id"), message_control=0)
+        for display in displays:
+            self._outbox.publish(display, command, record)
 
 
-def _without_moment(told: tuple[Command, Record] | None) -> _Told:
-    if told is None:
-        return None
-    command, record = told
-    return command, tuple((name, value) for name, value in record.items() if name not in _OF_THE_MOMENT)
+def _without_moment(record: Record) -> tuple[tuple[str, ZclValue], ...]:
+    return tuple((name, value) for name, value in record.items() if name not in _OF_THE_MOMENT)

@@ -10,15 +10,22 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from smetslab.devices.han_frames import HanFrame, default_response
+from smetslab.devices.han_frames import HanFrame, answer, default_response
 from smetslab.devices.tenancy import Tenancy
-from smetslab.devices.zcl.logs import Samples, answer_samples
-from smetslab.errors import ZclDecodeError, ZclEncodeError
+from smetslab.devices.zcl.model import Answer, ComponentError
+from smetslab.errors import RegistryError, ZclDecodeError, ZclEncodeError
 from smetslab.gbcs.values import seconds_since_2000
+from smetslab.ids import Eui64
 from smetslab.zigbee.zcl import SERVER_TO_CLIENT, Attribute, Command, Record, find_command
+from smetslab.zigbee.zcl.clusters.calendar import Calendar
 from smetslab.zigbee.zcl.clusters.device_management import DeviceManagement
+from smetslab.zigbee.zcl.clusters.events import Events
+from smetslab.zigbee.zcl.clusters.messaging import Messaging
 from smetslab.zigbee.zcl.clusters.metering import Metering
+from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
+from smetslab.zigbee.zcl.clusters.price import Price
 from smetslab.zigbee.zcl.foundation import (
+    DefaultResponse,
     ReadAttributes,
     ReadAttributesResponse,
     ReadResult,
@@ -28,11 +35,43 @@ from smetslab.zigbee.zcl.foundation import (
 from smetslab.zigbee.zcl.types import DataType, Integer
 from smetslab.zigbee.zcl.values import ZclValue
 
-Readings: TypeAlias = Callable[[datetime], Mapping[Attribute, ZclValue]]
-"""Every attribute that displays may read, with its value at a moment."""
+Reader: TypeAlias = Callable[[datetime], "ZclValue | None"]
+"""The value of an attribute at a moment of laboratory time; None while the device does not have it."""
 
-Teller: TypeAlias = Callable[[datetime, Record], "tuple[Command, Record] | None"]
-"""What answers a question of a display: a command of the same cluster, None when there is nothing to tell."""
+Teller: TypeAlias = Callable[[datetime, Record], Answer]
+"""What answers a question of a display: one record or several of the command that answers it, None when there
+is nothing to tell. Raises ComponentError with a status of its own.
+"""
+
+Act: TypeAlias = Callable[[Eui64, Record], Status]
+"""What comes of a command of a display that wants nothing but to be heard."""
+
+ANSWERS: Final[Mapping[Command, Command]] = {
+    Price.get_current_price: Price.publish_price,
+    Price.get_block_periods: Price.publish_block_period,
+    Price.get_conversion_factor: Price.publish_conversion_factor,
+    Price.get_calorific_value: Price.publish_calorific_value,
+    Price.get_tariff_information: Price.publish_tariff_information,
+    Price.get_price_matrix: Price.publish_price_matrix,
+    Price.get_block_thresholds: Price.publish_block_thresholds,
+    Price.get_billing_period: Price.publish_billing_period,
+    Metering.get_snapshot: Metering.publish_snapshot,
+    Metering.get_sampled_data: Metering.get_sampled_data_response,
+    Messaging.get_last_message: Messaging.display_message,
+    Prepayment.get_prepay_snapshot: Prepayment.publish_prepay_snapshot,
+    Prepayment.get_top_up_log: Prepayment.publish_top_up_log,
+    Prepayment.get_debt_repayment_log: Prepayment.publish_debt_log,
+    Calendar.get_calendar: Calendar.publish_calendar,
+    Calendar.get_day_profiles: Calendar.publish_day_profile,
+    Calendar.get_week_profiles: Calendar.publish_week_profile,
+    Calendar.get_seasons: Calendar.publish_seasons,
+    Calendar.get_special_days: Calendar.publish_special_days,
+    DeviceManagement.get_change_of_tenancy: DeviceManagement.publish_change_of_tenancy,
+    Events.get_event_log: Events.publish_event_log,
+}
+"""What displays may ask, and which command of the server answers it. Spec: ZSE 1.4 D.3 to D.11; GBCS 7.4
+(which clusters); which of their commands displays use is unverified.
+"""
 
 MOST_SAMPLES: Final = 50
 """Of one answer, so that its frame stays small. Unverified."""
@@ -47,76 +86,104 @@ CLEAR_CONSUMER_DATA: Final = 0x0200
 """What a display does at a change of tenancy. Spec: ZSE 1.4 D.10.2.4.1."""
 
 
-_NOTHING_CHOSEN: Final = bytes(16)
+_LAST_WORD: Final = DefaultResponse.code
+_NOTHING_CHOSEN: Final = bytes(20)
 """More octets than the payload of any question, none of them with a wish in it."""
 
 
 class DisplayServer:
-    """Answers displays. `questions`: the commands that they may send, and what tells the answer."""
+    """Answers displays.
 
-    def __init__(self, readings: Readings, questions: Mapping[Command, Teller]) -> None:
-        self._readings = readings
-        self._questions = questions
+    `readers`: the attributes that they may read; `tellers`: the questions of `ANSWERS` that the device has
+    something to say to. `revision` changes with every change of tariff or calendar.
+    """
 
-    def receive(self, frame: HanFrame, now: datetime) -> HanFrame | None:
-        """The answer to a frame; None for one that needs none. Writing and acting are refused."""
+    def __init__(
+        self,
+        readers: Mapping[Attribute, Reader],
+        tellers: Mapping[Command, Teller],
+        revision: Callable[[], object] = lambda: None,
+        acts: Mapping[Command, Act] | None = None,
+    ) -> None:
+        """`acts`: commands of displays that ask for nothing. Raises RegistryError for a question that no
+        command answers."""
+        unknown = [question.name for question in tellers if question not in ANSWERS]
+        if unknown:
+            raise RegistryError(f"no command answers {', '.join(unknown)}")
+        self._readers = {
+            (attribute.cluster, attribute.id): (attribute, reader)
+            for attribute, reader in readers.items()
+            if attribute.server
+        }
+        self._tellers = tellers
+        self._acts = acts or {}
+        self.revision = revision
+
+    def receive(self, frame: HanFrame, now: datetime) -> list[HanFrame]:
+        """What answers a frame; nothing, where it needs no answer. Writing and acting are refused."""
         content = frame.frame
-        if content.server_to_client:
-            return None
-        if not content.cluster_specific:
-            if content.command == ReadAttributes.code:
-                return self._read(frame, now)
-            return default_response(frame, Status.NOT_AUTHORIZED)
-        return self._answer(frame, now)
+        if content.server_to_client or (not content.cluster_specific and content.command == _LAST_WORD):
+            return []
+        if content.cluster_specific:
+            return self._answer(frame, now)
+        if content.command == ReadAttributes.code:
+            return [self._read(frame, now)]
+        return [default_response(frame, Status.NOT_AUTHORIZED)]
 
-    def tell(self, question: Command, now: datetime) -> tuple[Command, Record] | None:
-        """The answer to a question in its plainest form; None when there is nothing to tell."""
-        teller = self._questions.get(question)
-        return None if teller is None else teller(now, question.decode(_NOTHING_CHOSEN))
+    def tell(self, question: Command, now: datetime) -> list[Record]:
+        """The answer to a question in its plainest form; nothing when there is nothing to tell."""
+        if question not in self._tellers:
+            return []
+        try:
+            return self._told(question, question.decode(_NOTHING_CHOSEN), now)
+        except ComponentError:
+            return []
 
-    def _answer(self, frame: HanFrame, now: datetime) -> HanFrame:
+    def _told(self, question: Command, asked: Record, now: datetime) -> list[Record]:
+        told = self._tellers[question](now, asked)
+        if told is None:
+            return []
+        return [told] if isinstance(told, Record) else list(told)
+
+    def _answer(self, frame: HanFrame, now: datetime) -> list[HanFrame]:
         content = frame.frame
         command = find_command(frame.cluster, content)
         if command is None:
-            return default_response(frame, Status.UNSUP_CLUSTER_COMMAND)
-        teller = self._questions.get(command)
-        if teller is None:
-            return default_response(frame, Status.NOT_AUTHORIZED)
+            return [default_response(frame, Status.UNSUP_CLUSTER_COMMAND)]
+        if command not in self._tellers and command not in self._acts:
+            return [default_response(frame, Status.NOT_AUTHORIZED)]
         try:
-            asked = command.decode(content.payload)
+            if command in self._acts:
+                status = self._acts[command](frame.peer, command.decode(content.payload))
+                return [] if content.disable_default_response else [default_response(frame, status)]
+            told = self._told(command, command.decode(content.payload), now)
+            if not told:
+                return [default_response(frame, Status.NOT_FOUND)]
+            return [answer(frame, ANSWERS[command], record) for record in told]
         except ZclDecodeError:
-            return default_response(frame, Status.MALFORMED_COMMAND)
-        told = teller(now, asked)
-        if told is None:
-            return default_response(frame, Status.NOT_FOUND)
-        answer, record = told
-        try:
-            told_frame = answer.frame(record, sequence=content.sequence, disable_default_response=True)
+            return [default_response(frame, Status.MALFORMED_COMMAND)]
+        except ComponentError as error:
+            return [default_response(frame, error.status)]
         except ZclEncodeError:
             # A supplier may set what the HAN has no numbers for.
-            return default_response(frame, Status.FAILURE)
-        return HanFrame(frame.peer, frame.cluster, told_frame)
+            return [default_response(frame, Status.FAILURE)]
 
     def _read(self, frame: HanFrame, now: datetime) -> HanFrame:
         try:
             wanted = ReadAttributes.decode(frame.frame.payload).attributes
         except ZclDecodeError:
             return default_response(frame, Status.MALFORMED_COMMAND)
-        known = {
-            attribute.id: (attribute, value)
-            for attribute, value in self._readings(now).items()
-            if attribute.cluster == frame.cluster and attribute.server
-        }
         results: list[ReadResult] = []
         for number in wanted:
-            if number in known:
-                attribute, value = known[number]
-                said = _nearest(attribute.type, value)
-                results.append(ReadResult(number, Status.SUCCESS, attribute.type.code or 0, said))
-            else:
+            found = self._readers.get((frame.cluster, number))
+            value = None if found is None else found[1](now)
+            if found is None or value is None:
                 results.append(ReadResult(number, Status.UNSUPPORTED_ATTRIBUTE))
-        answer = ReadAttributesResponse(tuple(results))
-        content = general_frame(answer, direction=SERVER_TO_CLIENT, sequence=frame.frame.sequence)
+                continue
+            kind = found[0].type
+            results.append(ReadResult(number, Status.SUCCESS, kind.code or 0, _nearest(kind, value)))
+        told = ReadAttributesResponse(tuple(results))
+        content = general_frame(told, direction=SERVER_TO_CLIENT, sequence=frame.frame.sequence)
         return HanFrame(frame.peer, frame.cluster, content)
 
 
@@ -127,7 +194,7 @@ def _nearest(kind: DataType, value: ZclValue) -> ZclValue:
     return value
 
 
-def change_of_tenancy(tenancy: Tenancy) -> tuple[Command, Record] | None:
+def change_of_tenancy(tenancy: Tenancy) -> Record | None:
     """What a display is told of a change of tenancy, before it and after. Spec: ZSE 1.4 D.10.2.4.1."""
     if tenancy.date is None:
         return None
@@ -135,8 +202,7 @@ def change_of_tenancy(tenancy: Tenancy) -> tuple[Command, Record] | None:
     if moment >= NO_TIME:
         # A supplier may name a date that the HAN has no number for, such as one that never comes.
         return None
-    command = DeviceManagement.publish_change_of_tenancy
-    return command, command.record(
+    return DeviceManagement.publish_change_of_tenancy.record(
         provider_id=0,
         issuer_event_id=moment,
         tariff_type=0,
@@ -145,15 +211,13 @@ def change_of_tenancy(tenancy: Tenancy) -> tuple[Command, Record] | None:
     )
 
 
-def samples_told(asked: Record, samples: Samples) -> tuple[Command, Record] | None:
-    """The samples that a display asked for; None when there are none."""
-    if not samples.values:
-        return None
-    return Metering.get_sampled_data_response, answer_samples(asked, samples)
+def not_before(asked: Record, name: str, hidden_before: datetime | None, period_s: int = 0) -> Record:
+    """A question that asks for nothing older than a change of tenancy: what began before it is hidden.
 
-
-def first_shown(asked: Record, hidden_before: datetime | None, period_s: int) -> int:
-    """The end of the first period that a display may have, in seconds since 2000: one that began before a
-    change of tenancy is hidden."""
-    first = asked.integer("earliest_sample_time")
-    return first if hidden_before is None else max(first, seconds_since_2000(hidden_before) + period_s)
+    `name`: the field that says from when on is asked; `period_s`: how long what is stamped at its end lasts.
+    """
+    if hidden_before is None:
+        return asked
+    first = max(asked.integer(name), seconds_since_2000(hidden_before) + period_s)
+    values = {field: first if field == name else value for field, value in asked.items()}
+    return Record(asked.shape, tuple(values.values()), asked.trailing)

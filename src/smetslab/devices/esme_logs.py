@@ -198,6 +198,23 @@ class EsmeLogs:
             found.append((seconds, value))
         return found
 
+    def days_since(self, now: datetime, first: int) -> list[tuple[int, int]]:
+        """The days of import that ended at `first` or later: the midnight that ends each, and Wh."""
+        return [(seconds, value) for seconds, value in self._days(now, first, None)]
+
+    def today(self, now: datetime, since: datetime | None) -> int:
+        """What was imported since midnight, or since `since` where that is later, in Wh."""
+        offset_us = self._meter.segments[-1].offset_us
+        device_us = microseconds(now) + offset_us
+        begin_us = device_us // DAY_US * DAY_US
+        if since is not None:
+            begin_us = max(begin_us, min(microseconds(since), device_us))
+        first_us = max(self._meter.segments[0].start_us, begin_us - offset_us)
+        begin, end = (whole(self._meter.reading(at)) for at in (first_us, microseconds(now)))
+        return max(
+            0, end.active_import + end.secondary_import - begin.active_import - begin.secondary_import
+        )
+
     def _daily_consumption(self, now: datetime, first: datetime | None, last: datetime | None) -> Data:
         return _numbers(self._days(now, *_seconds(first, last)), 1)
 

@@ -33,7 +33,8 @@ from smetslab.devices.prepay.rules import DebtPeriod
 from smetslab.devices.prepay.state import Events
 from smetslab.devices.valve import Valve
 from smetslab.devices.work import Work
-from smetslab.devices.zcl.calendar import NON_DISABLEMENT, TARIFF, Calendars
+from smetslab.devices.zcl.calendar import Calendars
+from smetslab.devices.zcl.calendar_table import NON_DISABLEMENT, TARIFF
 from smetslab.devices.zcl.logs import Snapshot
 from smetslab.devices.zcl.memory import ZclMemory
 from smetslab.devices.zcl.model import Answer, ComponentError, ZclCall

@@ -9,12 +9,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from smetslab.devices.zcl.calendar import (
-    CALENDAR_EFFECTS,
-    NON_DISABLEMENT,
-    TARIFF,
-    CalendarLimits,
-)
+from smetslab.devices.zcl.calendar import CALENDAR_EFFECTS, CalendarLimits
+from smetslab.devices.zcl.calendar_table import NON_DISABLEMENT, TARIFF
 from smetslab.devices.zcl.model import ComponentError, Effect, ZclModel, lists
 from smetslab.gbcs.codes import DeviceType
 from smetslab.gbcs.usecases.registry import USE_CASES

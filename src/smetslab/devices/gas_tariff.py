@@ -11,7 +11,8 @@ from enum import IntEnum
 
 from smetslab.devices.gas_meter import Conversion
 from smetslab.devices.gas_model import BLOCK_PRICES, BLOCK_THRESHOLDS, TIER_PRICES, TIERS
-from smetslab.devices.zcl.calendar import TARIFF, Calendars
+from smetslab.devices.zcl.calendar import Calendars
+from smetslab.devices.zcl.calendar_table import TARIFF
 from smetslab.devices.zcl.memory import ZclMemory
 from smetslab.zigbee.zcl.clusters.price import Price
 from smetslab.zigbee.zcl.values import JsonValue

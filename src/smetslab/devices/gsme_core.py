@@ -53,7 +53,8 @@ from smetslab.devices.security.installed import Hooks, SecuritySettings, install
 from smetslab.devices.user_interface import PinAnswer, PrivacyPin, UserInterface
 from smetslab.devices.valve import FlowCheck, Valve, ValveEvent, ValveState
 from smetslab.devices.work import Work, Workplace
-from smetslab.devices.zcl.calendar import NON_DISABLEMENT, Calendars
+from smetslab.devices.zcl.calendar import Calendars
+from smetslab.devices.zcl.calendar_table import NON_DISABLEMENT
 from smetslab.devices.zcl.engine import ZclEngine
 from smetslab.devices.zcl.logs import Snapshot, snapshot_record
 from smetslab.devices.zcl.memory import ZclMemory

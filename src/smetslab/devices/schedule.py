@@ -139,6 +139,31 @@ class ExecutionTimes:
         """Seconds after midnight UTC at which it runs on a day."""
         return sorted(seconds for when, seconds in self._times if when.matches(day))
 
+    @property
+    def any(self) -> bool:
+        """Whether it ever runs."""
+        return bool(self._times)
+
+    def before(self, time: datetime, days: int) -> datetime | None:
+        """When it ran last, at `time` or in so many days before it."""
+        for back in range(days + 1):
+            day = time.date() - back * _DAY
+            for seconds in reversed(self.on(day)):
+                moment = midnight(day) + timedelta(seconds=seconds)
+                if moment <= time:
+                    return moment
+        return None
+
+    def after(self, time: datetime, days: int) -> datetime | None:
+        """When it runs next, in so many days after `time`."""
+        for ahead in range(days + 1):
+            day = time.date() + ahead * _DAY
+            for seconds in self.on(day):
+                moment = midnight(day) + timedelta(seconds=seconds)
+                if moment > time:
+                    return moment
+        return None
+
 
 def after_2000(seconds: int) -> datetime:
     """A time in seconds since 2000."""

@@ -9,7 +9,8 @@ from typing import Any
 from smetslab.devices.gas_records import CHANGE_OF_MODE
 from smetslab.devices.prepay.token import Refusal
 from smetslab.devices.valve import Cause, ValveState
-from smetslab.devices.zcl.calendar import NON_DISABLEMENT, CalendarTable, _name
+from smetslab.devices.zcl.calendar import _name
+from smetslab.devices.zcl.calendar_table import NON_DISABLEMENT, CalendarTable
 
 MakeBench = Callable[..., Any]
 LITRES_PER_KWH = 100

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from smetslab.devices.zcl.calendar import CalendarTable, CalendarView
+from smetslab.devices.zcl.calendar_table import CalendarTable, CalendarView
 
 
 def date_number(year: int | None, month: int | None, day: int | None) -> int:

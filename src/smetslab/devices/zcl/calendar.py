@@ -10,34 +10,29 @@ Spec: ZSE 1.4 D.9; GBCS use cases GCS01a, GCS05, GCS21b, GCS21f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import cast
 
 from smetslab.devices.work import Work
+from smetslab.devices.zcl.calendar_table import (
+    WEEKDAYS,
+    CalendarTable,
+    CalendarView,
+    SpecialDays,
+)
+from smetslab.devices.zcl.calendar_told import CalendarTeller, HeldCalendar
 from smetslab.devices.zcl.memory import ZclMemory
 from smetslab.devices.zcl.model import Answer, ComponentError, Effect, Handler, Stager, When, ZclCall
-from smetslab.gbcs.values import seconds_since_2000
 from smetslab.store import Json
 from smetslab.zigbee.zcl import Record
 from smetslab.zigbee.zcl.clusters.calendar import Calendar
 from smetslab.zigbee.zcl.foundation import Status
 
-TARIFF, NON_DISABLEMENT = 0, 3
-"""Calendar types that a gas meter has. Spec: ZSE 1.4 D.9.2.3.1."""
-REQUESTED = {0xFFFFFFFF: TARIFF, 0xFFFFFFFE: NON_DISABLEMENT}
-"""What a request asks for that does not name a calendar. Spec: GBCS use cases GCS21f, GCS21b."""
-
 _STAGING = "calendar/staging"
 """The type of the calendar that was published last: its week profiles and seasons do not say."""
-_ANY = 0xFF
-_FIRST_YEAR = 1900
-_DAY = timedelta(days=1)
-_DAYS_KEPT = 8
-_WEEKDAYS = tuple(
-    f"day_id_ref_{name}"
-    for name in ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-)
+
+_NO_TABLE = CalendarTable(identifier=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,138 +45,6 @@ class CalendarLimits:
     days: int
     switches: int
     special_days: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CalendarTable:
-    """One calendar. Dates are ZCL dates as numbers; switches are minutes after midnight with what begins.
-
-    `expected`: numbers of seasons, week profiles and day profiles. `due`: its time has come, it is put in
-    force as soon as it is complete. `withdrawn`: it was cancelled, its parts mean nothing.
-    """
-
-    identifier: int
-    expected: tuple[int, int, int] = (0, 0, 0)
-    seasons: tuple[tuple[int, int], ...] = ()
-    weeks: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
-    days: Mapping[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
-    due: bool = False
-    withdrawn: bool = False
-
-    @property
-    def complete(self) -> bool:
-        return (len(self.seasons), len(self.weeks), len(self.days)) == self.expected
-
-    def to_json(self) -> dict[str, Json]:
-        record = asdict(self)
-        record["weeks"] = [[number, list(days)] for number, days in self.weeks.items()]
-        record["days"] = [[number, [list(s) for s in switches]] for number, switches in self.days.items()]
-        return cast("dict[str, Json]", record)
-
-    @classmethod
-    def from_json(cls, record: Json) -> CalendarTable:
-        """What `to_json` made."""
-        found = cast("dict[str, object]", record)
-        seasons = cast("list[list[int]]", found["seasons"])
-        weeks = cast("list[tuple[int, list[int]]]", found["weeks"])
-        days = cast("list[tuple[int, list[list[int]]]]", found["days"])
-        first, second, third = cast("list[int]", found["expected"])
-        return cls(
-            identifier=cast("int", found["identifier"]),
-            expected=(first, second, third),
-            seasons=tuple((start, week) for start, week in seasons),
-            weeks={number: tuple(refs) for number, refs in weeks},
-            days={number: tuple((minute, what) for minute, what in rows) for number, rows in days},
-            due=bool(found["due"]),
-            withdrawn=bool(found["withdrawn"]),
-        )
-
-
-SpecialDays = tuple[tuple[int, int], ...]
-"""Dates as numbers, with the day profile that replaces that of the week."""
-
-
-@dataclass(frozen=True, slots=True)
-class CalendarView:
-    """A calendar with its special days, asked what applies."""
-
-    table: CalendarTable
-    special: SpecialDays = ()
-    _days: dict[date, tuple[tuple[int, int], ...]] = field(
-        default_factory=dict, init=False, compare=False, repr=False
-    )
-    """The switches of days that somebody has asked for."""
-
-    def value(self, time: datetime) -> int | None:
-        """What applies at a moment of the device's time; None when the calendar says nothing."""
-        minute = time.hour * 60 + time.minute
-        begun = [what for start, what in self._switches(time.date()) if start <= minute]
-        return begun[-1] if begun else None
-
-    def next_switch(self, time: datetime) -> datetime | None:
-        """The next moment at which something else may apply; None when nothing ever does."""
-        if not self.table.days:
-            return None
-        midnight = time.replace(hour=0, minute=0, second=0, microsecond=0)
-        for minute, _ in self._switches(time.date()):
-            moment = midnight + timedelta(minutes=minute)
-            if moment > time:
-                return moment
-        return midnight + _DAY
-
-    def _switches(self, day: date) -> tuple[tuple[int, int], ...]:
-        """In the order of time."""
-        known = self._days.get(day)
-        if known is None:
-            if len(self._days) >= _DAYS_KEPT:
-                self._days.clear()
-            known = tuple(sorted(self.table.days.get(self._day_identifier(day), ())))
-            self._days[day] = known
-        return known
-
-    def _day_identifier(self, day: date) -> int:
-        for number, identifier in self.special:
-            if _matches(number, day):
-                return identifier
-        week = self.table.weeks.get(self._week(day))
-        return 0 if week is None else week[day.weekday()]
-
-    def _week(self, day: date) -> int:
-        """The week profile of the season that started last; a start without a year comes back every year."""
-        latest: tuple[date, int] | None = None
-        for number, week in self.table.seasons:
-            year, month, day_of_month = _parts(number)
-            years = (day.year, day.year - 1) if year is None else (year,)
-            for candidate in years:
-                start = _date(candidate, month, day_of_month)
-                if start is not None and start <= day and (latest is None or start > latest[0]):
-                    latest = (start, week)
-        return 0 if latest is None else latest[1]
-
-
-def _parts(number: int) -> tuple[int | None, int | None, int | None]:
-    """Year, month, day of a ZCL date; None: any. Spec: ZCL 2.6.2.20."""
-    year, month, day, _ = number.to_bytes(4, "little")
-    return (
-        None if year == _ANY else _FIRST_YEAR + year,
-        None if month == _ANY else month,
-        None if day == _ANY else day,
-    )
-
-
-def _date(year: int, month: int | None, day: int | None) -> date | None:
-    """None for a date that the year does not have."""
-    try:
-        return date(year, month or 1, day or 1)
-    except ValueError:
-        return None
-
-
-def _matches(number: int, day: date) -> bool:
-    return all(
-        wanted is None or wanted == found
-        for wanted, found in zip(_parts(number), (day.year, day.month, day.day), strict=True)
-    )
 
 
 class Calendars:
@@ -199,6 +62,7 @@ class Calendars:
         self._limits = limits
         self._time = device_time
         self._changed = changed
+        self._teller = CalendarTeller(self.held, device_time)
         self._views: dict[int, tuple[Json, Json, CalendarView]] = {}
         """By kind, with the documents that they are made from."""
 
@@ -209,7 +73,7 @@ class Calendars:
         known = self._views.get(kind)
         if known is not None and known[0] is active and known[1] is special:
             return known[2]
-        view = CalendarView(self._table(kind, "active") or CalendarTable(identifier=0), self._special(kind))
+        view = CalendarView(self._table(kind, "active") or _NO_TABLE, self._special(kind))
         self._views[kind] = (active, special, view)
         return view
 
@@ -222,10 +86,10 @@ class Calendars:
             "take_day_profile": self._take_day,
             "take_week_profile": self._take_week,
             "take_seasons": self._take_seasons,
-            "list_day_profiles": self._list_days,
-            "list_week_profiles": self._list_weeks,
-            "list_seasons": self._list_seasons,
-            "list_special_days": self._list_special_days,
+            "list_day_profiles": lambda call, record: self._teller.days(call.work.now, record),
+            "list_week_profiles": lambda call, record: self._teller.weeks(call.work.now, record),
+            "list_seasons": lambda call, record: self._teller.seasons(call.work.now, record)[0],
+            "list_special_days": lambda call, record: self._teller.special_days(call.work.now, record)[0],
         }
 
     def stagers(self) -> dict[str, Stager]:
@@ -306,7 +170,7 @@ class Calendars:
 
     def _take_week(self, call: ZclCall, record: Record) -> Answer:
         number = record.integer("week_id")
-        days = tuple(record.integer(name) for name in _WEEKDAYS)
+        days = tuple(record.integer(name) for name in WEEKDAYS)
         return self._part(call, record, lambda table: replace(table, weeks={**table.weeks, number: days}))
 
     def _take_seasons(self, call: ZclCall, record: Record) -> Answer:
@@ -342,84 +206,14 @@ class Calendars:
 
     # ---------------------------------------------------------------------------- being asked for
 
-    def _asked(self, record: Record) -> tuple[int, CalendarTable]:
-        """The calendar that a request names, by its kind or its identifier."""
-        wanted = record.integer("issuer_calendar_id")
+    def held(self) -> dict[int, HeldCalendar]:
+        """The calendars in force, by type."""
+        found: dict[int, HeldCalendar] = {}
         for kind in self._limits:
-            table = self._table(kind, "active")
-            if table is not None and (REQUESTED.get(wanted) == kind or table.identifier == wanted):
-                return kind, table
-        raise ComponentError(Status.NOT_FOUND, f"no calendar {wanted:08X}")
-
-    def _head(self, call: ZclCall, record: Record, table: CalendarTable) -> dict[str, int]:
-        return {
-            "provider_id": record.integer("provider_id"),
-            "issuer_event_id": seconds_since_2000(self._time(call.work.now)),
-            "issuer_calendar_id": table.identifier,
-        }
-
-    def _list_days(self, call: ZclCall, record: Record) -> Answer:
-        kind, table = self._asked(record)
-        what = "price_tier" if kind == TARIFF else "friendly_credit_enable"
-        wanted = _range(table.days, record.integer("start_day_id"), record.integer("number_of_days"))
-        return _found(
-            [
-                Calendar.publish_day_profile.record(
-                    **self._head(call, record, table),
-                    day_id=number,
-                    number_of_schedule_entries=len(table.days[number]),
-                    command_index=0,
-                    number_of_commands=1,
-                    calendar_type=kind,
-                    schedule_entries=[
-                        {"start_time": minute, what: value} for minute, value in table.days[number]
-                    ],
-                )
-                for number in wanted
-            ]
-        )
-
-    def _list_weeks(self, call: ZclCall, record: Record) -> Answer:
-        _, table = self._asked(record)
-        wanted = _range(table.weeks, record.integer("start_week_id"), record.integer("number_of_weeks"))
-        return _found(
-            [
-                Calendar.publish_week_profile.record(
-                    **self._head(call, record, table),
-                    week_id=number,
-                    **dict(zip(_WEEKDAYS, table.weeks[number], strict=True)),
-                )
-                for number in wanted
-            ]
-        )
-
-    def _list_seasons(self, call: ZclCall, record: Record) -> Answer:
-        _, table = self._asked(record)
-        return Calendar.publish_seasons.record(
-            **self._head(call, record, table),
-            command_index=0,
-            number_of_commands=1,
-            season_entries=[
-                {"season_start_date": start, "season_week_id_ref": week} for start, week in table.seasons
-            ],
-        )
-
-    def _list_special_days(self, call: ZclCall, record: Record) -> Answer:
-        kind, table = self._asked(record)
-        days = self._special(kind)
-        most = record.integer("number_of_events")
-        return Calendar.publish_special_days.record(
-            **self._head(call, record, table),
-            start_time=0,
-            calendar_type=kind,
-            number_of_special_days=len(days),
-            command_index=0,
-            number_of_commands=1,
-            special_day_entries=[
-                {"special_day_date": day, "special_day_day_id_ref": profile}
-                for day, profile in (days[:most] if most else days)
-            ],
-        )
+            view = self.view(kind)
+            if view.table is not _NO_TABLE:
+                found[kind] = HeldCalendar(view.table, view.special)
+        return found
 
     # ---------------------------------------------------------------------------- memory
 
@@ -437,18 +231,6 @@ class Calendars:
 
 def _name(kind: int, which: str) -> str:
     return f"calendar/{kind}/{which}"
-
-
-def _range(held: Mapping[int, object], first: int, count: int) -> list[int]:
-    """The numbers from `first` on, `count` of them; 0: all."""
-    numbers = [number for number in sorted(held) if number >= first]
-    return numbers[:count] if count else numbers
-
-
-def _found(records: list[Record]) -> list[Record]:
-    if not records:
-        raise ComponentError(Status.NOT_FOUND, "no profile of that number")
-    return records
 
 
 CALENDAR_EFFECTS = {

@@ -10,7 +10,7 @@ GCS15b to GCS18, GCS61, CS10a, CS10b
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -52,35 +52,33 @@ class Snapshot:
         return cls(*json.loads(octets))
 
 
-class SnapshotLog:
-    """One ring of snapshots. `causes`: which it holds, as bits; `first_id`: where its numbers begin.
+class SnapshotList:
+    """Snapshots to be asked for. `causes`: which it holds, as bits; `first_id`: where its numbers begin.
 
-    `whole`: it says how many it can hold instead of how many were found, as the daily read logs do.
+    `whole`: it says how many it can hold, `capacity`, instead of how many were found, as the daily read logs
+    do.
     """
 
     def __init__(
-        self, nvm: Nvm, name: str, *, capacity: int, causes: int, first_id: int = 0, whole: bool = False
+        self,
+        read: Callable[[], Sequence[Snapshot]],
+        *,
+        capacity: int,
+        causes: int,
+        first_id: int = 0,
+        whole: bool = False,
     ) -> None:
-        self._prefix = f"zcl/snapshot/{name}/"
+        """`read`: what there is, the oldest first."""
+        self._read = read
         self.capacity = capacity
         self.causes = causes
         self._first_id = first_id
         self._whole = whole
-        found = [(int(octets[:20]), Snapshot.decode(octets[20:])) for _, octets in nvm.items(self._prefix)]
-        self._entries = sorted(found, key=lambda entry: entry[0])
-
-    def append(self, work: Work, snapshot: Snapshot) -> None:
-        """Add a snapshot; the oldest gives way."""
-        number = self._entries[-1][0] + 1 if self._entries else 0
-        self._entries.append((number, snapshot))
-        del self._entries[: -self.capacity]
-        key = f"{self._prefix}{number % self.capacity:03}"
-        work.tx.put(key, b"%020d" % number + snapshot.encode())
 
     @property
     def entries(self) -> tuple[Snapshot, ...]:
         """The oldest first."""
-        return tuple(snapshot for _, snapshot in self._entries)
+        return tuple(self._read())
 
     def find(self, first: int, last: int, cause: int) -> list[tuple[int, Snapshot]]:
         """The snapshots of a window, both ends inclusive, with their numbers."""
@@ -95,8 +93,34 @@ class SnapshotLog:
         return self.capacity if self._whole else found
 
 
+class SnapshotLog(SnapshotList):
+    """A ring of snapshots in non-volatile memory."""
+
+    def __init__(
+        self, nvm: Nvm, name: str, *, capacity: int, causes: int, first_id: int = 0, whole: bool = False
+    ) -> None:
+        super().__init__(
+            lambda: [snapshot for _, snapshot in self._entries],
+            capacity=capacity,
+            causes=causes,
+            first_id=first_id,
+            whole=whole,
+        )
+        self._prefix = f"zcl/snapshot/{name}/"
+        found = [(int(octets[:20]), Snapshot.decode(octets[20:])) for _, octets in nvm.items(self._prefix)]
+        self._entries = sorted(found, key=lambda entry: entry[0])
+
+    def append(self, work: Work, snapshot: Snapshot) -> None:
+        """Add a snapshot; the oldest gives way."""
+        number = self._entries[-1][0] + 1 if self._entries else 0
+        self._entries.append((number, snapshot))
+        del self._entries[: -self.capacity]
+        key = f"{self._prefix}{number % self.capacity:03}"
+        work.tx.put(key, b"%020d" % number + snapshot.encode())
+
+
 def answer_snapshot(
-    record: Record, logs: Sequence[SnapshotLog], publish: Command, payload_type: int, payload: Sequence[str]
+    record: Record, logs: Sequence[SnapshotList], publish: Command, payload_type: int, payload: Sequence[str]
 ) -> Record:
     """The snapshot that Get Snapshot asks for. `payload`: names of its values in order."""
     cause = record.integer("snapshot_cause")
@@ -188,8 +212,8 @@ class RecordLog:
         return found[-most:] if most else found
 
 
-def answer_events(record: Record, logs: Mapping[int, EventLog]) -> Record:
-    """The answer to Get Event Log, in one frame."""
+def answer_events(record: Record, logs: Mapping[int, EventLog], *, most: int = 0) -> Record:
+    """The answer to Get Event Log, in one frame of at most `most` events (0: as many as are asked for)."""
     log_id = record.integer("event_control_log_id") & _LOG_ID_BITS
     log = logs.get(log_id)
     if log is None:
@@ -201,8 +225,9 @@ def answer_events(record: Record, logs: Mapping[int, EventLog]) -> Record:
         for entry in log.entries
         if first <= entry.seconds <= last and (not wanted or entry.code == wanted)
     ][record.integer("event_offset") :]
-    most = record.integer("number_of_events")
-    found = found[:most] if most else found
+    wanted_number = record.integer("number_of_events")
+    number = min((one for one in (wanted_number, most) if one), default=0)
+    found = found[:number] if number else found
     if not found:
         raise _not_found("no events")
     return Events.publish_event_log.record(

@@ -35,7 +35,7 @@ from smetslab.devices.profile import load_profile
 from smetslab.devices.quirks import Quirks
 from smetslab.devices.security.installed import SecuritySettings, settings_of
 from smetslab.devices.work import Work
-from smetslab.devices.zcl.calendar import NON_DISABLEMENT, TARIFF, CalendarTable
+from smetslab.devices.zcl.calendar_table import NON_DISABLEMENT, TARIFF, CalendarTable
 from smetslab.devices.zcl.logs import Snapshot, SnapshotLog
 from smetslab.gbcs.codes import DeviceType, KeyUsage, RemotePartyRole
 from smetslab.gbcs.values import Value, seconds_since_2000
