@@ -180,7 +180,7 @@ def test_a_top_up_at_the_ppmid_is_credited_once(play: Play) -> None:
         home.ppmid.read_meter(ESME)
         await home.sleep(seconds=5)
         account: Any = home.lab.esme(ESME).inspect()["account"]
-        assert home.ppmid.readings[ESME]["credit_remaining"] == account["meter_balance"] > 500000
+        assert home.ppmid.readings[ESME].values["credit_remaining"] == account["meter_balance"] > 500000
         home.ppmid.enter_top_up(code)
         await home.sleep(seconds=5)
         assert home.ppmid.display.text == "code was used before"

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Final, TypeAlias
 
 from smetslab.devices.consumption import Ledger
-from smetslab.devices.display_core import Reading
+from smetslab.devices.display_reading import Reading
 from smetslab.gbcs.codes import DeviceType
 from smetslab.ids import Eui64
 

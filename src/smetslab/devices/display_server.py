@@ -146,27 +146,30 @@ class DisplayServer:
         return [told] if isinstance(told, Record) else list(told)
 
     def _answer(self, frame: HanFrame, now: datetime) -> list[HanFrame]:
-        content = frame.frame
-        command = find_command(frame.cluster, content)
-        if command is None:
-            return [default_response(frame, Status.UNSUP_CLUSTER_COMMAND)]
-        if command not in self._tellers and command not in self._acts:
-            return [default_response(frame, Status.NOT_AUTHORIZED)]
         try:
-            if command in self._acts:
-                status = self._acts[command](frame.peer, command.decode(content.payload))
-                return [] if content.disable_default_response else [default_response(frame, status)]
-            told = self._told(command, command.decode(content.payload), now)
-            if not told:
-                return [default_response(frame, Status.NOT_FOUND)]
-            return [answer(frame, ANSWERS[command], record) for record in told]
+            return self._do(frame, now)
         except ZclDecodeError:
-            return [default_response(frame, Status.MALFORMED_COMMAND)]
+            status = Status.MALFORMED_COMMAND
         except ComponentError as error:
-            return [default_response(frame, error.status)]
+            status = error.status
         except ZclEncodeError:
             # A supplier may set what the HAN has no numbers for.
-            return [default_response(frame, Status.FAILURE)]
+            status = Status.FAILURE
+        return [default_response(frame, status)]
+
+    def _do(self, frame: HanFrame, now: datetime) -> list[HanFrame]:
+        command = find_command(frame.cluster, frame.frame)
+        if command is None:
+            raise ComponentError(Status.UNSUP_CLUSTER_COMMAND, f"command {frame.frame.command:02X}")
+        if command in self._acts:
+            status = self._acts[command](frame.peer, command.decode(frame.frame.payload))
+            return [] if frame.frame.disable_default_response else [default_response(frame, status)]
+        if command not in self._tellers:
+            raise ComponentError(Status.NOT_AUTHORIZED, command.name)
+        told = self._told(command, command.decode(frame.frame.payload), now)
+        if not told:
+            raise ComponentError(Status.NOT_FOUND, command.name)
+        return [answer(frame, ANSWERS[command], record) for record in told]
 
     def _read(self, frame: HanFrame, now: datetime) -> HanFrame:
         try:

@@ -36,7 +36,9 @@ from smetslab.devices.work import Work, Workplace
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.han import ClusterRole, TunnelRules, TunnelServer
 from smetslab.ids import Eui64
+from smetslab.zigbee.zcl.clusters.calendar import Calendar
 from smetslab.zigbee.zcl.clusters.device_management import DeviceManagement
+from smetslab.zigbee.zcl.clusters.events import Events
 from smetslab.zigbee.zcl.clusters.load_control import LoadControl
 from smetslab.zigbee.zcl.clusters.messaging import Messaging
 from smetslab.zigbee.zcl.clusters.metering import Metering
@@ -50,7 +52,9 @@ HAN_CLUSTERS = (
     LoadControl.id,
     Price.id,
     Messaging.id,
+    Calendar.id,
     DeviceManagement.id,
+    Events.id,
 )
 """Of which the meter is the server on the HAN."""
 

@@ -47,6 +47,7 @@ from smetslab.devices.payload_engine import Call
 from smetslab.devices.prepay.token import Refusal, TokenSource
 from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import Hooks, SecuritySettings, install_security
+from smetslab.devices.supplier_message import SupplierMessage, confirmations, written_message
 from smetslab.devices.supply import Supply, SupplyEvent
 from smetslab.devices.tenancy import Tenancy
 from smetslab.devices.user_interface import PinAnswer, PrivacyPin, UserInterface
@@ -124,6 +125,12 @@ class EsmeCore:
         self.pin, panel = PrivacyPin(nvm), EsmePanel(self)
         self.interface = UserInterface(pin=self.pin, public=panel.public, personal=panel.personal)
         self.tenancy = Tenancy(nvm)
+        self.message = SupplierMessage(
+            nvm,
+            lambda: written_message(self.server.value("supplier_message")),
+            self.clock.time,
+            self.tenancy.hidden_before,
+        )
         self.alerts = EsmeAlerts(application=self.application, server=lambda: self.server)
         self.duties = EsmeDuties(self)
         self.life = EsmeLife(
@@ -188,7 +195,7 @@ class EsmeCore:
             meter=self,
             switches=self._switches_of,
             switched=self._switched,
-            displays=EsmeDisplays(self).server(),
+            displays=EsmeDisplays(self).server(confirmations(workplace)),
         )
         with workplace.work(now) as work:
             self._boot(work, off_since)
@@ -319,6 +326,7 @@ class EsmeCore:
         masks = {mask: self._masked(mask, shown) for mask, shown in MASKS.items()}
         masks["privacy_pin_disabled"] = self.pin.disable
         masks["restricted_data_date_time"] = self._tenancy_written
+        masks["supplier_message"] = self.message.came
         return {**tariff, **calendars, **rules, **mode, **watched, **auxiliary, **masks}
 
     def _masked(self, mask: str, shown: str) -> Changed:

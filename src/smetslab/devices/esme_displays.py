@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from smetslab.devices.application import Application
 from smetslab.devices.clock import DeviceClock
-from smetslab.devices.display_server import DisplayServer, change_of_tenancy
+from smetslab.devices.display_server import Act, DisplayServer, change_of_tenancy
 from smetslab.devices.display_terms import KILOWATT_HOURS, NO_END, PRICE_DIGITS
 from smetslab.devices.esme_history_told import EsmeHistoryTold
 from smetslab.devices.esme_life import EsmeLife
@@ -26,7 +26,7 @@ from smetslab.devices.supply import Supply
 from smetslab.devices.tariff import BLOCK_COLUMNS, BLOCKS, TOU_REGISTERS
 from smetslab.devices.tenancy import Tenancy
 from smetslab.gbcs.values import Value, dig, seconds_since_2000
-from smetslab.zigbee.zcl import Attribute, Record
+from smetslab.zigbee.zcl import Attribute, Command, Record
 from smetslab.zigbee.zcl.clusters.device_management import DeviceManagement
 from smetslab.zigbee.zcl.clusters.messaging import Messaging
 from smetslab.zigbee.zcl.clusters.metering import Metering
@@ -83,7 +83,7 @@ class EsmeDisplays:
         self.tariff = EsmeTariffTold(meter.life, meter.server, meter.clock.time)
         self.history = EsmeHistoryTold(meter)
 
-    def server(self) -> DisplayServer:
+    def server(self, acts: Mapping[Command, Act]) -> DisplayServer:
         """The answers to displays."""
         return DisplayServer(
             {**{row: partial(read, self) for row, read in _READINGS.items()}, **self.history.readers()},
@@ -97,6 +97,7 @@ class EsmeDisplays:
                 **self.history.tellers(),
             },
             lambda: self.tariff.revision,
+            acts,
         )
 
     # ---------------------------------------------------------------------------- attributes

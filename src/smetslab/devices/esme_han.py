@@ -1,5 +1,5 @@
 """What an ESME does for the devices of its home: prepayment for a PPMID, switching for an HCALCS, readings
-for a Type 2 device.
+for all that show them.
 
 Only devices on its device log may ask; what they ask for is written into the event log under the message
 code of its use case.
@@ -18,7 +18,7 @@ from smetslab.devices import events
 from smetslab.devices.application import Application
 from smetslab.devices.display_publisher import DisplayPublisher
 from smetslab.devices.display_server import DisplayServer
-from smetslab.devices.han_frames import HanFrame, HanOutbox, default_response, read_response, reply
+from smetslab.devices.han_frames import HanFrame, HanOutbox, default_response, reply
 from smetslab.devices.prepay.token import Refusal, TokenSource
 from smetslab.devices.security.device_log import DeviceLog
 from smetslab.devices.work import Workplace
@@ -26,11 +26,11 @@ from smetslab.errors import ZclDecodeError
 from smetslab.gbcs.codes import DeviceType
 from smetslab.gbcs.usecases.registry import USE_CASES
 from smetslab.ids import Eui64
-from smetslab.zigbee.zcl import Attribute, Command, find_command
+from smetslab.zigbee.zcl import Command, find_command
 from smetslab.zigbee.zcl.clusters.load_control import LoadControl
 from smetslab.zigbee.zcl.clusters.metering import Metering
 from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
-from smetslab.zigbee.zcl.foundation import ReadAttributes, Status
+from smetslab.zigbee.zcl.foundation import Status
 from smetslab.zigbee.zcl.values import JsonValue
 
 _UNLIMITED_MINUTES: Final = 0xFFFF
@@ -92,15 +92,6 @@ _OUTCOMES: Final[Mapping[str, bool]] = {
 }
 """Reports that tell whether a switch is where it has to be. Which of them do is unverified."""
 
-_BALANCES: Final[Mapping[Attribute, str]] = {
-    Prepayment.credit_remaining: "meter_balance",
-    Prepayment.emergency_credit_remaining: "emergency_credit_balance",
-    Prepayment.accumulated_debt: "accumulated_debt",
-    Prepayment.emergency_credit_limit: "emergency_credit_limit",
-    Prepayment.emergency_credit_threshold: "emergency_credit_threshold",
-    Prepayment.low_credit_warning_level: "low_credit_threshold",
-}
-
 
 class EsmeHan:
     """The servers of one ESME, as long as it has power."""
@@ -132,21 +123,20 @@ class EsmeHan:
     def receive(self, frame: HanFrame, now: datetime) -> None:
         """A frame of a device of the home."""
         entry = self._log.find(frame.peer)
-        if entry is not None and entry.device_type is DeviceType.TYPE_2:
-            answer = self._displays.receive(frame, now)
-            if answer is not None:
-                self.outbox.put(answer)
+        kind = None if entry is None else entry.device_type
+        command = find_command(frame.cluster, frame.frame)
+        handler = None if command is None else _HANDLERS.get(command)
+        if kind is DeviceType.TYPE_2 or (kind is DeviceType.PPMID and handler is None):
+            for told in self._displays.receive(frame, now):
+                self.outbox.put(told)
             return
         wanted = DeviceType.HCALCS if frame.cluster == LoadControl.id else DeviceType.PPMID
-        if entry is None or entry.device_type is not wanted:
+        if kind is not wanted:
             self._place.note("FrameRefused", peer=str(frame.peer), cluster=frame.cluster)
             self.outbox.put(default_response(frame, Status.NOT_AUTHORIZED))
             return
         if not frame.frame.cluster_specific:
-            self._read(frame)
             return
-        command = find_command(frame.cluster, frame.frame)
-        handler = None if command is None else _HANDLERS.get(command)
         if command is None or handler is None:
             self.outbox.put(default_response(frame, Status.UNSUP_CLUSTER_COMMAND))
             return
@@ -156,15 +146,6 @@ class EsmeHan:
             self.outbox.put(default_response(frame, Status.MALFORMED_COMMAND))
             return
         handler(self, frame, fields, now)
-
-    def _read(self, frame: HanFrame) -> None:
-        if frame.frame.command != ReadAttributes.code or frame.cluster != Prepayment.id:
-            return
-        try:
-            values = {attribute: self._meter.number(name) for attribute, name in _BALANCES.items()}
-            self.outbox.put(read_response(frame, values))
-        except ZclDecodeError:
-            self.outbox.put(default_response(frame, Status.MALFORMED_COMMAND))
 
     def _top_up(self, frame: HanFrame, fields: Mapping[str, JsonValue], now: datetime) -> None:
         refusal = self._meter.enter_utrn(str(fields["top_up_code"]), now, TokenSource.PPMID)

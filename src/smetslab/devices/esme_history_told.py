@@ -236,9 +236,7 @@ class EsmeHistoryTold:
                 },
             )
             owed += amount
-        return Prepayment.publish_debt_log.record(
-            command_index=0, number_of_commands=1, debt_entries=entries
-        )
+        return Prepayment.publish_debt_log.record(command_index=0, number_of_commands=1, debt_entries=entries)
 
     def _events(self, now: datetime, asked: Record) -> Answer:
         return events_told(asked, self._meter.application.event_log, self._hidden(now))
@@ -257,7 +255,8 @@ def _registers(entry: dict[str, Value]) -> Values:
     last = max((number for number, value in enumerate(tou, 1) if value), default=0)
     blocks = [_numbers(entry[f"tariff_block_{number}_tou_registers"]) for number in range(1, BLOCKS + 1)]
     columns = max(
-        (number for number in range(1, BLOCK_COLUMNS + 1) if any(row[number - 1] for row in blocks)), default=0
+        (number for number in range(1, BLOCK_COLUMNS + 1) if any(row[number - 1] for row in blocks)),
+        default=0,
     )
     imported = entry["active_import_register"]
     second = entry.get("secondary_active_import_register", 0)
@@ -265,9 +264,7 @@ def _registers(entry: dict[str, Value]) -> Values:
         "current_summation_delivered": sum(one for one in (imported, second) if isinstance(one, int)),
         "current_tier_summations_delivered": tou[:last],
         "number_of_tiers_and_block_thresholds_in_use": columns << 4 | (BLOCKS if columns else 0),
-        "current_block_summations_delivered": [
-            row[number] for number in range(columns) for row in blocks
-        ],
+        "current_block_summations_delivered": [row[number] for number in range(columns) for row in blocks],
     }
 
 

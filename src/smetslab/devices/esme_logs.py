@@ -211,9 +211,7 @@ class EsmeLogs:
             begin_us = max(begin_us, min(microseconds(since), device_us))
         first_us = max(self._meter.segments[0].start_us, begin_us - offset_us)
         begin, end = (whole(self._meter.reading(at)) for at in (first_us, microseconds(now)))
-        return max(
-            0, end.active_import + end.secondary_import - begin.active_import - begin.secondary_import
-        )
+        return max(0, end.active_import + end.secondary_import - begin.active_import - begin.secondary_import)
 
     def _daily_consumption(self, now: datetime, first: datetime | None, last: datetime | None) -> Data:
         return _numbers(self._days(now, *_seconds(first, last)), 1)

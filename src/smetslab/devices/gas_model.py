@@ -111,7 +111,7 @@ _READS: Final[Mapping[Command, Effect]] = {
 EFFECTS: Final[Mapping[Command, Effect]] = {
     **CALENDAR_EFFECTS,
     **_READS,
-    Messaging.display_message: Effect(keeps="message"),
+    Messaging.display_message: Effect(keeps="message", calls="message_came"),
     DeviceManagement.publish_change_of_tenancy: Effect(keeps="tenancy"),
     DeviceManagement.publish_change_of_supplier: Effect(keeps="supplier"),
     DeviceManagement.request_new_password_response: Effect(calls="disable_privacy_pin"),
@@ -285,7 +285,6 @@ GPF_EFFECTS: Final[Mapping[Command, Effect]] = {
     **{
         command: replace(EFFECTS[command], calls="", acknowledges="")
         for command in (
-            Messaging.display_message,
             DeviceManagement.publish_change_of_supplier,
             Price.publish_conversion_factor,
             Price.publish_calorific_value,
@@ -300,6 +299,7 @@ GPF_EFFECTS: Final[Mapping[Command, Effect]] = {
             Prepayment.set_maximum_credit_limit,
         )
     },
+    Messaging.display_message: EFFECTS[Messaging.display_message],
     DeviceManagement.publish_change_of_tenancy: Effect(calls="tenancy_changed"),
 }
 """What a proxy does itself, and what it does after its meter (tap-off, GBCS 10.3.4)."""

@@ -5,7 +5,7 @@ Spec: SMETS 4.5 (user interface); which items are personal is unverified.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -14,8 +14,8 @@ from smetslab.devices.esme_panel import NO_TIME
 from smetslab.devices.gas_account import GasAccount
 from smetslab.devices.gas_meter import LITRE_ML, GasMeter
 from smetslab.devices.gas_tariff import GasTariff
+from smetslab.devices.supplier_message import SupplierMessage
 from smetslab.devices.valve import Valve
-from smetslab.devices.zcl.memory import ZclMemory
 from smetslab.gbcs.values import Value, utc_text
 
 
@@ -27,14 +27,14 @@ class Shown(Protocol):
     meter: GasMeter
     tariff: GasTariff
     account: GasAccount
+    message: SupplierMessage
 
 
 class GasPanel:
     """The items of one meter. Money counts thousandths of a penny, volumes litres."""
 
-    def __init__(self, meter: Shown, memory: Callable[[], ZclMemory]) -> None:
+    def __init__(self, meter: Shown) -> None:
         self._meter = meter
-        self._memory = memory
 
     def public(self, now: datetime) -> Mapping[str, Value]:
         meter = self._meter
@@ -68,6 +68,5 @@ class GasPanel:
             }
         else:
             shown["cost_to_date_millipence"] = state.cost_to_date
-        message = self._memory().document("message")
-        shown["message"] = str(message.get("message", "")) if isinstance(message, dict) else ""
+        shown["message"] = meter.message.text(now)
         return shown

@@ -29,14 +29,24 @@ from smetslab.gbcs.values import Value
 from smetslab.han import SMART_ENERGY_PROFILE, ApsFrame, ClusterRole
 from smetslab.ids import Eui64
 from smetslab.zigbee.zcl import decode_frame
+from smetslab.zigbee.zcl.clusters.calendar import Calendar
 from smetslab.zigbee.zcl.clusters.device_management import DeviceManagement
+from smetslab.zigbee.zcl.clusters.events import Events
 from smetslab.zigbee.zcl.clusters.messaging import Messaging
 from smetslab.zigbee.zcl.clusters.metering import Metering
 from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
 from smetslab.zigbee.zcl.clusters.price import Price
 
 MIRROR_ENDPOINT = 11
-DISPLAYED_CLUSTERS: Final = (Metering.id, Prepayment.id, Price.id, Messaging.id, DeviceManagement.id)
+DISPLAYED_CLUSTERS: Final = (
+    Metering.id,
+    Prepayment.id,
+    Price.id,
+    Messaging.id,
+    Calendar.id,
+    DeviceManagement.id,
+    Events.id,
+)
 """Of which the proxy is the server for displays."""
 MIRRORED_CLUSTERS: Final = (Metering.id, Prepayment.id, Price.id)
 

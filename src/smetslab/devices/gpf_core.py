@@ -15,16 +15,17 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from smetslab.devices.application import Application, Station
-from smetslab.devices.display_publisher import DisplayPublisher
+from smetslab.devices.display_publisher import SHOW, DisplayPublisher
 from smetslab.devices.gas_meter import DailyConsumption, HalfHourProfile
 from smetslab.devices.gas_model import CALENDAR_LIMITS, GPF_MODEL
 from smetslab.devices.gas_records import GasRecords
 from smetslab.devices.gas_settings import GpfSettings
 from smetslab.devices.gas_tariff import GasTariff
-from smetslab.devices.gpf_displays import GpfDisplays
+from smetslab.devices.gpf_displays import GpfDisplays, Mirrored
 from smetslab.devices.han_frames import HanFrame, HanOutbox, default_response
 from smetslab.devices.mirror import Mirror
 from smetslab.devices.security.installed import Hooks, SecuritySettings, install_security
+from smetslab.devices.supplier_message import SupplierMessage, confirmations, kept_message
 from smetslab.devices.tap_off import TapOff
 from smetslab.devices.tenancy import Tenancy
 from smetslab.devices.work import Work, Workplace
@@ -118,6 +119,10 @@ class GpfCore:
             profile=HalfHourProfile(nvm),
             daily=DailyConsumption(nvm),
         )
+        self.tenancy = Tenancy(nvm)
+        self._message = SupplierMessage(
+            nvm, lambda: kept_message(self._memory()), self.clock.time, self.tenancy.hidden_before
+        )
         self.engine = self.application.install(
             ZclEngine(
                 model=GPF_MODEL,
@@ -126,6 +131,7 @@ class GpfCore:
                         **self.calendars.handlers(),
                         **self.records.handlers(),
                         "tenancy_changed": self._tenancy_changed,
+                        "message_came": self._message.taken,
                     },
                     stagers=self.calendars.stagers(),
                 ),
@@ -143,12 +149,20 @@ class GpfCore:
             settings=plant.security,
             hooks=Hooks(log_changed=self.back_up_device_log),
         )
-        self.tenancy = Tenancy(nvm)
         self.mirror = Mirror(self._memory, self.records)
         self.han = HanOutbox()
         self._displays = GpfDisplays(
-            self._memory, self.tariff, self.records, self.tenancy, self.clock.time
-        ).server()
+            Mirrored(
+                memory=self._memory,
+                calendars=self.calendars,
+                tariff=self.tariff,
+                records=self.records,
+                event_log=self.application.event_log,
+                message=self._message,
+                tenancy=self.tenancy,
+                time=self.clock.time,
+            )
+        ).server(confirmations(workplace))
         self._publisher = DisplayPublisher(self._displays, self.security.log, self.han)
         self.tap_off = TapOff(nvm, self.engine, self.application.raise_event)
 
@@ -174,13 +188,12 @@ class GpfCore:
     def han_receive(self, frame: HanFrame, now: datetime) -> None:
         """A frame of a display: only those on the device log are answered."""
         entry = self.security.log.find(frame.peer)
-        if entry is None or entry.device_type is not DeviceType.TYPE_2:
+        if entry is None or entry.device_type not in SHOW:
             self._place.note("FrameRefused", peer=str(frame.peer), cluster=frame.cluster)
             self.han.put(default_response(frame, Status.NOT_AUTHORIZED))
             return
-        answer = self._displays.receive(frame, now)
-        if answer is not None:
-            self.han.put(answer)
+        for told in self._displays.receive(frame, now):
+            self.han.put(told)
 
     def pair_display(self, device: Eui64, now: datetime) -> None:
         """Put a Type 2 device on the device log, if it is not there."""

@@ -5,7 +5,7 @@ Spec: SMETS 4.5.7, CHTS 4.5 (information on the HAN); ZSE 1.4 D.2 to D.5
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, cast
@@ -13,6 +13,7 @@ from typing import Final, cast
 from smetslab.devices import display_server
 from smetslab.devices.display_server import (
     MOST_SAMPLES,
+    Act,
     DisplayServer,
     Reader,
     Teller,
@@ -142,7 +143,7 @@ class GpfDisplays:
         self._calendars = CalendarTeller(mirrored.calendars.held, mirrored.time, most=MOST_ENTRIES)
         self._known: tuple[datetime, History] | None = None
 
-    def server(self) -> DisplayServer:
+    def server(self, acts: Mapping[Command, Act]) -> DisplayServer:
         """The answers to displays."""
         calendars, tenancy = self._calendars, self._mirrored.tenancy
         tellers: dict[Command, Teller] = {
@@ -173,7 +174,7 @@ class GpfDisplays:
         readers: dict[Attribute, Reader] = {attribute: self._shown(attribute) for attribute in _SHOWN}
         for length, ladder in _LADDERS:
             readers |= {row: self._used(length, back) for back, row in enumerate(ladder)}
-        return DisplayServer(readers, tellers, self._revision)
+        return DisplayServer(readers, tellers, self._revision, acts)
 
     def _shown(self, attribute: Attribute) -> Reader:
         def read(now: datetime) -> object:
@@ -335,9 +336,7 @@ class GpfDisplays:
             command_index=0,
             number_of_commands=1,
             sub_payload_control=ALL_TIERS,
-            threshold_entries=[
-                {"tier_number_of_block_thresholds": len(limits), "block_thresholds": limits}
-            ],
+            threshold_entries=[{"tier_number_of_block_thresholds": len(limits), "block_thresholds": limits}],
         )
 
     def _conversion_factor(self, now: datetime, asked: Record) -> Record:

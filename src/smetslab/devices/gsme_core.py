@@ -50,6 +50,7 @@ from smetslab.devices.prepay.state import CODES, AccountEvent, Events
 from smetslab.devices.prepay.token import Refusal
 from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import Hooks, SecuritySettings, install_security
+from smetslab.devices.supplier_message import SupplierMessage, kept_message
 from smetslab.devices.user_interface import PinAnswer, PrivacyPin, UserInterface
 from smetslab.devices.valve import FlowCheck, Valve, ValveEvent, ValveState
 from smetslab.devices.work import Work, Workplace
@@ -165,7 +166,8 @@ class GsmeCore:
             apply=self._apply,
             push=self.push_billing,
         )
-        self.pin, panel = PrivacyPin(nvm), GasPanel(self, self._memory)
+        self.message = SupplierMessage(nvm, lambda: kept_message(self._memory()), self.clock.time)
+        self.pin, panel = PrivacyPin(nvm), GasPanel(self)
         self.interface = UserInterface(pin=self.pin, public=panel.public, personal=panel.personal)
         self.battery_days = settings.battery_days
         self.lock_out = LockOut()
@@ -494,6 +496,7 @@ class GsmeCore:
             "start_sampling": self.life.start_sampling,
             "change_supply": self._change_supply,
             "disable_privacy_pin": self._disable_privacy_pin,
+            "message_came": self.message.taken,
         }
         for name in ("top_up", "activate_emergency_credit"):
             handlers[name] = self._noting(handlers[name])

@@ -63,6 +63,12 @@ class HanOutbox:
         self.put(HanFrame(peer, command.cluster, command.frame(record, sequence=self._sequence)))
         return self._sequence
 
+    def publish(self, peer: Eui64, command: Command, record: Record) -> None:
+        """Send what nobody has asked for, and nobody needs to answer."""
+        self._sequence = (self._sequence + 1) % 256
+        frame = command.frame(record, sequence=self._sequence, disable_default_response=True)
+        self.put(HanFrame(peer, command.cluster, frame))
+
     def read(self, peer: Eui64, attributes: Sequence[Attribute]) -> int:
         """Ask for attributes of one cluster; the sequence number."""
         self._sequence = (self._sequence + 1) % 256

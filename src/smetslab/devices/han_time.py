@@ -19,9 +19,7 @@ from smetslab.devices.limits import CLOCK_CHECK_INTERVAL
 from smetslab.gbcs.values import EPOCH_2000, seconds_since_2000
 from smetslab.han import ClusterRole
 from smetslab.ids import Eui64
-from smetslab.zigbee.zcl import Attribute
 from smetslab.zigbee.zcl.clusters.time import MASTER_AND_SUPERSEDING, Time
-from smetslab.zigbee.zcl.values import ZclValue
 
 RESOLUTION: Final = timedelta(seconds=1)
 AHEAD: Final = timedelta(minutes=1)
@@ -41,19 +39,20 @@ class TimeServer:
     def __init__(self, outbox: HanOutbox, hub_time: Callable[[], datetime | None]) -> None:
         self._outbox = outbox
         self._hub_time = hub_time
-        self._server = DisplayServer(self._readings, {})
+        self._server = DisplayServer({Time.time: self._seconds, Time.time_status: self._status}, {})
 
-    def _readings(self, now: datetime) -> dict[Attribute, ZclValue]:
+    def _seconds(self, now: datetime) -> int:
         del now
         shown = self._hub_time()
-        if shown is None:
-            return {Time.time: _NO_TIME, Time.time_status: 0}
-        return {Time.time: seconds_since_2000(shown), Time.time_status: MASTER_AND_SUPERSEDING}
+        return _NO_TIME if shown is None else seconds_since_2000(shown)
+
+    def _status(self, now: datetime) -> int:
+        del now
+        return 0 if self._hub_time() is None else MASTER_AND_SUPERSEDING
 
     def receive(self, frame: HanFrame, now: datetime) -> None:
         """A device reads the time."""
-        answer = self._server.receive(frame, now)
-        if answer is not None:
+        for answer in self._server.receive(frame, now):
             self._outbox.put(answer)
 
     def failed(self, frame: HanFrame, now: datetime) -> None:

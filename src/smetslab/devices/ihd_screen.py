@@ -11,13 +11,18 @@ from html import escape
 from typing import Final
 
 from smetslab.devices.consumption import Period
-from smetslab.devices.display_core import Reading
+from smetslab.devices.display_reading import Reading, switches
+from smetslab.devices.display_terms import FIRST_BLOCK_SCRIPT
+from smetslab.devices.schedule import after_2000
+from smetslab.devices.zcl.calendar_table import TARIFF
 from smetslab.gbcs.codes import DeviceType
 
 _AMBIENT: Final = ("low", "medium", "high")
 _COLOURS: Final = ("#2e9e5b", "#d99a1c", "#c8402f")
+_DEBTS: Final = ("accumulated_debt", "debt_amount_1", "debt_amount_2", "debt_amount_3")
 _SUPPLY: Final = {0: "off", 1: "armed", 2: "on"}
 _WIDTH, _HEIGHT = 480, 320
+_FIRST_LINE, _LINE = 140, 13
 _NAMES: Final = {DeviceType.ESME: "Electricity", DeviceType.GPF: "Gas"}
 
 
@@ -62,7 +67,7 @@ def _fuel_lines(reading: Reading, now: datetime, time: datetime | None) -> list[
         emergency = reading.values.get("emergency_credit_remaining")
         if emergency is not None:
             shown.append(f"  emergency  {pounds(emergency)}")
-        debt = reading.values.get("accumulated_debt", 0)
+        debt = sum(reading.values.get(name, 0) for name in _DEBTS)
         if debt:
             shown.append(f"  debt       {pounds(debt)}")
         if reading.values.get("credit_remaining", 0) < reading.values.get("low_credit_warning_level", 0):
@@ -70,8 +75,54 @@ def _fuel_lines(reading: Reading, now: datetime, time: datetime | None) -> list[
     supply = reading.values.get("supply_status")
     if supply in _SUPPLY:
         shown.append(f"  supply     {_SUPPLY[supply]}")
-    if reading.message:
-        shown.append(f"  message    {reading.message}")
+    message = reading.message(time)
+    if message:
+        shown.append(f"  message    {message}")
+    if reading.bill is not None:
+        total = reading.units(reading.bill.total)
+        shown.append(f"  last bill  {after_2000(reading.bill.time):%d %b %Y}, register {total:.2f}")
+    if reading.prepayment and reading.top_ups:
+        at, amount = reading.top_ups[-1]
+        shown.append(f"  top-up     {after_2000(at):%d %b %Y}, {pounds(amount)}")
+    return shown + _tariff_lines(reading, time) + _history_lines(reading)
+
+
+def _tariff_lines(reading: Reading, time: datetime | None) -> list[str]:
+    tariff = reading.tariff
+    shown: list[str] = []
+    if tariff.standing_charge is not None:
+        shown.append(f"  standing   {tariff.standing_charge / 1000:.2f}p a day")
+    for rate, price in sorted(tariff.rates.items()):
+        if price:
+            shown.append(f"  rate {rate:<5} {pence_per_kwh(price)}{_from_when(reading, rate, time)}")
+    for (tier, block), price in sorted(tariff.blocks.items()):
+        limits = tariff.thresholds.get(tier, tariff.thresholds.get(0, []))
+        up_to = f" up to {limits[block - 1] * tariff.scale:g} kWh" if block <= len(limits) else ""
+        name = f"{tier}/{block}" if tier else f"block {block}"
+        begins = _from_when(reading, FIRST_BLOCK_SCRIPT + tier, time) if block == 1 and tier else ""
+        shown.append(f"  rate {name:<5} {pence_per_kwh(price)}{up_to}{begins}")
+    return shown
+
+
+def _from_when(reading: Reading, rate: int, time: datetime | None) -> str:
+    """When a rate applies next, or that it does now."""
+    view = reading.calendar(TARIFF)
+    if view is None or time is None:
+        return ""
+    if view.value(time) == rate:
+        return " now"
+    return next((f" from {at:%H:%M}" for at, what in switches(view, time) if what == rate), "")
+
+
+def _history_lines(reading: Reading) -> list[str]:
+    """The week and the month before, in kWh."""
+    shown: list[str] = []
+    for label, period in (("last week", "week"), ("last month", "month")):
+        energy = reading.values.get(f"previous_{period}_alternative_consumption_delivered")
+        if energy is None:
+            energy = reading.values.get(f"previous_{period}_consumption_delivered")
+        if energy is not None:
+            shown.append(f"  {label:10} {energy / 1000:.2f} kWh")
     return shown
 
 
@@ -91,18 +142,20 @@ def drawing(readings: Sequence[Reading], now: datetime, time: datetime | None) -
         level = min(electricity.values.get("ambient_consumption_indicator", 0), 2)
     power = None if electricity is None else electricity.power_w
     big = "–" if power is None else f"{power / 1000:.2f} kW"
+    shown = lines(readings, now, time)
+    height = max(_HEIGHT, _FIRST_LINE + _LINE * len(shown))
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
         'font-family="DejaVu Sans Mono, monospace">',
-        f'<rect width="{_WIDTH}" height="{_HEIGHT}" rx="14" fill="#10181f"/>',
+        f'<rect width="{_WIDTH}" height="{height}" rx="14" fill="#10181f"/>',
         f'<circle cx="70" cy="76" r="42" fill="{_COLOURS[level]}"/>',
         f'<text x="70" y="81" font-size="13" text-anchor="middle" fill="#fff">{_AMBIENT[level]}</text>',
         f'<text x="130" y="92" font-size="44" fill="#fff">{big}</text>',
     ]
-    for place, text in enumerate(lines(readings, now, time)[:14]):
+    for place, text in enumerate(shown):
         colour = "#9fb3c2" if text.startswith(" ") else "#fff"
         parts.append(
-            f'<text x="24" y="{140 + 13 * place}" font-size="11" fill="{colour}" xml:space="preserve">'
-            f"{escape(text)}</text>"
+            f'<text x="24" y="{_FIRST_LINE + _LINE * place}" font-size="11" fill="{colour}" '
+            f'xml:space="preserve">{escape(text)}</text>'
         )
     return "".join([*parts, "</svg>"])

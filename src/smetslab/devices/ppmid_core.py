@@ -12,10 +12,12 @@ Spec: PPMIDTS 4; GBCS use cases PCS01, PCS02, PECS01 to PECS03; the times and wo
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from smetslab.devices.han_frames import HanFrame, readings_in
+from smetslab.devices.display_asking import PREPAYMENT, TOLD, Asker, Read, Row
+from smetslab.devices.display_reading import Reading, ShownMeter
+from smetslab.devices.han_frames import HanFrame
 from smetslab.devices.limits import PPMID_ANSWER_WAIT, PPMID_GAS_ANSWER_WAIT, PPMID_RESULT_SHOWN
 from smetslab.devices.type1_core import Type1Core, Type1Plant
 from smetslab.devices.work import Outgoing, Work, Workplace
@@ -50,12 +52,20 @@ _WORDS: Final = {
     "rejected_top_up_value_too_large": "amount too large",
 }
 _GSME_USE_CASES: Final = {"top-up": "PCS01", "emergency credit": "PCS02"}
+POLL_INTERVAL: Final = timedelta(minutes=30)
+"""How often it looks at its meters by itself; what changes they publish. Unverified."""
 BALANCE_PAGE: Final = (
-    Prepayment.credit_remaining,
-    Prepayment.emergency_credit_remaining,
-    Prepayment.accumulated_debt,
+    *PREPAYMENT,
+    *(Prepayment.debt_amount_1, Prepayment.debt_amount_2, Prepayment.debt_amount_3),
 )
-"""What the balance page shows of an electricity meter."""
+"""What the balance page shows of a meter."""
+ROWS: Final[tuple[Row, ...]] = (
+    Read(lambda _reading: BALANCE_PAGE, timedelta()),
+    Read(lambda _reading: (Metering.supply_status,), timedelta()),
+    *TOLD,
+)
+"""What it asks its meters. Spec: PPMIDTS 4 (information shown)."""
+_SHOWN: Final = frozenset({DeviceType.ESME, DeviceType.GPF})
 
 _COUNTER: Final = "ppmid/counter"
 _FIRST_COUNTER: Final = 10_000
@@ -82,8 +92,11 @@ class PpmidCore(Type1Core):
         self._until: datetime | None = None
         self._counter: int | None = None
         self._sequence: int | None = None
-        self.readings: dict[Eui64, dict[str, int]] = {}
-        """The last values that meters have told, by attribute."""
+        self._asker = Asker(self.han, ROWS)
+        self.readings: dict[Eui64, Reading] = {}
+        """What the ESME and the proxy of the gas meter have told."""
+        self._poll_due = now
+        self._meet_meters()
         octets = workplace.nvm.get(_COUNTER)
         self._next_counter = _FIRST_COUNTER if octets is None else int.from_bytes(octets, "big")
 
@@ -109,8 +122,19 @@ class PpmidCore(Type1Core):
         return self._ask(now, "supply", target)
 
     def read_meter(self, meter: Eui64) -> None:
-        """Ask an ESME for what the balance page shows; it arrives in `readings`."""
+        """Ask a meter for what the balance page shows; it arrives in `readings`."""
         self.han.read(meter, BALANCE_PAGE)
+
+    def _meet_meters(self) -> bool:
+        """Whether the device log has a meter that was not there before; one that has left it is forgotten."""
+        entries = [entry for entry in self.security.log.entries if entry.device_type in _SHOWN]
+        known = dict(self.readings)
+        self.readings = {}
+        for entry in entries:
+            kind = DeviceType.ESME if entry.device_type is DeviceType.ESME else DeviceType.GPF
+            fresh = Reading(ShownMeter(entry.device, kind))
+            self.readings[entry.device] = known.get(entry.device, fresh)
+        return not self.readings.keys() <= known.keys()
 
     def _meter(self, meter: Eui64 | None) -> Eui64:
         meters = [
@@ -226,6 +250,8 @@ class PpmidCore(Type1Core):
         answer = self._answer_in(data)
         if answer is None:
             super().receive(data, now)
+            if self._meet_meters():
+                self._poll_due = now
         else:
             self._take_answer(answer, now)
 
@@ -264,14 +290,26 @@ class PpmidCore(Type1Core):
             and frame.peer == self.display.meter
             and frame.frame.sequence == self._sequence
         )
-        reading = readings_in(frame)
-        if reading is not None:
-            self.readings.setdefault(frame.peer, {}).update(reading)
-        elif waits:
+        if waits:
             text, accepted = _zcl_result_of(frame)
             self._show(now, self.display.request, frame.peer, text, accepted=accepted)
-        else:
+        elif not self._told(frame, now):
             super().han_receive(frame, now)
+
+    def _told(self, frame: HanFrame, now: datetime) -> bool:
+        """Whether a meter tells something to show, asked for or not."""
+        reading = self.readings.get(frame.peer)
+        if reading is None or not frame.frame.server_to_client:
+            return False
+        time = self.clock.time(now)
+        try:
+            told = bool(self._asker.read(reading, frame, now, time))
+            told = told or self._asker.heard(reading, frame, now, time)
+        except ZclDecodeError:
+            return False
+        if reading.tenancy is not None and reading.tenancy <= time:
+            reading.forget_before(reading.tenancy)
+        return told
 
     def han_failed(self, frame: HanFrame, now: datetime) -> None:
         super().han_failed(frame, now)
@@ -282,10 +320,16 @@ class PpmidCore(Type1Core):
 
     def next_deadline(self) -> datetime:
         waiting = super().next_deadline()
+        if self.readings:
+            waiting = min(waiting, self._poll_due)
         return waiting if self._until is None else min(waiting, self._until)
 
     def tick(self, now: datetime) -> None:
         super().tick(now)
+        if self.readings and now >= self._poll_due:
+            self._poll_due = now + POLL_INTERVAL
+            for reading in self.readings.values():
+                self._asker.ask(reading, now, self.clock.time(now))
         if self._until is None or now < self._until:
             return
         if self.display.phase == "sent":
@@ -303,7 +347,7 @@ class PpmidCore(Type1Core):
                 "text": shown.text,
                 "accepted": shown.accepted,
             },
-            "readings": {str(meter): dict(values) for meter, values in self.readings.items()},
+            "meters": [reading.describe(now, self.clock.time(now)) for reading in self.readings.values()],
             **super().inspect(now),
         }
 

@@ -7,18 +7,54 @@ That a change of tenancy hides a message is unverified.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 
+from smetslab.devices.display_server import Act
 from smetslab.devices.display_terms import NO_END
-from smetslab.devices.work import Work
-from smetslab.gbcs.values import seconds_since_2000
+from smetslab.devices.work import Work, Workplace
+from smetslab.devices.zcl.memory import ZclMemory
+from smetslab.devices.zcl.model import ZclCall
+from smetslab.gbcs.values import Value, seconds_since_2000
+from smetslab.ids import Eui64
 from smetslab.store import Nvm
-from smetslab.zigbee.zcl import Record
+from smetslab.zigbee.zcl import Command, Record
+from smetslab.zigbee.zcl.clusters.messaging import Messaging
+from smetslab.zigbee.zcl.foundation import Status
+from smetslab.zigbee.zcl.values import JsonValue
 
 _NEVER: Final = 0xFFFFFFFF
 _KEY: Final = "message/since"
+
+
+def confirmations(place: Workplace) -> Mapping[Command, Act]:
+    """What a server does with the confirmations of its displays: they are for the trace. Spec: ZSE 1.4
+    D.5.2.4.2."""
+
+    def confirmed(peer: Eui64, record: Record) -> Status:
+        place.note("MessageConfirmed", peer=str(peer), message_id=record.integer("message_id"))
+        return Status.SUCCESS
+
+    return {Messaging.message_confirmation: confirmed}
+
+
+def kept_message(memory: ZclMemory) -> Record | None:
+    """The Display Message that a gas meter, or its proxy, was sent last. Spec: GBCS use case GCS07."""
+    kept = memory.document("message")
+    if not isinstance(kept, dict):
+        return None
+    return Messaging.display_message.from_json(cast("JsonValue", kept))
+
+
+def written_message(text: Value) -> Record | None:
+    """The text that an electricity meter was sent last; it stands until there is another one. Spec: GBCS use
+    case ECS10."""
+    if not isinstance(text, str) or not text:
+        return None
+    return Messaging.display_message.record(
+        message_id=0, message_control=0, start_time=0, duration_in_minutes=NO_END, message=text.encode()
+    )
 
 
 class SupplierMessage:
@@ -39,6 +75,11 @@ class SupplierMessage:
         self._kept = kept
         self._time = time
         self._hidden_before = hidden_before
+
+    def taken(self, call: ZclCall, record: Record) -> None:
+        """A message has come by a command. Spec: GBCS use case GCS07."""
+        del record
+        self.came(call.work)
 
     def came(self, work: Work) -> None:
         """A message has come."""

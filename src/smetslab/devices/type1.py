@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Final, Generic, TypeVar, Unpack
 
 from smetslab.devices.base import Carry, Device
+from smetslab.devices.display_reading import Reading
 from smetslab.devices.faults import FaultHandler
 from smetslab.devices.han_applications import han_station
 from smetslab.devices.han_clients import HanClients
@@ -20,13 +21,12 @@ from smetslab.devices.ppmid_core import Display, PpmidCore
 from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import settings_of
 from smetslab.devices.type1_core import Type1Core, Type1Plant, known_state, read_settings
+from smetslab.devices.type2 import CLUSTERS
 from smetslab.devices.work import Workplace
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.han import ClusterRole, TunnelRules, TunnelServer
 from smetslab.ids import Eui64
 from smetslab.zigbee.zcl.clusters.load_control import LoadControl
-from smetslab.zigbee.zcl.clusters.metering import Metering
-from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
 
 TUNNEL_ENDPOINT = 1
 
@@ -154,7 +154,7 @@ class Ppmid(Type1Device[PpmidCore]):
     """One PPMID: what its consumer does and sees."""
 
     device_type: ClassVar[DeviceType] = DeviceType.PPMID
-    clusters: ClassVar[tuple[int, ...]] = (Prepayment.id, Metering.id)
+    clusters: ClassVar[tuple[int, ...]] = CLUSTERS
 
     def _build(self, workplace: Workplace, now: datetime, off_since: datetime | None) -> PpmidCore:
         del off_since
@@ -182,9 +182,9 @@ class Ppmid(Type1Device[PpmidCore]):
         self._core.read_meter(meter)
 
     @property
-    def readings(self) -> dict[Eui64, dict[str, int]]:
-        """The last values that meters have told, by attribute of the Prepayment cluster."""
-        return self._core.readings
+    def readings(self) -> dict[Eui64, Reading]:
+        """What each meter has told. Raises LocalProtocolError without power."""
+        return dict(self._core.readings)
 
     def _shown(self, display: Display) -> Display:
         self.look()

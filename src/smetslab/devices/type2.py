@@ -19,7 +19,8 @@ from smetslab.devices.cad_topics import (
     readings_published,
     state_published,
 )
-from smetslab.devices.display_core import DisplayCore, Reading, ShownMeter
+from smetslab.devices.display_core import DisplayCore
+from smetslab.devices.display_reading import Reading, ShownMeter
 from smetslab.devices.han_applications import han_station
 from smetslab.devices.han_frames import HanFrame
 from smetslab.devices.han_time import TimeClient
@@ -32,13 +33,24 @@ from smetslab.han import ApsService, ClusterRole
 from smetslab.ids import Eui64
 from smetslab.store import Nvm
 from smetslab.trace import Trace
+from smetslab.zigbee.zcl.clusters.calendar import Calendar
 from smetslab.zigbee.zcl.clusters.device_management import DeviceManagement
+from smetslab.zigbee.zcl.clusters.events import Events
 from smetslab.zigbee.zcl.clusters.messaging import Messaging
 from smetslab.zigbee.zcl.clusters.metering import Metering
 from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
 from smetslab.zigbee.zcl.clusters.price import Price
 
-CLUSTERS = (Metering.id, Price.id, Prepayment.id, Messaging.id, DeviceManagement.id)
+CLUSTERS = (
+    Metering.id,
+    Price.id,
+    Prepayment.id,
+    Messaging.id,
+    Calendar.id,
+    DeviceManagement.id,
+    Events.id,
+)
+"""What who shows what meters tell is client of."""
 
 
 def refuse_settings(profile: DeviceProfile) -> None:
@@ -134,6 +146,11 @@ class Ihd(Type2Device):
         """What it shows, as an SVG document."""
         now = self.clock.now()
         return drawing(self.readings, now, self._time_at(now))
+
+    def confirm_message(self, meter: Eui64) -> bool:
+        """The consumer confirms the message of a meter; False when none is shown. Raises LocalProtocolError
+        without power, and for a meter that it does not show."""
+        return self._core.confirm(meter, self.clock.now())
 
 
 class Cad(Type2Device):

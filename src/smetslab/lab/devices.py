@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 from smetslab.devices import chf_core, esme_settings, gas_settings, type1_core
 from smetslab.devices.base import Device
 from smetslab.devices.chf import CommunicationsHub
-from smetslab.devices.display_core import ShownMeter
+from smetslab.devices.display_reading import ShownMeter
 from smetslab.devices.esme import Esme
 from smetslab.devices.gpf import GasProxy
 from smetslab.devices.gsme import Gsme

@@ -28,9 +28,8 @@ def test_a_change_is_published_to_every_display_once(store) -> None:
 
     def message(now, asked):
         assert asked is not None
-        command = Messaging.display_message
-        return command, command.record(
-            message_id=int((now - NOW).total_seconds()),
+        return Messaging.display_message.record(
+            message_id=len(text),
             message_control=0,
             start_time=0,
             duration_in_minutes=0xFFFF,
@@ -38,7 +37,7 @@ def test_a_change_is_published_to_every_display_once(store) -> None:
         )
 
     outbox = HanOutbox()
-    server = DisplayServer(lambda _now: {}, {Messaging.get_last_message: message})
+    server = DisplayServer({}, {Messaging.get_last_message: message})
     publisher = DisplayPublisher(server, log, outbox)
 
     def published(after_s: int) -> list[Eui64]:
@@ -59,5 +58,5 @@ def test_a_change_is_published_to_every_display_once(store) -> None:
     assert published(1) == []  # what it knew before is not news
     assert published(2) == []  # nor is another moment
     text = "three"
-    assert published(3) == [IHD, CAD]
+    assert published(3) == [IHD, PPMID, CAD]
     assert published(4) == []

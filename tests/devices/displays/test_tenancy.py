@@ -10,7 +10,7 @@ from meter_bench import NOW
 
 from smetslab.clock import run_virtual
 from smetslab.devices.consumption import Ledger
-from smetslab.devices.display_core import ShownMeter
+from smetslab.devices.display_reading import ShownMeter
 from smetslab.devices.profile import load_profile
 from smetslab.devices.type2 import Ihd
 from smetslab.gbcs.codes import DeviceType

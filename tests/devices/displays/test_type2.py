@@ -10,7 +10,7 @@ from lxml import etree
 
 from smetslab.clock import run_virtual
 from smetslab.devices.cad_topics import TopicTemplate
-from smetslab.devices.display_core import ShownMeter
+from smetslab.devices.display_reading import ShownMeter
 from smetslab.devices.profile import load_profile
 from smetslab.devices.type2 import Cad, Ihd
 from smetslab.gbcs.codes import DeviceType
