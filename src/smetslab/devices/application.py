@@ -34,7 +34,7 @@ from smetslab.gbcs.codes import CounterFamily, DeviceType, KeyUsage, RemoteParty
 from smetslab.gbcs.message import Message, decode_message
 from smetslab.gbcs.usecases.model import UseCase
 from smetslab.gbcs.usecases.registry import USE_CASES
-from smetslab.gbcs.values import Parameters, Value, utc_text
+from smetslab.gbcs.values import Parameters, Value, seconds_since_2000, utc_text
 from smetslab.ids import Eui64, format_message_code
 from smetslab.rng import RootSeed
 
@@ -140,6 +140,8 @@ class Application:
         )
         self.peers: Peers | None = None
         """Who is paired with the device and has a certificate for it: its device log, once there is one."""
+        self.tell_home: Callable[[events.HanEvent], None] = lambda _event: None
+        """Told of what devices of the home are to hear, once it is durable."""
         self._refusals: deque[datetime] = deque(maxlen=UNUSUAL_COMMANDS)
         self.command_fault: Fault | None = None
         self.activation_fault: Fault | None = None
@@ -341,6 +343,9 @@ class Application:
             self._alert_generic(work, route.alert, code, route.parties)
         if route.han or route.alarm:
             work.note("EventShown", code=f"{code:04X}", han=route.han, alarm=route.alarm)
+        if route.han:
+            told = events.HanEvent(code, seconds_since_2000(self._clock.time(work.now)), route.log, extra)
+            work.then(lambda: self.tell_home(told))
 
     def _alert_generic(
         self,

@@ -9,17 +9,22 @@ Spec: ZSE 1.4 D.4.2.4 (Price), D.5.2.3 (Messaging), D.9.2.3 (Calendar), D.10.2.4
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, TypeAlias
 
 from smetslab.devices.display_server import ANSWERS, DisplayServer
+from smetslab.devices.event_log import LogName
+from smetslab.devices.events import HanEvent
 from smetslab.devices.han_frames import HanOutbox
 from smetslab.devices.security.device_log import DeviceLog
+from smetslab.devices.zcl.logs import GENERAL_EVENT_LOG, SECURITY_EVENT_LOG
 from smetslab.gbcs.codes import DeviceType
 from smetslab.ids import Eui64
 from smetslab.zigbee.zcl import Command, Record
 from smetslab.zigbee.zcl.clusters.calendar import Calendar
 from smetslab.zigbee.zcl.clusters.device_management import DeviceManagement
+from smetslab.zigbee.zcl.clusters.events import Events
 from smetslab.zigbee.zcl.clusters.messaging import Messaging
 from smetslab.zigbee.zcl.clusters.price import Price
 from smetslab.zigbee.zcl.values import ZclValue
@@ -47,6 +52,9 @@ PUBLISHED_WITH_TARIFF: Final = (
 _OF_THE_MOMENT: Final = frozenset({"issuer_event_id", "current_time"})
 """Fields that say when an answer was made."""
 
+_LOGS: Final[Mapping[LogName | None, int]] = {"security": SECURITY_EVENT_LOG}
+_REPORT_TO_HAN: Final = 0x01
+
 _Told: TypeAlias = "list[tuple[tuple[str, ZclValue], ...]]"
 
 
@@ -63,7 +71,7 @@ class DisplayPublisher:
 
     def refresh(self, now: datetime) -> None:
         """Publish what has changed since the last look."""
-        displays = [entry.device for entry in self._log.entries if entry.device_type in SHOW]
+        displays = self._displays()
         if not displays:
             return
         for question in PUBLISHED:
@@ -73,6 +81,21 @@ class DisplayPublisher:
             self._revision = revision
             for question in PUBLISHED_WITH_TARIFF:
                 self._look(question, displays, now)
+
+    def tell(self, event: HanEvent) -> None:
+        """An event is for the devices of the home. Spec: ZSE 1.4 D.11.2.4.1 (Publish Event)."""
+        record = Events.publish_event.record(
+            log_id=_LOGS.get(event.log, GENERAL_EVENT_LOG),
+            event_id=event.code,
+            event_time=max(0, event.seconds),
+            event_control=_REPORT_TO_HAN,
+            event_data=event.extra,
+        )
+        for display in self._displays():
+            self._outbox.publish(display, Events.publish_event, record)
+
+    def _displays(self) -> list[Eui64]:
+        return [entry.device for entry in self._log.entries if entry.device_type in SHOW]
 
     def _look(self, question: Command, displays: list[Eui64], now: datetime) -> None:
         told = self._server.tell(question, now)

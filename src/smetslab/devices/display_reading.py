@@ -12,7 +12,7 @@ from typing import Final, cast
 
 from smetslab.devices.consumption import Ledger
 from smetslab.devices.display_terms import NO_END
-from smetslab.devices.schedule import after_2000
+from smetslab.devices.schedule import after_2000, midnight
 from smetslab.devices.zcl.calendar_table import TARIFF, WEEKDAYS, CalendarTable, CalendarView, SpecialDays
 from smetslab.gbcs.codes import DeviceType
 from smetslab.gbcs.values import Value, seconds_since_2000, utc_text
@@ -253,10 +253,20 @@ class Reading:
         return [cast("ZclValue", one) for index in range(count) for one in found[index]]
 
 
+def applies(view: CalendarView, time: datetime) -> int | None:
+    """What applies now: what began last, on this day or one of the week before it; None: nothing."""
+    for back in range(8):
+        at = time if not back else midnight(time.date()) - timedelta(days=back - 1, minutes=1)
+        what = view.value(at)
+        if what is not None:
+            return what
+    return None
+
+
 def switches(view: CalendarView, time: datetime) -> list[tuple[datetime, int]]:
     """When something else applies within a day from now, and what."""
     found: list[tuple[datetime, int]] = []
-    last, following = view.value(time), view.next_switch(time)
+    last, following = applies(view, time), view.next_switch(time)
     while following is not None and following <= time + timedelta(days=1):
         what = view.value(following)
         if what is not None and what != last:

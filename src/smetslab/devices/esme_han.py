@@ -116,6 +116,7 @@ class EsmeHan:
         self._switched = switched
         self.outbox = HanOutbox()
         self._publisher = DisplayPublisher(displays, log, self.outbox)
+        application.tell_home = self._publisher.tell
         self._sent: dict[tuple[Eui64, int], SwitchState] = {}
 
     # ---------------------------------------------------------------------------- what comes

@@ -140,6 +140,16 @@ class Route:
     alarm: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class HanEvent:
+    """An event that devices of the home are told. `seconds` since 2000, by the device's clock."""
+
+    code: int
+    seconds: int
+    log: LogName | None
+    extra: bytes = b""
+
+
 _OPERATOR = (RemotePartyRole.NETWORK_OPERATOR,)
 _BOTH = (RemotePartyRole.SUPPLIER, RemotePartyRole.NETWORK_OPERATOR)
 

@@ -164,6 +164,7 @@ class GpfCore:
             )
         ).server(confirmations(workplace))
         self._publisher = DisplayPublisher(self._displays, self.security.log, self.han)
+        self.application.tell_home = self._publisher.tell
         self.tap_off = TapOff(nvm, self.engine, self.application.raise_event)
 
     def _memory(self) -> ZclMemory:

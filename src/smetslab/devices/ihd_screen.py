@@ -11,7 +11,7 @@ from html import escape
 from typing import Final
 
 from smetslab.devices.consumption import Period
-from smetslab.devices.display_reading import Reading, switches
+from smetslab.devices.display_reading import Reading, applies, switches
 from smetslab.devices.display_terms import FIRST_BLOCK_SCRIPT
 from smetslab.devices.schedule import after_2000
 from smetslab.devices.zcl.calendar_table import TARIFF
@@ -109,7 +109,7 @@ def _from_when(reading: Reading, rate: int, time: datetime | None) -> str:
     view = reading.calendar(TARIFF)
     if view is None or time is None:
         return ""
-    if view.value(time) == rate:
+    if applies(view, time) == rate:
         return " now"
     return next((f" from {at:%H:%M}" for at, what in switches(view, time) if what == rate), "")
 

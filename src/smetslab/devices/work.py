@@ -9,7 +9,7 @@ Spec: GBCS 6.2.4 (the execution counter is durable before the response leaves).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -41,6 +41,7 @@ class Work:
     now: datetime
     notes: list[tuple[str, bytes, dict[str, Detail]]] = field(default_factory=list)
     outgoing: list[Outgoing] = field(default_factory=list)
+    afterwards: list[Callable[[], None]] = field(default_factory=list)
 
     def note(self, event: str, *, data: bytes = b"", **detail: Detail) -> None:
         """Record an observation once this work is committed."""
@@ -49,6 +50,10 @@ class Work:
     def send(self, message: Outgoing) -> None:
         """Hand over a message once this work is committed."""
         self.outgoing.append(message)
+
+    def then(self, act: Callable[[], None]) -> None:
+        """Do something that has no effect in memory once this work is committed."""
+        self.afterwards.append(act)
 
 
 OUTBOX_PREFIX = "outbox/"
@@ -85,6 +90,8 @@ class Workplace:
             self.note(event, data=data, target="", **detail)
         # The answer to a command leaves before the alerts that it has caused.
         self.outbox += sorted(work.outgoing, key=lambda message: message.alert)
+        for act in work.afterwards:
+            act()
 
     def note(self, event: str, *, data: bytes = b"", target: str = "", **detail: Detail) -> None:
         """Record something that has no effect in memory."""
