@@ -320,7 +320,8 @@ class Asker:
         values = readings_in(frame)
         if values is None:
             return {}
-        reading.time, reading.at = time, now
+        reading.hear(time)
+        reading.at = now
         reading.values.update(values)
         row = self._asked.get((frame.peer, frame.frame.sequence))
         self._answered(reading, row if isinstance(row, Read) else None, now)
@@ -329,7 +330,7 @@ class Asker:
     def heard(self, reading: Reading, frame: HanFrame, now: datetime, time: datetime | None) -> bool:
         """Any other frame of a meter: note what it tells. False for one that means nothing to a display.
         Raises ZclDecodeError."""
-        reading.time = time
+        reading.hear(time)
         row = self._asked.get((frame.peer, frame.frame.sequence))
         if not frame.frame.cluster_specific:
             return self._last_word(reading, frame, row, now)

@@ -129,6 +129,8 @@ class Reading:
     """When, and the code, the oldest first."""
     forgotten: datetime | None = None
     """The change of tenancy at which it has forgotten what was before."""
+    since: datetime | None = None
+    """The time when the meter was heard first."""
     time: datetime | None = None
     """What the display knew of the time when the meter was heard last."""
     pieces: dict[tuple[object, ...], dict[int, Sequence[object]]] = field(default_factory=dict)
@@ -190,6 +192,8 @@ class Reading:
         if self.forgotten == change:
             return
         self.forgotten = change
+        if self.since is not None and change <= self.since:
+            return  # the meter has hidden it before the display asked
         if self.notice is not None and self.notice.begin < seconds:
             self.notice = None
         if self.bill is not None and self.bill.time < seconds:
@@ -234,6 +238,11 @@ class Reading:
             ],
             "events": [f"{seconds_to_text(at)} {code:04X}" for at, code in self.events],
         }
+
+    def hear(self, time: datetime | None) -> None:
+        """The meter is heard. `time`: what the display knows of it."""
+        self.time = time
+        self.since = time if self.since is None else self.since
 
     def take(self, command: Command, record: Record) -> bool:
         """A meter has published something; False when a display has no use for it. Raises ZclDecodeError."""

@@ -179,6 +179,19 @@ def test_a_sleeper_gets_its_frames_one_by_one_when_it_asks(place) -> None:
     assert results == [True, True]
 
 
+def test_a_sleeper_hears_what_was_announced_though_it_sends_something_of_its_own_before(place) -> None:
+    home = place()
+    hub, meter = home.station(), home.station(sleeper=True)
+    hub.mac.keep(data(1, 0, b"kept"))
+    meter.mac.send(poll(1))
+    meter.mac.send(data(0, 1, b"own"))
+    home.scheduler.run(0.1)
+    assert (hub.payloads[-1:], meter.payloads) == ([b"own"], [b"kept"])
+    assert hub.mac.counts.no_acknowledgement == 0
+    meter.mac.listen(on=False)
+    assert not meter.mac._radio.receiving
+
+
 def test_what_a_sleeper_does_not_fetch_expires(place) -> None:
     home = place()
     hub, meter = home.station(), home.station(sleeper=True)

@@ -122,6 +122,8 @@ class MacEntity:
         self.counts = MacCounts()
         self.always_listening = True
         """False for a sleeper: its receiver is on only while something of its own is under way."""
+        self._expecting = False
+        """A frame was announced: the receiver stays on."""
         self.impairments: Impairments | None = None
         """What happens to frames on their way in."""
         self.duty: DutyLedger | None = None
@@ -163,7 +165,7 @@ class MacEntity:
 
     def switch_off(self) -> None:
         """The power goes: what waits is lost, and nobody is told."""
-        self._on = False
+        self._on = self._expecting = False
         self._radio.receiving = False
         self._current = None
         self._radio.awaiting = False
@@ -187,6 +189,7 @@ class MacEntity:
 
     def listen(self, *, on: bool) -> None:
         """Switch a sleeper's receiver."""
+        self._expecting = on
         self._radio.receiving = self._on and (on or self.always_listening)
 
     def energy(self, channel: Channel) -> int:
@@ -328,7 +331,7 @@ class MacEntity:
 
     def _finish(self, outgoing: _Outgoing, *, success: bool) -> None:
         self._current = None
-        if not self.always_listening and not self._queue:
+        if not self.always_listening and not self._queue and not self._expecting:
             self._radio.receiving = False
         if self._queue:
             self._begin(self._queue.popleft())
@@ -414,8 +417,8 @@ class MacEntity:
         self._radio.awaiting = False
         self._finish(outgoing, success=True)
         if pending:
-            # A sleeper that asked stays awake for what is coming.
-            self._radio.receiving = True
+            # A sleeper that asked stays awake for what is coming, whatever it sends meanwhile.
+            self._radio.receiving = self._expecting = True
 
     def _is_repeat(self, frame: MacFrame) -> bool:
         source, sequence = frame.source, frame.sequence

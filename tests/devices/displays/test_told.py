@@ -1,0 +1,182 @@
+"""What displays are told of tariff, calendar, history, message and events, against the meter's own tables."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from meter_bench import NOW
+
+from smetslab.clock import run_virtual
+from smetslab.devices import events
+from smetslab.devices.display_reading import ShownMeter, applies
+from smetslab.devices.metering import microseconds, whole
+from smetslab.devices.profile import load_profile
+from smetslab.devices.tariff import price_index
+from smetslab.devices.type2 import Ihd
+from smetslab.devices.zcl.calendar_table import TARIFF
+from smetslab.gbcs.codes import DeviceType
+from smetslab.gbcs.values import utc_text
+from smetslab.ids import Eui64
+
+DISPLAY = Eui64(b"DISPLAY1")
+
+
+@pytest.fixture
+def run_display(make_premises, store):
+    """`run_display(story)`: what a story of premises and their display returns; the meter has history."""
+
+    def run(story, **state):
+        async def main(clock):
+            async with make_premises(clock, {"history_days": 30, "load_scale_percent": 100, **state}) as home:
+                home.esme.pair_display(DISPLAY)
+                display = Ihd(
+                    profile=load_profile("ihd-reference"),
+                    eui64=DISPLAY,
+                    nvm=store.nvm("display"),
+                    han=home.medium.link(DISPLAY),
+                    hub=home.hub.eui64,
+                    clock=clock,
+                    trace=home.trace,
+                    meters=(ShownMeter(home.esme.eui64, DeviceType.ESME),),
+                )
+                async with display:
+                    await clock.sleep(30)
+                    return await story(home, display)
+
+        return run_virtual(main, epoch=NOW)
+
+    return run
+
+
+def test_a_display_knows_the_tariff_and_when_which_rate_applies(run_display) -> None:
+    async def story(home, display):
+        return display.readings[0], home.esme._core.life.configuration, display.screen, display.draw()
+
+    reading, meter, screen, drawing = run_display(story)
+    calendar = reading.calendar(TARIFF)
+    assert calendar is not None
+    for hour in range(24 * 14):
+        time = NOW + timedelta(hours=hour, minutes=17)
+        assert applies(calendar, time) == meter.calendar.script_before(time)
+    tariff = reading.tariff
+    assert tariff.standing_charge == meter.standing_charge
+    assert tariff.rates == {1: meter.prices["01"]}
+    assert tariff.blocks == {
+        (column, block + 1): meter.prices[price_index(100 + column, block)]
+        for column in (1, 2)
+        for block in (0, 1)
+    }
+    limits = {column: meter.thresholds[column - 1][0] for column in (1, 2)}
+    assert {
+        tier: [limit * tariff.scale * 1000 for limit in rows] for tier, rows in tariff.thresholds.items()
+    } == {column: [limit] for column, limit in limits.items()}
+    text = "\n".join(screen)
+    assert f"{meter.prices['A1'] / 1000:.2f}p/kWh up to 10 kWh" in text
+    assert f"{meter.standing_charge / 1000:.2f}p a day" in text
+    assert "p a day" in drawing
+
+
+def test_a_new_tariff_is_published_and_its_calendar_fetched(run_display) -> None:
+    """Nobody asks: a display would ask once a day."""
+
+    async def story(home, display):
+        [reading] = display.readings
+        before = reading.tariff.identifier, reading.calendars[TARIFF].identifier
+        core = home.esme._core
+        core.han.refresh(home.clock.now())  # as before every command
+        with core._place.work(home.clock.now()) as work:
+            days = [
+                {
+                    "day_identifier": day,
+                    "day_schedule": [
+                        {
+                            "start_time": f"{hour:02}:00:00",
+                            "script_logical_name": "00000A0064FF",
+                            "script_selector": 1 + (hour + day) % 48,
+                        }
+                        for hour in range(24)
+                    ],
+                }
+                for day in (1, 2)
+            ]
+            core.server.put(work, "tariff_days", days)
+            core._tariff_written(work)
+        core.han.refresh(home.clock.now())
+        await home.clock.sleep(5)
+        return before, reading, core.life.configuration
+
+    before, reading, meter = run_display(story)
+    assert reading.tariff.identifier != before[0]
+    calendar = reading.calendar(TARIFF)
+    assert calendar is not None
+    assert calendar.table.identifier != before[1]
+    for hour in range(48):
+        time = NOW + timedelta(hours=hour)
+        assert applies(calendar, time) == meter.calendar.script_before(time)
+    assert set(reading.tariff.rates) == set(range(2, 27))
+    assert not reading.tariff.blocks
+
+
+def test_weeks_and_months_are_what_the_register_has_counted(run_display) -> None:
+    async def story(home, display):
+        meter = home.esme._core.meter
+
+        def between(first, last):
+            readings = [whole(meter.reading(microseconds(at))) for at in (first, last)]
+            return readings[1].active_import - readings[0].active_import
+
+        midnight = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+        monday = midnight - timedelta(days=midnight.weekday())
+        march = midnight.replace(day=1)
+        values = display.readings[0].values
+        return (
+            (values["previous_week_consumption_delivered"], between(monday - timedelta(days=7), monday)),
+            (values["previous_month_consumption_delivered"], between(march - timedelta(days=28), march)),
+            (values["current_month_consumption_delivered"], between(march, home.clock.now())),
+        )
+
+    for told, counted in run_display(story):
+        assert told > 0
+        assert abs(told - counted) < 30, "half a minute old at most"
+
+
+def test_a_change_of_tenancy_takes_message_bill_and_history_away(run_display) -> None:
+    change = NOW + timedelta(minutes=30)
+
+    async def story(home, display):
+        [reading] = display.readings
+        await home.ask("ECS10", {"supplier_message": "PLEASE CALL"}, counter=1)
+        await home.clock.sleep(5)
+        before = reading.message(home.clock.now()), reading.bill is not None
+        await home.ask("ECS12", {"restrict_data_date_time": utc_text(change)}, counter=2)
+        await home.clock.sleep(2_000)
+        told = home.esme._core.message.standing(home.clock.now())
+        weeks = [name for name in reading.values if name.startswith("previous_week")]
+        after = reading.message(home.clock.now()), reading.bill, weeks
+        await display.power_cut()
+        await display.power_restore()
+        await home.clock.sleep(60)
+        [again] = display.readings
+        return before, told, after, (again.message(None), again.bill, again.values)
+
+    before, told, after, again = run_display(story)
+    assert before == ("PLEASE CALL", True)
+    assert told is None
+    assert after == ("", None, [])
+    assert again[:2] == ("", None)
+    assert again[2]["previous_week_consumption_delivered"] == 0
+    assert again[2]["previous_month_consumption_delivered"] == 0
+
+
+def test_an_event_for_the_home_is_published_at_once(run_display) -> None:
+    async def story(home, display):
+        core, [reading] = home.esme._core, display.readings
+        before = list(reading.events)
+        with core._place.work(home.clock.now()) as work:
+            core.application.raise_event(work, events.UTRN_ENTRY_SUSPENDED)
+        await home.clock.sleep(1)
+        return before, list(reading.events)
+
+    before, after = run_display(story)
+    assert [code for _, code in after if (_, code) not in before] == [events.UTRN_ENTRY_SUSPENDED]
