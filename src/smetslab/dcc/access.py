@@ -37,6 +37,7 @@ _GAS: Final = frozenset(
         UserRole.OTHER_USER,
     }
 )
+_EVERY_ROLE: Final = frozenset(UserRole)
 _ROLES_TOWARDS: Final = {
     DeviceType.ESME: _ELECTRICITY,
     DeviceType.HCALCS: _ELECTRICITY,
@@ -76,7 +77,7 @@ class Facts:
         """The roles in which the user may ask this: the document names none, so the device decides."""
         if self.user is None or self.row is None:
             return ()
-        possible = frozenset(UserRole) if self.device is None else towards(self.device.device_type)
+        possible = _EVERY_ROLE if self.device is None else towards(self.device.device_type)
         return tuple(role for role in self.user.roles if role in possible and role in self.row.eligible_roles)
 
     @property
@@ -115,7 +116,7 @@ class Facts:
 
 def towards(device_type: DeviceType) -> frozenset[UserRole]:
     """The roles that a user can have towards a device of that type."""
-    return _ROLES_TOWARDS.get(device_type, frozenset(UserRole))
+    return _ROLES_TOWARDS.get(device_type, _EVERY_ROLE)
 
 
 @dataclass(frozen=True, slots=True)

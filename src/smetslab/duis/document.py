@@ -37,6 +37,7 @@ _ID = re.compile(
     r"((?:[0-9A-Fa-f]{2}-){7}[0-9A-Fa-f]{2}):((?:[0-9A-Fa-f]{2}-){7}[0-9A-Fa-f]{2}):(0|[1-9][0-9]{0,19})"
 )
 _SCHEMA_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4})?")
+_COMMAND_VARIANTS: Final = {str(member.value): member for member in CommandVariant}
 _CODE = re.compile(r"[IEW][0-9]{1,6}")
 _ALERT_CODE = re.compile(r"(?:[0-9A-Fa-f]{2}){1,8}")
 _REFERENCE = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,2}){1,2}")
@@ -331,7 +332,7 @@ def _request_header(element: Element) -> RequestHeader:
     preceding = parts.optional("PrecedingServiceRequestID")
     variant = parts.required("CommandVariant")
     number = leaf_text(variant, f"{path}/CommandVariant")
-    if number not in {str(member.value) for member in CommandVariant}:
+    if number not in _COMMAND_VARIANTS:
         raise variant.fail(
             "unknown command variant", f"{path}/CommandVariant", expected="1 to 9", found=number
         )
@@ -344,7 +345,7 @@ def _request_header(element: Element) -> RequestHeader:
         preceding_request_id=(
             None if preceding is None else _request_id(preceding, f"{path}/PrecedingServiceRequestID")
         ),
-        command_variant=CommandVariant(int(number)),
+        command_variant=_COMMAND_VARIANTS[number],
         service_reference=reference,
         variant=service_variant,
     )

@@ -11,7 +11,6 @@ Spec: XML 1.0; DUIS schema 5.4 (namespace); DUIS signature profile (documents ar
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import field
 from typing import Final
 from xml.parsers import expat
@@ -27,6 +26,8 @@ _PREFIXES: Final = {DUIS_NAMESPACE: "sr", SIGNATURE_NAMESPACE: "ds"}
 _ENCODINGS: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _SEPARATOR = " "
 _WHITE_SPACE = " \t\r\n"
+_PLAIN = re.compile(r"[A-Za-z0-9+/=:. _-]*")
+"""Text that is written as it is: digits, names, base64."""
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -51,6 +52,8 @@ class Element:
 
     def refuse_attributes(self, path: str, allowed: tuple[str, ...] = ()) -> None:
         """Raises DuisError when there is an attribute that is not allowed."""
+        if not self.attributes:
+            return
         odd = [key for key, _ in self.attributes if key not in allowed]
         if odd:
             raise self.fail("unexpected attribute", path, found=", ".join(odd))
@@ -138,7 +141,7 @@ class _Open:
         self.line = line
         self.offset = offset
         self.children: list[Element] = []
-        self.text: list[str] = []
+        self.text = ""
 
 
 class _Builder:
@@ -208,7 +211,7 @@ class _Builder:
             raise self._refuse("nested too deep", expected=f"at most {MAX_DEPTH} levels")
         if self._count > MAX_ELEMENTS:
             raise self._refuse("too many elements", expected=f"at most {MAX_ELEMENTS}")
-        namespace, local = _split(name)
+        namespace, _, local = name.rpartition(_SEPARATOR)
         own: tuple[tuple[str, str], ...] = ()
         if attributes:
             # Attributes of other namespaces (xsi:schemaLocation, say) belong to tools, not to DUIS.
@@ -218,13 +221,14 @@ class _Builder:
         self._open.append(_Open(namespace, local, own, parser.CurrentLineNumber, parser.CurrentByteIndex))
 
     def _text(self, text: str) -> None:
-        self._open[-1].text.append(text)
+        # The parser gives a text in pieces only where it is very long, or has something between its parts.
+        self._open[-1].text += text
 
     def _end(self, name: str) -> None:
         del name
         one = self._open[-1]
-        text = "".join(one.text)
-        if one.children:
+        text = one.text
+        if one.children and text:
             if text.strip(_WHITE_SPACE):
                 raise self._refuse("text beside elements", found=text.strip())
             text = ""
@@ -238,33 +242,31 @@ class _Builder:
             self._root = element
 
 
-def _split(name: str) -> tuple[str, str]:
-    namespace, found, local = name.rpartition(_SEPARATOR)
-    return (namespace, local) if found else ("", name)
-
-
 def write_document(root: Element) -> bytes:
     """The document of `root`, compact, UTF-8. Raises DuisError on text that XML cannot hold."""
-    out: list[str] = ['<?xml version="1.0" encoding="UTF-8"?>']
-    used = dict.fromkeys(element.namespace for element in _walk(root))
-    _write(root, out, {namespace: _PREFIXES[namespace] for namespace in used if namespace in _PREFIXES}, "")
+    used: dict[str, None] = {}
+    out = ['<?xml version="1.0" encoding="UTF-8"?>', ""]
+    _write(root, out, used, "")
+    # Which prefixes are used is known at the end; the first of the document declares them.
+    declared = "".join(f' xmlns:{_PREFIXES[name]}="{name}"' for name in used if name in _PREFIXES)
+    name = _tag(root)
+    out[1] = f"<{name}{declared}"
     return "".join(out).encode()
 
 
-def _walk(element: Element) -> Iterator[Element]:
-    yield element
-    for child in element.children:
-        yield from _walk(child)
-
-
-def _write(element: Element, out: list[str], declare: dict[str, str], default: str) -> None:
-    """`default` is the namespace that elements without a prefix have here."""
+def _tag(element: Element) -> str:
     prefix = _PREFIXES.get(element.namespace)
-    name = element.name if prefix is None else f"{prefix}:{element.name}"
-    out.append(f"<{name}")
-    out.extend(f' xmlns:{short}="{namespace}"' for namespace, short in declare.items())
-    if prefix is None and element.namespace != default:
-        default = element.namespace
+    return element.name if prefix is None else f"{prefix}:{element.name}"
+
+
+def _write(element: Element, out: list[str], used: dict[str, None], default: str) -> None:
+    """All of an element behind its name. `default` is the namespace that elements without a prefix have
+    here; `used` are those that occur.
+    """
+    namespace = element.namespace
+    used[namespace] = None
+    if namespace not in _PREFIXES and namespace != default:
+        default = namespace
         out.append(f' xmlns="{_escape(default, element.name, _ATTRIBUTE_ESCAPES)}"')
     for key, value in element.attributes:
         out.append(f' {key}="{_escape(value, key, _ATTRIBUTE_ESCAPES)}"')
@@ -272,10 +274,12 @@ def _write(element: Element, out: list[str], declare: dict[str, str], default: s
         out.append("/>")
         return
     out.append(">")
-    out.append(_escape(element.text, element.name, _TEXT_ESCAPES))
+    if element.text:
+        out.append(_escape(element.text, element.name, _TEXT_ESCAPES))
     for child in element.children:
-        _write(child, out, {}, default)
-    out.append(f"</{name}>")
+        out.append(f"<{_tag(child)}")
+        _write(child, out, used, default)
+    out.append(f"</{_tag(element)}>")
 
 
 _TEXT_ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
@@ -285,6 +289,8 @@ _ATTRIBUTE_ESCAPES: Final = str.maketrans(
 
 
 def _escape(text: str, path: str, table: dict[int, str]) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
     wrong = _NOT_XML.search(text)
     if wrong:
         raise DuisError("a character that XML cannot carry", path=path, found=f"U+{ord(wrong.group()):04X}")

@@ -157,7 +157,7 @@ def _reference_digest(signed_info: etree._Element) -> bytes:
     )
     _algorithm(canonicalisation, EXCLUSIVE)
     _algorithm(method, ECDSA_SHA256)
-    if dict(reference.attrib.items()) != {"URI": ""}:
+    if reference.items() != [("URI", "")]:
         raise SecurityError(CHECK, "its reference is not to the whole document", spec=_SPEC)
     transforms, digest_method, digest = _children(reference, "Transforms", "DigestMethod", "DigestValue")
     (transform,) = _children(transforms, "Transform")
@@ -186,7 +186,7 @@ def _children(element: etree._Element, *names: str) -> list[etree._Element]:
 
 
 def _algorithm(element: etree._Element, expected: str) -> None:
-    if dict(element.attrib.items()) != {"Algorithm": expected} or len(element):
+    if element.items() != [("Algorithm", expected)] or len(element):
         local = etree.QName(element).localname
         raise SecurityError(
             CHECK, f"{local} is {element.get('Algorithm', 'missing')!r}, expected {expected!r}", spec=_SPEC
