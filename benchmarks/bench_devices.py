@@ -3,10 +3,11 @@
 Commands go into a device's core as octets and come out as protected octets: verified, executed, protected,
 committed; no HAN, no WAN, no DCC. Those of the electricity meter go into a meter on a bench, those of each
 type of device into the devices of a whole home. Memory is what one more idle home adds to a process, its
-logs not yet written: a hub with an electricity meter, and the home with a device of every kind. Days are days
-of a prepaying meter with a standing charge, debts and two rates, worked through in virtual time with every
-commit made; and of a home of both fuels with PPMID and HCALCS on direct links, without displays, which ask
-every ten seconds and are nearly all that there is to do where there are any.
+logs not yet written: a hub with an electricity meter, the same with gas meter and proxy on direct links,
+and the home with a device of every kind on the air. Days are days of a prepaying meter with a standing
+charge, debts and two rates, worked through in virtual time with every commit made; and of a home of both
+fuels with PPMID and HCALCS on direct links, without displays, which ask every ten seconds and are nearly
+all that there is to do where there are any.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ DAYS = 120
 HOMES = 20
 WHOLE_HOMES = 6
 HOME_DAYS = 30
+DUAL_FUEL = ("esme", "gsme", "gpf")
 BEGIN = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 READ_REGISTERS = {
@@ -222,14 +224,18 @@ def days(count: int) -> float:
         return count / (process_time() - begun)
 
 
-def _homes(count: int, default: str = DEFAULT_NAME) -> LabConfig:
+def _homes(count: int, default: str = DEFAULT_NAME, only: tuple[str, ...] = ()) -> LabConfig:
+    """So many homes; `only`: of these devices."""
     config = load_lab(default=default)
+    if only:
+        config = config.model_copy(update={"han": HanConfig(kind="direct")})
     first = config.premises[0]
     premises: list[PremisesConfig] = []
     for number in range(count):
         devices = tuple(
             device.model_copy(update={"eui64": _numbered(device.eui64, number), "state": _state(device)})
             for device in first.devices
+            if not only or device.name in only
         )
         hub = first.hub.model_copy(update={"eui64": _numbered(first.hub.eui64, number)})
         premises.append(first.model_copy(update={"name": f"home-{number}", "hub": hub, "devices": devices}))
@@ -245,14 +251,14 @@ def _numbered(eui64: Eui64, number: int) -> Eui64:
     return Eui64((int.from_bytes(eui64.raw, "big") + (number << 8)).to_bytes(8, "big"))
 
 
-def memory(count: int, default: str = DEFAULT_NAME) -> float:
+def memory(count: int, default: str = DEFAULT_NAME, only: tuple[str, ...] = ()) -> float:
     """Octets that one more home adds, of Python's own memory, without the SQLite pages of its store and the
     trace."""
     used: dict[int, int] = {}
 
     def measure(homes: int) -> None:
         async def live(_clock: Any) -> None:
-            async with Lab(_homes(homes, default), keep=100) as lab:
+            async with Lab(_homes(homes, default, only), keep=100) as lab:
                 await lab.clock.sleep(60)
                 gc.collect()
                 used[homes] = tracemalloc.get_traced_memory()[0]
@@ -282,6 +288,7 @@ def main() -> None:
         "meter_days_per_s": round(days(DAYS), 1),
         "home_days_per_s": round(home_days(HOME_DAYS), 2),
         "octets_per_idle_home": round(memory(HOMES)),
+        "octets_per_idle_dual_fuel_home": round(memory(WHOLE_HOMES, HOME_NAME, DUAL_FUEL)),
         "octets_per_idle_whole_home": round(memory(WHOLE_HOMES, HOME_NAME)),
     }
     if options.json:
@@ -299,6 +306,8 @@ def main() -> None:
         f"home of both fuels without displays, {HOME_DAYS} days: {figures['home_days_per_s']} days a second"
     )
     lines.append(f"idle home (hub and meter), mean of {HOMES}: {kib(figures['octets_per_idle_home'])}")
+    dual = kib(figures["octets_per_idle_dual_fuel_home"])
+    lines.append(f"idle home of hub, gas proxy and both meters, direct links, mean of {WHOLE_HOMES}: {dual}")
     lines.append(f"idle whole home, mean of {WHOLE_HOMES}: {kib(figures['octets_per_idle_whole_home'])}")
     sys.stdout.write("\n".join(lines) + "\n")
 
