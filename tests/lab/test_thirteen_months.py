@@ -1,22 +1,32 @@
 """Thirteen months in the life of one home with electricity and gas that pays in advance, through the DCC.
 
-Two suppliers one after the other, each with tariffs, prices, debts and emergency credit of its own; new
-firmware; new tenants; times without power for each device; and a consumer who buys credit in every way there
-is, too little of it. Before and after every act each figure of both meters is that of a ledger that is worked
-out apart, on whole numbers, from what the household uses.
+Two suppliers one after the other, each with tariffs, prices, debts and emergency credit of its own, among
+them tariffs with blocks, whose counters begin anew with each month; new firmware; new tenants; times without
+power for each device; and a consumer who buys credit in every way there is, too little of it. Before and
+after every act each figure of both meters is that of a ledger that is worked out apart, on whole numbers,
+from what the household uses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
-from household_ledger import EPOCH, MICROSECOND, SLOT, AccountLedger, ElectricityLedger, GasLedger
+from household_ledger import (
+    COLUMNS,
+    EPOCH,
+    MICROSECOND,
+    SLOT,
+    AccountLedger,
+    ElectricityLedger,
+    GasLedger,
+    Recorded,
+)
 from prepaying_home import (
     BEGIN,
     ESME,
@@ -30,6 +40,7 @@ from prepaying_home import (
     electricity_prices,
     electricity_rules,
     electricity_tariff,
+    gas_billing,
     gas_prices,
     gas_rules,
     gas_tariff,
@@ -38,6 +49,7 @@ from prepaying_home import (
 )
 
 from smetslab.clock import run_virtual
+from smetslab.devices.gas_records import BALANCES, REGISTERS
 from smetslab.devices.prepay.token import Refusal
 from smetslab.gbcs.values import utc_text
 from smetslab.ids import Eui64
@@ -48,6 +60,17 @@ CHECK = timedelta(seconds=130)
 FIRST_L = 4_321
 THRESHOLD = -100_000
 _DAYS = (((0, 2), (7, 1), (23, 2)), ((0, 3), (6, 1), (16, 2)), ((0, 2),), ((0, 1), (12, 3)))
+_BLOCK_DAYS = (((0, 102), (7, 101), (23, 102)), ((0, 101),), ((0, 102), (12, 101)))
+_BALANCES = (
+    "meter_balance",
+    "emergency_credit_balance",
+    "payment_debt_register",
+    "time_debt_register_1",
+    "time_debt_register_2",
+    "accumulated_debt_register",
+)
+ENTRIES = 12
+"""Months, and changes of tariff or mode, that a meter remembers."""
 
 
 @dataclass
@@ -59,16 +82,18 @@ class Story:
     chance: Random
     days: int
     milestones: list[tuple[float, Callable[[], Awaitable[None]]]] = field(default_factory=list)
+    in_blocks: bool = False
+    """The electricity tariff has blocks."""
 
     def __post_init__(self) -> None:
         common: dict[str, Any] = {"now": BEGIN, "spared": spared}
         self.electricity = ElectricityLedger(
             half_hours=self.usage.drawn,
             exported=self.usage.fed,
-            # As delivered: it counts in the first block, the last register here, until a supplier comes.
-            working_days=((0, 5),),
-            registers=[0] * 5,
-            prices=(2_121, 0, 0, 0, 2_289),
+            # As delivered: it counts in the first block until a supplier comes.
+            working_days=((0, 101),),
+            limit=95_000,
+            block_prices=((2_289,), ()),
             standing=20_000,
             **common,
         )
@@ -132,12 +157,16 @@ class Story:
             "time debts": [state.time_debt_1, state.time_debt_2],
             "import": reading.active_import,
             "export": reading.active_export,
-            "registers": [*rates.tou[:4], rates.blocks[0][0]],
-            "other registers": sum(rates.tou[4:]) + sum(map(sum, rates.blocks)) - rates.blocks[0][0],
+            "registers": rates.tou[:4],
+            "blocks": [row[:COLUMNS] for row in rates.blocks],
+            "counters": rates.counters[:COLUMNS],
+            "other registers": sum(rates.tou[4:]) + sum(sum(row[COLUMNS:]) for row in rates.blocks),
             "supply": core.supply.state.name,
         }
         assert found == {**figures(ledger), "import": ledger.total, "export": ledger.export} | {
             "registers": ledger.registers,
+            "blocks": ledger.blocks,
+            "counters": ledger.counters,
             "other registers": 0,
         }, place
 
@@ -155,11 +184,13 @@ class Story:
             "time debts": [state.time_debt_1, state.time_debt_2],
             "total": registers.total,
             "tiers": registers.tiers,
+            "blocks": registers.blocks,
             "cost to date": state.cost_to_date,
             "supply": core.valve.state.name,
         }
         assert found == {**figures(ledger), "total": ledger.total, "tiers": ledger.registers} | {
-            "cost to date": ledger.cost_to_date
+            "blocks": ledger.blocks,
+            "cost to date": ledger.cost_to_date,
         }, place
 
     async def same_from_afar(self) -> None:
@@ -217,32 +248,74 @@ class Story:
         for meter in (ESME, GSME):
             ledger, _ = await self.ask("1.6", meter, {"Prepayment": mode})
             ledger.pay_in_advance(THRESHOLD)
+            self.tariff_or_mode_changed(meter)
             await self.correct_balance(meter, 1_000_000)
 
     async def new_tariff(self, meter: Eui64) -> None:
         """1.1.1: calendar, prices and standing charge."""
         standing = self.chance.randrange(20_000, 32_000)
         if meter == ESME:
-            prices = tuple(self.chance.randrange(10_000, 32_000) for _ in range(3))
-            days = self.chance.choice(_DAYS), self.chance.choice(_DAYS)
-            await self.ask("1.1.1", ESME, electricity_tariff(*days, prices, standing))
-            self.electricity.working_days, self.electricity.weekends = days
+            await self.new_electricity_tariff(standing)
+            return
+        blocks = not self.gas.block_prices
+        prices = tuple(self.chance.randrange(5_000, 12_000) for _ in range(4))
+        tiers = self.chance.choice([(1, 1), (1, 2), (4, 3), (2, 1)])
+        thresholds = self.thresholds(60_000, 200_000) if blocks else ()
+        await self.ask("1.1.1", GSME, gas_tariff(tiers, prices, standing, thresholds))
+        # Where there are blocks no tier is switched to.
+        self.gas.working_days, self.gas.weekends = (0, 0) if blocks else tiers
+        self.gas.thresholds = tuple(1_000 * one for one in thresholds) or self.gas.thresholds
+        self.gas.block_prices = prices if blocks else ()
+        self.gas.prices, self.gas.standing = prices, standing
+
+    def thresholds(self, least: int, most: int) -> tuple[int, ...]:
+        step = self.chance.randrange(least, most)
+        return step, 2 * step, 3 * step
+
+    async def new_electricity_tariff(self, standing: int) -> None:
+        """With blocks and without by turns."""
+        ledger, self.in_blocks = self.electricity, not self.in_blocks
+        kinds = _BLOCK_DAYS if self.in_blocks else _DAYS
+        days = self.chance.choice(kinds), self.chance.choice(kinds)
+        prices = self.electricity_prices()
+        thresholds = self.thresholds(10_000, 30_000) if self.in_blocks else ()
+        await self.ask("1.1.1", ESME, electricity_tariff(*days, prices, standing, thresholds))
+        ledger.working_days, ledger.weekends = days
+        ledger.thresholds = tuple(1_000 * limit for limit in thresholds)
+        self.electricity_costs(prices, standing)
+
+    def electricity_prices(self) -> Any:
+        """Of three registers, or of the four blocks of each column."""
+        rows = [tuple(self.chance.randrange(10_000, 32_000) for _ in range(4)) for _ in range(COLUMNS)]
+        return tuple(rows) if self.in_blocks else rows[0][:3]
+
+    def electricity_costs(self, prices: Any, standing: int) -> None:
+        ledger = self.electricity
+        ledger.standing = standing
+        if self.in_blocks:
+            ledger.block_prices = prices
         else:
-            prices = tuple(self.chance.randrange(5_000, 12_000) for _ in range(4))
-            tiers = self.chance.choice([(1, 1), (1, 2), (4, 3), (2, 1)])
-            await self.ask("1.1.1", GSME, gas_tariff(*tiers, prices, standing))
-            self.gas.working_days, self.gas.weekends = tiers
-        ledger = self.ledger(meter)
-        ledger.prices, ledger.standing = prices, standing
+            ledger.prices = prices
+        self.tariff_or_mode_changed(ESME)
+
+    def tariff_or_mode_changed(self, meter: Eui64) -> None:
+        """The meter records that."""
+        if meter == ESME:
+            self.electricity.changes.append(self.electricity.recorded())
 
     async def new_prices(self, meter: Eui64) -> None:
         """1.2.1: the calendar stays."""
-        ledger, standing = self.ledger(meter), self.chance.randrange(20_000, 32_000)
-        low, high, count = (10_000, 32_000, 3) if meter == ESME else (5_000, 12_000, 4)
-        prices = tuple(self.chance.randrange(low, high) for _ in range(count))
-        elements = electricity_prices if meter == ESME else gas_prices
-        await self.ask("1.2.1", meter, elements(prices, standing))
-        ledger.prices, ledger.standing = prices, standing
+        standing = self.chance.randrange(20_000, 32_000)
+        if meter == ESME:
+            prices = self.electricity_prices()
+            await self.ask("1.2.1", ESME, electricity_prices(prices, standing))
+            self.electricity_costs(prices, standing)
+            return
+        prices = tuple(self.chance.randrange(5_000, 12_000) for _ in range(4))
+        blocks = bool(self.gas.block_prices)
+        await self.ask("1.2.1", GSME, gas_prices(prices, standing, blocks=blocks))
+        self.gas.block_prices = prices if blocks else ()
+        self.gas.prices, self.gas.standing = prices, standing
 
     async def new_rules(self, meter: Eui64, limit: int) -> None:
         """2.1: emergency credit, and how much debt a week of top-ups repays."""
@@ -354,6 +427,7 @@ class Story:
         await self.home.handover()
         await self.home.pair_ppmid()
         await self.new_worth()
+        await self.ask("6.8", GSME, gas_billing(datetime(2026, 4, 1, tzinfo=UTC)))
         await self.set_up(limits=1_000_000, debt=1_000_000)
         await self.pay_in_advance()
         self.same("when everything is set up")
@@ -499,6 +573,52 @@ class Story:
         for meter in (ESME, GSME):
             assert {"8F0F", "8F32", "8119", "81AB", "810D", "810E"} <= set(self.home.alerts[str(meter)])
 
+    def recorded(self, log: str) -> list[Recorded]:
+        """What a log of the electricity meter has, in its own units."""
+        server, found = self.home.esme._core.server, list[Recorded]()
+        balances: Any = server.entries("billing_calendar_triggered_balances_log")
+        by_time = {entry["timestamp"]: entry for entry in balances}
+        entry: Any
+        for entry in server.entries(log):
+            account = entry if "meter_balance" in entry else by_time[entry["timestamp"]]
+            blocks = [entry[f"tariff_block_{number}_tou_registers"] for number in range(1, 5)]
+            assert not any(entry["tariff_tou_register_matrix"][4:])
+            assert not any(any(row[COLUMNS:]) for row in blocks)
+            found.append(
+                Recorded(
+                    at=datetime.fromisoformat(entry["timestamp"]),
+                    total=entry["active_import_register"],
+                    registers=tuple(entry["tariff_tou_register_matrix"][:4]),
+                    blocks=tuple(tuple(row[:COLUMNS]) for row in blocks),
+                    account=tuple(account[name] for name in _BALANCES),
+                )
+            )
+        return found
+
+    def gas_recorded(self) -> list[Recorded]:
+        """What the billing data log of the gas meter has."""
+        records = self.home.gsme._core.records
+        pairs = zip(records.billing.entries, records.prepay_billing.entries, strict=True)
+        found: list[Recorded] = []
+        for volumes, account in pairs:
+            total, tiers, _, blocks = (volumes.values[name] for name in REGISTERS)
+            assert isinstance(total, int)
+            assert isinstance(tiers, list)
+            assert isinstance(blocks, list)
+            accumulated, first, second, at_payment, emergency, balance = (
+                account.values[name] for name in BALANCES
+            )
+            found.append(
+                Recorded(
+                    at=EPOCH + timedelta(seconds=volumes.seconds),
+                    total=total,
+                    registers=tuple(tiers),
+                    blocks=(tuple(blocks),),
+                    account=(balance, emergency, at_payment, first, second, accumulated),  # type: ignore[arg-type]
+                )
+            )
+        return found
+
     def same_logs(self) -> None:
         """At the border of a half hour: the logs of half hours, all of them, add up to the registers."""
         meters = self.home.esme._core, self.home.gsme._core
@@ -507,6 +627,15 @@ class Story:
         assert sum(energies.active_import for _, energies in halves) == self.electricity.total // 1_000
         assert sum(energies.active_export for _, energies in halves) == self.electricity.export // 1_000
         first = int((BEGIN - EPOCH).total_seconds()) + 1_800
+        assert (
+            self.recorded("billing_calendar_triggered_billing_data_log") == self.electricity.months[-ENTRIES:]
+        )
+        assert (
+            self.recorded("mode_or_tariff_triggered_billing_data_log") == self.electricity.changes[-ENTRIES:]
+        )
+        assert self.gas_recorded() == self.gas.months[-ENTRIES:]
+        for ledger in (self.electricity, self.gas):
+            assert min(len(ledger.months), ledger.passed) >= 2, "no month ended, or no threshold was passed"
         volumes = meters[1].records.profile.samples(first, 20_000).values
         assert len(volumes) == (self.now - BEGIN) // SLOT
         assert sum(volumes) == self.gas.total // 1_000 - FIRST_L

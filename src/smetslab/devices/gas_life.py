@@ -26,7 +26,7 @@ from smetslab.devices.gas_records import (
     GasRecords,
     NetworkLog,
 )
-from smetslab.devices.gas_tariff import GasTariff
+from smetslab.devices.gas_tariff import GasTariff, Scheme
 from smetslab.devices.metering import microseconds
 from smetslab.devices.periods import RepeatingPeriod, Timebase
 from smetslab.devices.prepay.rules import DebtPeriod
@@ -109,15 +109,17 @@ class GasLife:
         self.at_us = microseconds(work.now)
 
     def pass_without_power(self, work: Work, off: datetime) -> None:
-        """One standing charge for each midnight missed, from a maker's manual; and the calendar goes on."""
+        """One standing charge for each midnight missed, from a maker's manual; calendar and billing periods
+        go on."""
         time, last = self.clock.time(off), self.clock.time(work.now)
         while True:
             midnight = time.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
             switch = self.calendars.view(NON_DISABLEMENT).next_switch(time)
-            time = midnight if switch is None else min(midnight, switch)
+            time = min([midnight, *self._beginnings(time), *([] if switch is None else [switch])])
             if time > last:
                 return
             self.follow_non_disablement(work, time)
+            self._begin_periods(work, time, seconds_since_2000(time))
             if time == midnight:
                 self._standing_charge(work)
 
@@ -161,10 +163,7 @@ class GasLife:
         for kind in (TARIFF, NON_DISABLEMENT):
             switch = self.calendars.view(kind).next_switch(time)
             borders += [] if switch is None else [switch]
-        for name in ("billing_period", "block_period"):
-            period = self._period(name)
-            begin = None if period is None else period.next_after(time)
-            borders += [] if begin is None else [begin]
+        borders += self._beginnings(time)
         network = self.records.network
         if network is not None and network.next_sample is not None and network.next_sample > seconds:
             borders.append(EPOCH_2000 + timedelta(seconds=network.next_sample))
@@ -172,8 +171,8 @@ class GasLife:
         return microseconds(border - self.clock.offset)
 
     def _credit_moment(self) -> int | None:
-        """When what is used will have changed the account so far that something follows, if within the half
-        hour."""
+        """When what is used will have changed the account so far that something follows, or another block
+        and its price begin, if within the half hour."""
         charge = self.account.account.charge_to_next_event()
         if charge is None or not self.valve.open:
             return None
@@ -184,6 +183,9 @@ class GasLife:
             return None
         needed = charge * 1_000_000 - self.account.state.remainder
         energy = -(-needed // price)
+        room = self.tariff.block(registers.block_mwh)[1] if self.tariff.scheme is Scheme.BLOCK else None
+        if room is not None:
+            energy = min(energy, room)
         volume = -(-(energy - registers.remainder) // per_ml)
         return self.flow.moment_of(max(1, int(volume)), self.at_us)
 
@@ -266,6 +268,12 @@ class GasLife:
             record.integer(f"{name}_duration"),
             Timebase(kind & 0x0F),
         )
+
+    def _beginnings(self, time: datetime) -> list[datetime]:
+        """When the next billing and block periods begin."""
+        periods = (self._period(name) for name in ("billing_period", "block_period"))
+        begins = (period.next_after(time) for period in periods if period is not None)
+        return [begin for begin in begins if begin is not None]
 
     def _begin_periods(self, work: Work, time: datetime, seconds: int) -> None:
         """Billing and block periods that begin at this very moment."""

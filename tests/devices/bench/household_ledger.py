@@ -19,7 +19,10 @@ SLOT_US = SLOT // MICROSECOND
 HalfHours = Mapping[int, tuple[int, ...]]
 """What is used in each of the 48 half hours of a day, by its number since 2000-01-01."""
 Switches = tuple[tuple[int, int], ...]
-"""The hours of a day from which on another register counts, and which."""
+"""The hours of a day from which on another register counts, and which; above `COLUMN` it is a column of
+blocks."""
+COLUMN = 100
+BLOCKS, COLUMNS = 4, 2
 
 
 def never(moment: datetime) -> bool:
@@ -217,16 +220,20 @@ class AccountLedger:
         """Remember what `cost` has left over."""
         raise NotImplementedError
 
+    def count(self, used: int) -> None:
+        """What is used goes to the register that counts now."""
+        self.registers[self.register()] += used
+
     def step_to(self, moment: datetime) -> None:
-        """Up to a moment within one half hour, at one price."""
+        """Up to a moment within one half hour."""
         if not self.flows:
             self.now = moment
             return
         used = within(self.half_hours, self.now, moment)
         self.total += used
-        self.registers[self.register()] += used
         money, rest = self.cost(used)
         self.leave_over(rest)
+        self.count(used)
         self.now = moment
         self.take(money, energy=True)
 
@@ -263,22 +270,86 @@ class AccountLedger:
         self.power = True
 
 
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """What a log keeps of a moment: registers, blocks by block and column, and the account."""
+
+    at: datetime
+    total: int
+    registers: tuple[int, ...]
+    blocks: tuple[tuple[int, ...], ...]
+    account: tuple[int, ...]
+    """Balance, emergency credit, payment debt, both time debts, accumulated debt."""
+
+
 @dataclass(kw_only=True)
 class ElectricityLedger(AccountLedger):
-    """The meter watches the credit every ten seconds. Both time-based debts fall due at midnight."""
+    """The meter watches the credit every ten seconds. Both time-based debts fall due at midnight.
+
+    What is used in a column of blocks counts until the end of the month: each of the `thresholds` that is
+    passed brings the next block, with a register of its own and its own of the `block_prices`.
+    """
 
     working_days: Switches = ((0, 1),)
     weekends: Switches = ((0, 1),)
     exported: HalfHours = field(default_factory=dict)
     export: int = 0
     remainder: int = 0
+    thresholds: tuple[int, ...] = ()
+    block_prices: tuple[tuple[int, ...], ...] = ()
+    """By column and block."""
+    blocks: list[list[int]] = field(default_factory=lambda: [[0] * COLUMNS for _ in range(BLOCKS)])
+    counters: list[int] = field(default_factory=lambda: [0] * COLUMNS)
+    months: list[Recorded] = field(default_factory=list)
+    changes: list[Recorded] = field(default_factory=list)
+    passed: int = 0
+    """How often a threshold was passed."""
 
     def register(self) -> int:
         day = self.weekends if self.now.weekday() >= 5 else self.working_days
         return [number for hour, number in day if hour <= self.now.hour][-1] - 1
 
+    def parts(self, used: int) -> list[tuple[int, int]]:
+        """What of it belongs to which block of the column that counts now."""
+        found, counted = list[tuple[int, int]](), self.counters[self.register() - COLUMN]
+        bounds = (*self.thresholds, None)
+        for block, bound in enumerate(bounds):
+            part = used if bound is None else min(used, max(0, bound - counted))
+            if part:
+                found.append((block, part))
+            used, counted = used - part, counted + part
+        return found
+
     def cost(self, used: int) -> tuple[int, int]:
-        return divmod(used * self.prices[self.register()] + self.remainder, 1_000_000)
+        place = self.register()
+        if place < COLUMN:
+            return divmod(used * self.prices[place] + self.remainder, 1_000_000)
+        prices = self.block_prices[place - COLUMN]
+        money = sum(part * prices[block] for block, part in self.parts(used))
+        return divmod(money + self.remainder, 1_000_000)
+
+    def count(self, used: int) -> None:
+        place = self.register()
+        if place < COLUMN:
+            super().count(used)
+            return
+        parts = self.parts(used)
+        for block, part in parts:
+            self.blocks[block][place - COLUMN] += part
+        self.counters[place - COLUMN] += used
+        self.passed += max(0, len(parts) - 1)
+
+    def recorded(self) -> Recorded:
+        """The state of this moment, in whole seconds and watt hours."""
+        return Recorded(
+            at=self.now.replace(microsecond=0),
+            total=self.total // 1_000,
+            registers=tuple(one // 1_000 for one in self.registers),
+            blocks=tuple(tuple(one // 1_000 for one in row) for row in self.blocks),
+            account=(
+                self.balance, self.emergency_shown, self.payment_debt, *self.debts, self.accumulated
+            ),
+        )  # fmt: skip
 
     def leave_over(self, rest: object) -> None:
         assert isinstance(rest, int)
@@ -298,6 +369,9 @@ class ElectricityLedger(AccountLedger):
     def border(self) -> None:
         if (self.now - EPOCH) % DAY:
             return
+        if self.now.day == 1:
+            self.months.append(self.recorded())
+            self.counters = [0] * COLUMNS
         off = not self.supply
         self.take(self.standing, energy=False)
         if not off and self.power:
@@ -310,26 +384,77 @@ class GasLedger(AccountLedger):
     """The valve closes at the microsecond. The first debt falls due every hour, the second at midnight.
 
     Energy is counted in parts of 3 600 000 to a thousandth of a watt hour, so that a tenth of a MJ/m3 by a
-    hundred-thousandth of a conversion factor is a whole number: `worth_of_ml`.
+    hundred-thousandth of a conversion factor is a whole number: `worth_of_ml`. Blocks are bounded by the
+    energy of a month, in thousandths of a watt hour; a volume in which a threshold is passed is shared out
+    like its energy, in whole millilitres.
     """
 
     working_days: int = 1
+    """The tier that counts, 0 for none; at weekends alike."""
     weekends: int = 1
     worth_of_ml: int = 0
     energy_rest: int = 0
     price_rest: int = 0
+    thresholds: tuple[int, ...] = ()
+    block_prices: tuple[int, ...] = ()
+    """Where the tariff has blocks."""
+    blocks: list[int] = field(default_factory=lambda: [0] * BLOCKS)
+    block_energy: int = 0
+    upcoming: list[tuple[int, int]] = field(default_factory=list)
+    months: list[Recorded] = field(default_factory=list)
+    passed: int = 0
 
     def register(self) -> int:
         return (self.weekends if self.now.weekday() >= 5 else self.working_days) - 1
 
+    def energy(self, used: int) -> tuple[int, int]:
+        return divmod(used * self.worth_of_ml + self.energy_rest, 3_600_000)
+
+    def parts(self, energy: int) -> list[tuple[int, int]]:
+        """What of it belongs to which block."""
+        found, counted = list[tuple[int, int]](), self.block_energy
+        for block, bound in enumerate((*self.thresholds, None)):
+            if bound is not None and counted >= bound:
+                continue
+            part = energy if bound is None else min(energy, bound - counted)
+            found.append((block, part))
+            energy, counted = energy - part, counted + part
+            if not energy:
+                break
+        return found
+
     def cost(self, used: int) -> tuple[int, tuple[int, int]]:
-        energy, energy_rest = divmod(used * self.worth_of_ml + self.energy_rest, 3_600_000)
-        money, price_rest = divmod(energy * self.prices[self.register()] + self.price_rest, 1_000_000)
+        energy, energy_rest = self.energy(used)
+        if self.block_prices:
+            worth = sum(part * self.block_prices[block] for block, part in self.parts(energy))
+        else:
+            worth = energy * self.prices[self.register()]
+        money, price_rest = divmod(worth + self.price_rest, 1_000_000)
         return money, (energy_rest, price_rest)
 
     def leave_over(self, rest: object) -> None:
         assert isinstance(rest, tuple)
         self.energy_rest, self.price_rest = rest
+
+    def step_to(self, moment: datetime) -> None:
+        if self.flows:
+            self.count_blocks(within(self.half_hours, self.now, moment))
+        super().step_to(moment)
+
+    def count_blocks(self, used: int) -> None:
+        """Before anything else of the step, for what is left over of finer parts is still the old."""
+        energy, _ = self.energy(used)
+        self.upcoming = self.parts(energy)
+        for block, part in self.upcoming:
+            share = used if part == energy else used * part // energy
+            self.blocks[block] += share
+            energy, used = energy - part, used - share
+
+    def count(self, used: int) -> None:
+        if self.register() >= 0:
+            super().count(used)
+        self.block_energy += sum(part for _, part in self.upcoming)
+        self.passed += max(0, len(self.upcoming) - 1)
 
     def ends(self, border: datetime) -> datetime:
         early, late = 0, (border - self.now) // MICROSECOND
@@ -338,8 +463,23 @@ class GasLedger(AccountLedger):
             early, late = (early, middle) if self.gone(self.now + middle * MICROSECOND) else (middle, late)
         return self.now + late * MICROSECOND
 
+    def recorded(self) -> Recorded:
+        """The state of this moment, in litres."""
+        return Recorded(
+            at=self.now.replace(microsecond=0),
+            total=self.total // 1_000,
+            registers=tuple(one // 1_000 for one in self.registers),
+            blocks=(tuple(one // 1_000 for one in self.blocks),),
+            account=(
+                self.balance, self.emergency_shown, self.payment_debt, *self.debts, self.accumulated
+            ),
+        )  # fmt: skip
+
     def border(self) -> None:
         midnight = not (self.now - EPOCH) % DAY
+        if midnight and self.now.day == 1:
+            self.months.append(self.recorded())
+            self.blocks, self.block_energy = [0] * BLOCKS, 0
         if midnight:
             self.take(self.standing, energy=False)
         if self.flows and not (self.now - EPOCH) % timedelta(hours=1):

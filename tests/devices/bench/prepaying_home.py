@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from household_ledger import DAY, EPOCH, HalfHours, Switches
+from household_ledger import COLUMN, COLUMNS, DAY, EPOCH, HalfHours, Switches
 
 from smetslab.crypto import SharedSecrets
 from smetslab.dcc.acb import AccessControlBroker
@@ -170,30 +170,57 @@ def _gas_date() -> dict[str, Any]:
     }
 
 
-def electricity_prices(prices: tuple[int, ...], standing: int) -> dict[str, Any]:
-    """Of 1.2.1, and the second part of 1.1.1: prices of the first registers, a standing charge."""
-    named = [{"@index": number, "value": price} for number, price in enumerate(prices, 1)]
+Prices = tuple[int, ...]
+BlockPrices = tuple[Prices, ...]
+
+
+def _named(prices: Prices) -> list[dict[str, int]]:
+    return [{"@index": number, "value": price} for number, price in enumerate(prices, 1)]
+
+
+def electricity_prices(prices: Prices | BlockPrices, standing: int) -> dict[str, Any]:
+    """Of 1.2.1, and the second part of 1.1.1: prices of the first registers, or of the blocks of the first
+    columns, and a standing charge."""
+    columns = [
+        {"@index": column, "BlockPrice": _named(row)}
+        for column, row in enumerate(prices, 1)
+        if isinstance(row, tuple)
+    ]
+    plain = tuple(price for price in prices if isinstance(price, int))
+    what = (
+        {"BlockTariff": {"BlockPrices": columns}} if columns else {"TOUTariff": {"TOUPrice": _named(plain)}}
+    )
     return {
         "PriceElements": {
             "ElectricityPriceElements": {
                 "StandingCharge": standing,
                 "StandingChargeScale": -5,
                 "PriceScale": -5,
-                "TOUTariff": {"TOUPrice": named},
+                **what,
             }
         }
     }
 
 
 def electricity_tariff(
-    working_days: Switches, weekends: Switches, prices: tuple[int, ...], standing: int
+    working_days: Switches,
+    weekends: Switches,
+    prices: Prices | BlockPrices,
+    standing: int,
+    thresholds: tuple[int, ...] = (),
 ) -> dict[str, Any]:
-    """Of 1.1.1: two kinds of day all the year, no blocks."""
+    """Of 1.1.1: two kinds of day all the year; `thresholds` in Wh, for each column of blocks alike."""
+
+    def action(number: int) -> dict[str, int]:
+        return {"BlockTariffAction": number - COLUMN} if number > COLUMN else {"TOUTariffAction": number}
+
+    limits = [{"@index": place, "value": limit} for place, limit in enumerate(thresholds, 1)]
+    none = [{"@index": 1, "value": _NO_THRESHOLD}]
     profiles = [
         {
             "DayName": name,
             "ProfileSchedule": [
-                {"StartTime": f"{hour:02}:00:00", "TOUTariffAction": register} for hour, register in switches
+                {"StartTime": f"{hour:02}:00:00", **action(number)} for hour, number in switches
             ],
         }
         for name, switches in enumerate((working_days, weekends), 1)
@@ -216,7 +243,7 @@ def electricity_tariff(
             "SpecialDays": {},
             "ThresholdMatrix": {
                 "Thresholds": [
-                    {"@index": column, "BlockThreshold": [{"@index": 1, "value": _NO_THRESHOLD}]}
+                    {"@index": column, "BlockThreshold": (limits or none) if column <= COLUMNS else none}
                     for column in range(1, 9)
                 ]
             },
@@ -225,25 +252,23 @@ def electricity_tariff(
     }
 
 
-def gas_prices(prices: tuple[int, ...], standing: int) -> dict[str, Any]:
-    """Of 1.2.1, and the second part of 1.1.1: the prices of four tiers, a standing charge."""
-    named = [{"@index": tier, "value": price} for tier, price in enumerate(prices, 1)]
+def gas_prices(prices: Prices, standing: int, *, blocks: bool = False) -> dict[str, Any]:
+    """Of 1.2.1, and the second part of 1.1.1: the prices of four tiers or blocks, a standing charge."""
+    in_blocks = {"BlockPrice": _named(prices), "NumberOfThresholds": 3}
+    what = {"BlockTariff": in_blocks} if blocks else {"TOUTariff": {"TOUPrice": _named(prices)}}
     return {
-        "PriceElements": {
-            "GasPriceElements": {
-                "CurrencyUnits": "GBP",
-                "StandingCharge": standing,
-                "TOUTariff": {"TOUPrice": named},
-            }
-        }
+        "PriceElements": {"GasPriceElements": {"CurrencyUnits": "GBP", "StandingCharge": standing, **what}}
     }
 
 
-def gas_tariff(working_days: int, weekends: int, prices: tuple[int, ...], standing: int) -> dict[str, Any]:
-    """Of 1.1.1: a tier for working days and one for weekends."""
-    profiles = [
-        {"DayName": name, "TOUTariffAction": tier} for name, tier in enumerate((working_days, weekends), 1)
+def gas_tariff(
+    tiers: tuple[int, int], prices: Prices, standing: int, thresholds: tuple[int, ...] = ()
+) -> dict[str, Any]:
+    """Of 1.1.1: a tier for working days and one for weekends, or blocks; `thresholds` in Wh."""
+    days: list[dict[str, int]] = [
+        {"BlockTariff": True} if thresholds else {"TOUTariffAction": tier} for tier in tiers
     ]
+    profiles = [{"DayName": name, **day} for name, day in enumerate(days, 1)]
     return {
         "GasTariffElements": {
             "SwitchingTable": {
@@ -252,10 +277,16 @@ def gas_tariff(working_days: int, weekends: int, prices: tuple[int, ...], standi
                 "Seasons": {"Season": [{"SeasonStartDate": _gas_date(), "ReferencedWeekName": 1}]},
             },
             "SpecialDays": {},
-            "ThresholdMatrix": {"BlockThreshold": [{"@index": 1, "value": 1}]},
+            "ThresholdMatrix": {"BlockThreshold": _named(thresholds or (1,))},
         },
-        **gas_prices(prices, standing),
+        **gas_prices(prices, standing, blocks=bool(thresholds)),
     }
+
+
+def gas_billing(start: datetime) -> dict[str, Any]:
+    """Of 6.8: every month from then on."""
+    calendar = {"BillingPeriodStart": f"{start:%Y-%m-%dT%H:%M:%SZ}", "Periodicity": "Monthly"}
+    return {"GasBillingCalendar": calendar}
 
 
 def electricity_rules(limit: int, threshold: int, low: int, cap: int) -> dict[str, Any]:

@@ -117,7 +117,7 @@ class GasLife(AccountLife):
 
     def tariff(self, prices: tuple[int, ...], standing: int, kind: int) -> None:
         tiers, four = _TIERS[kind], (*prices, prices[0])
-        assert self.command("1.1.1", gas_tariff(*tiers, four, standing))
+        assert self.command("1.1.1", gas_tariff(tiers, four, standing))
         self.ledger.working_days, self.ledger.weekends = tiers
         self.ledger.prices, self.ledger.standing = four, standing
 

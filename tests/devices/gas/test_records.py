@@ -74,6 +74,22 @@ def test_a_billing_period_ends_with_a_snapshot_and_an_alert(make_gas_bench: Make
     assert snapshot["snapshot_time"] == "2026-03-04T00:00:00Z"
 
 
+def test_a_billing_period_that_began_without_power_is_made_up_for(make_gas_bench: MakeBench) -> None:
+    """Devices 1.3: what was due while the meter could not act is done when it can, with its own time."""
+    bench = make_gas_bench(half_hour_ml=7_300)
+    start = "2026-03-03T00:00:00Z"
+    bench.ask("GCS25", billing_period(start), block_period(start))
+    bench.pass_time(timedelta(hours=11))
+    total, blocks = bench.core.meter.registers.total, list(bench.core.meter.registers.blocks)
+    assert any(blocks)
+    bench.power_cut(timedelta(hours=30))
+    snapshots = bench.core.records.billing.entries
+    assert [one.seconds % 86_400 for one in snapshots] == [0, 0]  # of both midnights
+    assert snapshots[0].values["current_summation_delivered"] == total // 1_000
+    assert bench.core.meter.registers.blocks == [0] * 4
+    assert bench.core.meter.registers.total == total
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(st.tuples(st.sampled_from(("on", "off")), st.integers(1, 200_000)), min_size=1, max_size=8)
