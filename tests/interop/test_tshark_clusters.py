@@ -41,6 +41,7 @@ FIELDS = {
     0x0707: "zbee_zcl_se.calendar",
     0x0708: "zbee_zcl_se.device_management",
     0x0709: "zbee_zcl_se.events",
+    0x070B: "zbee_zcl_se.sub_ghz",
 }
 """How Wireshark's fields of the clusters begin. Key Establishment, which needs real certificates, stands
 elsewhere."""
