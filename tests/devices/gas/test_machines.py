@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 
 from hypothesis import settings
@@ -21,12 +21,12 @@ from hypothesis.stateful import (
 from smetslab.devices.gas_model import MIRRORED
 from smetslab.devices.valve import ValveState
 from smetslab.gbcs.message import decode_message
-from smetslab.gbcs.values import seconds_since_2000
+from smetslab.gbcs.values import EPOCH_2000, seconds_since_2000, utc_text
 
 MakeBench = Callable[..., Any]
 _NUMBERS = count()
 RUNS = settings(max_examples=8, stateful_step_count=20, deadline=None)
-TIMES = st.sampled_from([timedelta(seconds=1), timedelta(minutes=3), timedelta(hours=1), timedelta(hours=14)])
+TIMES = st.sampled_from([timedelta(seconds=1), timedelta(minutes=3), timedelta(hours=1), timedelta(hours=38)])
 
 
 def supply(status: str) -> dict[str, Any]:
@@ -51,6 +51,27 @@ def adjust_balance(value: int) -> dict[str, Any]:
         "credit_adjustment_type": "credit_incremental",
         "credit_adjustment_value": value,
     }
+
+
+LOGS = {"event": ("CS10a", "general_event_log"), "security": ("CS10b", "security_event_log")}
+"""How each log is read."""
+
+
+def read_log(log_id: str, first: str, last: str) -> dict[str, Any]:
+    return {
+        "cluster": "events",
+        "command": "get_event_log",
+        "event_control_log_id": {"log_id": log_id, "event_control": "minimal_information"},
+        "event_id": "0000",
+        "start_time": first,
+        "end_time": last,
+        "number_of_events": 0,
+        "event_offset": 0,
+    }
+
+
+def seconds_to_text(seconds: int) -> str:
+    return utc_text(EPOCH_2000 + timedelta(seconds=seconds))
 
 
 class GasLifeMachine(RuleBasedStateMachine):
@@ -139,6 +160,66 @@ class GasLifeMachine(RuleBasedStateMachine):
         before = self.bench.core.inspect(self.bench.now)["account"]
         assert [one for one in self.bench.send(again) if one.event == "ResponseSent"] == []
         assert self.bench.core.inspect(self.bench.now)["account"] == before
+
+    @rule(name=st.sampled_from(["GCS32", "GCS39"]), why=st.sampled_from(["no right", "wrong MAC"]))
+    def refuse(self, name: str, why: str) -> None:
+        """I4: what is not obeyed changes nothing but counters and the security log."""
+        status = "supply_off" if name == "GCS32" else "supply_off_armed"
+        no_right = {"originator": self.bench.network_operator} if why == "no right" else {}
+        data = self.bench.head.command(name, [supply(status)], **no_right)
+        data = data if no_right else data[:-1] + bytes((data[-1] ^ 1,))
+        self.bench.core.settle(self.bench.now)
+        before = self._picture()
+        assert [one for one in self.bench.send(data) if one.event == "ResponseSent"] == []
+        assert self._picture() == before
+
+    def _picture(self) -> dict[str, Any]:
+        kept = dict(self.bench.core.inspect(self.bench.now))
+        for name in ("security_log", "counters", "outbox"):
+            kept.pop(name, None)
+        return kept
+
+    @rule(kind=st.sampled_from(sorted(LOGS)), back=st.integers(0, 9_000), span=st.integers(0, 9_000))
+    def read_a_log(self, kind: str, back: int, span: int) -> None:
+        """I9: what is inside of a period, all of it, in order and once."""
+        use_case, log_id = LOGS[kind]
+        now = self.bench.core.clock.time(self.bench.now).replace(microsecond=0)
+        first = now - timedelta(minutes=back)
+        last = first + timedelta(minutes=span)
+        [answer] = self.bench.ask(use_case, read_log(log_id, utc_text(first), utc_text(last)))
+        told = [(one["event_time"], one["event_id"]) for one in answer.get("log_payload", ())]
+        log = self.bench.core.application.logs[kind]
+        low, high = seconds_since_2000(first), seconds_since_2000(last)
+        inside = [one for one in log.entries if low <= one.seconds <= high]
+        assert told == [(seconds_to_text(one.seconds), f"{one.code:04X}") for one in inside]
+        assert [at for at, _ in told] == sorted(at for at, _ in told)
+        numbers = [one.number for one in log.entries]
+        assert numbers == sorted(set(numbers))
+        if not inside:
+            assert answer["status"] == "not_found"
+
+    @invariant()
+    def half_hours_add_up_to_the_days(self) -> None:
+        """I3, to the litre that registers and samples are cut to."""
+        records = self.bench.core.records
+        for earlier, later in pairwise(records.daily.entries):
+            if later.seconds - earlier.seconds == 86_400:
+                day = records.profile.samples(earlier.seconds + 1_800, 48)
+                totals = [one.values["current_summation_delivered"] for one in (earlier, later)]
+                assert (day.start, len(day.values)) == (earlier.seconds + 1_800, 48)
+                assert abs(sum(day.values) - (totals[1] - totals[0])) <= 1
+
+    @invariant()
+    def every_alert_is_in_a_log_unless_it_has_none(self) -> None:
+        """I14."""
+        self.bench.take()
+        core = self.bench.core
+        for message in self.bench.alerts:
+            route = core.event_settings.route(int(str(message.detail["code"]), 16))
+            if route.log is not None:
+                entries = core.application.logs[route.log].entries
+                logged = {f"{entry.code:04X}" for entry in entries}
+                assert len(entries) == 100 or message.detail["code"] in logged, message.detail
 
     @invariant()
     def valve_is_open_for_a_reason(self) -> None:
