@@ -16,7 +16,7 @@ from smetslab.clock import StandingClock
 from smetslab.crypto import SharedSecrets
 from smetslab.devices.application import Station
 from smetslab.devices.credentials import DeviceKeys, TrustAnchorStore
-from smetslab.devices.han_frames import HanFrame
+from smetslab.devices.han_frames import HanFrame, default_response
 from smetslab.devices.hcalcs_core import HcalcsCore
 from smetslab.devices.ppmid_core import PpmidCore
 from smetslab.devices.quirks import Quirks
@@ -30,8 +30,10 @@ from smetslab.store import Store
 from smetslab.trace import Trace
 from smetslab.zigbee.zcl import Command, ZclFrame, find_command
 from smetslab.zigbee.zcl.clusters.load_control import LoadControl
+from smetslab.zigbee.zcl.clusters.messaging import Messaging
 from smetslab.zigbee.zcl.clusters.metering import Metering
 from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
+from smetslab.zigbee.zcl.foundation import Status
 
 METER, GAS_METER, STRANGER = (Eui64(bytes(7) + bytes((n,))) for n in (1, 2, 3))
 CODE = "73946144332040217315"
@@ -343,3 +345,42 @@ def test_no_frame_of_the_home_brings_a_meter_down(make_bench: Callable[..., Any]
         meter.core.han.receive(HanFrame(peer, cluster, frame), meter.now)
     assert meter.core.number("meter_balance") == balance
     assert meter.core.han.outbox.take()
+
+
+def test_a_ppmid_shows_what_its_meter_publishes_and_asks_seldom(store: Store) -> None:
+    bench = Bench(store, DeviceType.PPMID, ((METER, DeviceType.ESME), (GAS_METER, DeviceType.GSME)))
+    bench.pass_time(timedelta(seconds=1))
+    first = [name for name, _ in bench.said()]
+    assert first == ["get_current_price", "get_last_message", "get_change_of_tenancy"]
+    bench.hear(Messaging.display_message, MESSAGE)
+    bench.hear(Messaging.display_message, {**MESSAGE, "message": "FALSE"}, peer=STRANGER)
+    [reading] = bench.ppmid.readings.values()
+    assert (reading.meter.device, reading.message(NOW + timedelta(minutes=1))) == (METER, "PLEASE CALL")
+    bench.pass_time(timedelta(minutes=29))
+    assert bench.said() == []
+    bench.pass_time(timedelta(minutes=2))
+    assert [name for name, _ in bench.said()] == first
+
+
+def test_a_ppmid_that_its_meter_does_not_know_yet_asks_again_after_five_minutes(store: Store) -> None:
+    bench = Bench(store, DeviceType.PPMID, ((METER, DeviceType.ESME),))
+    bench.pass_time(timedelta(seconds=1))
+    [question] = [one for one in bench.core.han.take() if one.cluster == Messaging.id]
+    refusal = default_response(question, Status.NOT_AUTHORIZED)
+    bench.core.han_receive(refusal, bench.clock.moment)
+    bench.pass_time(timedelta(minutes=6))
+    assert "get_last_message" in [name for name, _ in bench.said()]
+
+
+MESSAGE: dict[str, Any] = {
+    "message_id": "2026-03-02T12:00:00Z",
+    "message_control": {
+        "transmission": "normal",
+        "importance": "low",
+        "enhanced_confirmation_required": False,
+        "message_confirmation_required": False,
+    },
+    "start_time": "immediate",
+    "duration_in_minutes": 60,
+    "message": "PLEASE CALL",
+}

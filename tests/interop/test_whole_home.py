@@ -19,6 +19,7 @@ import pytest
 
 from smetslab.clock import LoopClock, run_virtual
 from smetslab.crypto import SharedSecrets
+from smetslab.devices.zcl.calendar_table import TARIFF
 from smetslab.duis.codes import CommandVariant
 from smetslab.firmware.specimens import Specimen, build, read_collection
 from smetslab.gbcs.codes import CellUsage, Cra, KeyUsage, RemotePartyRole
@@ -36,7 +37,12 @@ from smetslab.resources import firmware_images
 from smetslab.rng import RootSeed
 from smetslab.zigbee.capture.keys import read_keys
 from smetslab.zigbee.zcl import CLUSTERS, Record, ZclFrame, decode_frame, find_command
+from smetslab.zigbee.zcl.clusters.calendar import Calendar
+from smetslab.zigbee.zcl.clusters.events import Events
+from smetslab.zigbee.zcl.clusters.messaging import Messaging
+from smetslab.zigbee.zcl.clusters.metering import Metering
 from smetslab.zigbee.zcl.clusters.ota import Ota
+from smetslab.zigbee.zcl.clusters.price import Price
 from smetslab.zigbee.zcl.clusters.tunnelling import Tunnelling
 from smetslab.zigbee.zcl.fields import ABSENT
 from smetslab.zigbee.zcl.foundation import (
@@ -143,6 +149,17 @@ async def live(lab: Lab, clock: LoopClock) -> None:
     await clock.sleep(300)
     lab.devices[PPMID].enter_top_up(top_up(lab), ESME)  # type: ignore[attr-defined]
     await clock.sleep(60)
+    await ask("3.1", ESME, {"SupplierMessage": "THE METER CAN BE READ AT HOME"})
+    await clock.sleep(10)
+    assert lab.devices[IHD].confirm_message(ESME)  # type: ignore[attr-defined]
+    for _ in range(5):  # codes that are wrong: the keypad is locked, and the displays are told
+        lab.esme(ESME).enter_utrn("1" * 20)
+    await clock.sleep(10)
+    shown = {one.meter.device: one for one in lab.devices[IHD].readings}[ESME]  # type: ignore[attr-defined]
+    assert shown.calendar(TARIFF) is not None
+    assert shown.tariff.rates
+    assert shown.message(lab.clock.now())
+    assert shown.events
     for display in (IHD, CAD):  # which would fill the capture by themselves
         await lab.devices[display].power_cut()
     for meter in (ESME, GSME):
@@ -265,8 +282,30 @@ def test_every_zcl_field_has_the_name_and_the_value_that_we_give_it(messages, ts
         found[f"{cluster:04X} {frame.command:02X} {int(frame.cluster_specific)}"] += 1
     assert found["fields"] > 4000
     assert found["attributes"] > 3000
-    clusters = ["000A", "0019", "0025", "0700", "0701", "0702", "0703", "0704", "0705", "0708", "0800"]
-    assert {name[:4] for name in found} >= set(clusters)
+    clusters = [
+        "000A",
+        "0019",
+        "0025",
+        "0700",
+        "0701",
+        "0702",
+        "0703",
+        "0704",
+        "0705",
+        "0707",
+        "0708",
+        "0709",
+    ]
+    assert {name[:4] for name in found} >= {*clusters, "0800"}
+    published = [
+        *(Price.publish_tariff_information, Price.publish_price_matrix, Price.publish_block_thresholds),
+        *(Price.publish_block_period, Price.publish_billing_period, Metering.publish_snapshot),
+        *(Calendar.publish_calendar, Calendar.publish_day_profile, Calendar.publish_week_profile),
+        *(Calendar.publish_seasons, Calendar.publish_special_days, Events.publish_event),
+        *(Messaging.display_message, Messaging.message_confirmation),
+    ]
+    missing = [one.name for one in published if not found[f"{one.cluster:04X} {one.id:02X} 1"]]
+    assert missing == []
 
 
 def compare_general(

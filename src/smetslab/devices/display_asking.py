@@ -285,6 +285,8 @@ class Asker:
         """Questions on their way, by meter and sequence number."""
         self.refusals = 0
         """Answers that refused something."""
+        self.turned_away = 0
+        """Those of them that say that the meter does not know who asks."""
 
     def ask(self, reading: Reading, now: datetime, time: datetime | None) -> None:
         """Ask a meter what is due. `time`: what the display knows of it."""
@@ -365,6 +367,7 @@ class Asker:
         except ZclDecodeError:
             return False
         self.refusals += 1
+        self.turned_away += said.status == Status.NOT_AUTHORIZED
         if isinstance(row, Question) and row.command.id == said.command and said.status == Status.NOT_FOUND:
             self._answered(reading, row, now)
         return True

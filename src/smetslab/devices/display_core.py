@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from smetslab.devices.consumption import Ledger
-from smetslab.devices.display_asking import DISPLAY_ROWS, Asker
+from smetslab.devices.display_asking import DISPLAY_ROWS, RETRY, Asker
 from smetslab.devices.display_reading import Reading, ShownMeter
 from smetslab.devices.han_frames import HanFrame, HanOutbox
 from smetslab.devices.work import Workplace
@@ -83,6 +83,7 @@ class DisplayCore:
             self._place.note("FrameIgnored", peer=str(frame.peer), cluster=frame.cluster)
             return
         time = self._time(now)
+        turned_away = self._asker.turned_away
         values = self._asker.read(reading, frame, now, time)
         try:
             if values:
@@ -91,6 +92,8 @@ class DisplayCore:
                 self._place.note("FrameIgnored", peer=str(frame.peer), cluster=frame.cluster)
         except ZclDecodeError as error:
             self._place.note("FrameIgnored", peer=str(frame.peer), reason=str(error))
+        if self._asker.turned_away > turned_away:
+            self._due[frame.peer] = min(self._due[frame.peer], now + RETRY)
 
     def _told(self, reading: Reading, values: dict[str, int], now: datetime) -> None:
         """A meter has answered a read."""

@@ -129,6 +129,8 @@ class Reading:
     """When, and the code, the oldest first."""
     forgotten: datetime | None = None
     """The change of tenancy at which it has forgotten what was before."""
+    interval: timedelta | None = None
+    """How often the meter is asked, where that is not the usual."""
     since: datetime | None = None
     """The time when the meter was heard first."""
     time: datetime | None = None
@@ -170,7 +172,8 @@ class Reading:
 
     def reachable(self, now: datetime) -> bool:
         """Whether the meter has answered lately."""
-        return self.at is not None and now - self.at <= STALE_AFTER * self.meter.interval
+        interval = self.meter.interval if self.interval is None else self.interval
+        return self.at is not None and now - self.at <= STALE_AFTER * interval
 
     def message(self, time: datetime | None) -> str:
         """The supplier's message, as long as it is to be shown; empty when there is none."""

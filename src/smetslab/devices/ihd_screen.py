@@ -56,9 +56,10 @@ def _fuel_lines(reading: Reading, now: datetime, time: datetime | None) -> list[
     shown = [name if reading.reachable(now) else f"{name} (no connection{since})"]
     if reading.power_w is not None:
         shown.append(f"  now        {reading.power_w / 1000:.3f} kW, {_ambient(reading)}")
-    ledger = reading.ledger
-    for label, period in (("today", ledger.day), ("this week", ledger.week), ("this month", ledger.month)):
-        shown.append(f"  {label:10} {_used(period)}")
+    if reading.total is not None:
+        ledger = reading.ledger
+        periods = (("today", ledger.day), ("this week", ledger.week), ("this month", ledger.month))
+        shown += [f"  {label:10} {_used(period)}" for label, period in periods]
     if reading.price is not None:
         rate = f" (rate {reading.rate})" if reading.rate else ""
         shown.append(f"  price      {pence_per_kwh(reading.price)}{rate}")

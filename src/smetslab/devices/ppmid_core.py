@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from smetslab.devices.display_asking import PREPAYMENT, TOLD, Asker, Read, Row
+from smetslab.devices.display_asking import PREPAYMENT, RETRY, TOLD, Asker, Read, Row
 from smetslab.devices.display_reading import Reading, ShownMeter
 from smetslab.devices.han_frames import HanFrame
 from smetslab.devices.limits import PPMID_ANSWER_WAIT, PPMID_GAS_ANSWER_WAIT, PPMID_RESULT_SHOWN
@@ -132,7 +132,7 @@ class PpmidCore(Type1Core):
         self.readings = {}
         for entry in entries:
             kind = DeviceType.ESME if entry.device_type is DeviceType.ESME else DeviceType.GPF
-            fresh = Reading(ShownMeter(entry.device, kind))
+            fresh = Reading(ShownMeter(entry.device, kind), interval=POLL_INTERVAL)
             self.readings[entry.device] = known.get(entry.device, fresh)
         return not self.readings.keys() <= known.keys()
 
@@ -301,12 +301,14 @@ class PpmidCore(Type1Core):
         reading = self.readings.get(frame.peer)
         if reading is None or not frame.frame.server_to_client:
             return False
-        time = self.clock.time(now)
+        time, turned_away = self.clock.time(now), self._asker.turned_away
         try:
             told = bool(self._asker.read(reading, frame, now, time))
             told = told or self._asker.heard(reading, frame, now, time)
         except ZclDecodeError:
             return False
+        if self._asker.turned_away > turned_away:
+            self._poll_due = min(self._poll_due, now + RETRY)
         if reading.tenancy is not None and reading.tenancy <= time:
             reading.forget_before(reading.tenancy)
         return told

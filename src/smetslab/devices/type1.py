@@ -14,6 +14,7 @@ from smetslab.devices.han_applications import han_station
 from smetslab.devices.han_clients import HanClients
 from smetslab.devices.han_frames import HanFrame
 from smetslab.devices.hcalcs_core import HcalcsCore, Switch
+from smetslab.devices.ihd_screen import lines
 from smetslab.devices.ota_rules import ClientRules
 from smetslab.devices.parts import DeviceParts, station_of
 from smetslab.devices.payload_engine import Fault
@@ -24,6 +25,7 @@ from smetslab.devices.type1_core import Type1Core, Type1Plant, known_state, read
 from smetslab.devices.type2 import CLUSTERS
 from smetslab.devices.work import Workplace
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
+from smetslab.gbcs.values import Value
 from smetslab.han import ClusterRole, TunnelRules, TunnelServer
 from smetslab.ids import Eui64
 from smetslab.zigbee.zcl.clusters.load_control import LoadControl
@@ -180,6 +182,16 @@ class Ppmid(Type1Device[PpmidCore]):
     def read_meter(self, meter: Eui64) -> None:
         """Ask an electricity meter for the balance page."""
         self._core.read_meter(meter)
+
+    @property
+    def screen(self) -> list[str]:
+        """What it shows of its meters, as lines of text. Raises LocalProtocolError without power."""
+        now = self.clock.now()
+        return lines(list(self._core.readings.values()), now, self._core.clock.time(now))
+
+    def inspect(self) -> dict[str, Value]:
+        """The state of the device, for diagnosis, with what it shows: JSON-able."""
+        return {**super().inspect(), **({"screen": list(self.screen)} if self.powered else {})}
 
     @property
     def readings(self) -> dict[Eui64, Reading]:

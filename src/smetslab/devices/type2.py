@@ -29,6 +29,7 @@ from smetslab.devices.profile import DeviceProfile
 from smetslab.devices.work import Workplace
 from smetslab.errors import HanError, UsageError
 from smetslab.gbcs.codes import DeviceType
+from smetslab.gbcs.values import Value
 from smetslab.han import ApsService, ClusterRole
 from smetslab.ids import Eui64
 from smetslab.store import Nvm
@@ -146,6 +147,10 @@ class Ihd(Type2Device):
         """What it shows, as an SVG document."""
         now = self.clock.now()
         return drawing(self.readings, now, self._time_at(now))
+
+    def inspect(self) -> dict[str, Value]:
+        """The state of the display, for diagnosis, with what it shows: JSON-able."""
+        return {**super().inspect(), **({"screen": list(self.screen)} if self.powered else {})}
 
     def confirm_message(self, meter: Eui64) -> bool:
         """The consumer confirms the message of a meter; False when none is shown. Raises LocalProtocolError
