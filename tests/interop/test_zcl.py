@@ -203,7 +203,7 @@ def glossary(require_tool) -> Any:
 
 def terms(name: str) -> set[str]:
     """The words of a name, however it is written; abbreviations in full."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower().replace("(s)", "s")
     found = set(re.findall(r"[a-z]+|\d+", spaced))
     full = {"cv": {"calorific", "value"}, "cf": {"conversion", "factor"}, "id": {"identifier"}}
     return {one for term in found for one in full.get(term, {term})}

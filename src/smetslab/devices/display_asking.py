@@ -201,6 +201,12 @@ TOLD: Final[tuple[Row, ...]] = (
 )
 """What changes by somebody's will; meters publish it, too."""
 
+PARTIES: Final[tuple[Row, ...]] = (
+    Question(DeviceManagement.get_change_of_supplier, DAILY),
+    Question(DeviceManagement.get_cin, DAILY, kinds=_ESME),
+)
+"""Who supplies whom."""
+
 TARIFF_ROWS: Final[tuple[Row, ...]] = (
     Question(
         Price.get_tariff_information,
@@ -268,6 +274,7 @@ DISPLAY_ROWS: Final[tuple[Row, ...]] = (
     *POLLED,
     Read(lambda _reading: _PRICE, PRICE_INTERVAL),
     *TOLD,
+    *PARTIES,
     *TARIFF_ROWS,
     *RECORDS,
 )

@@ -1,5 +1,5 @@
 """A meter, or the proxy of one, tells the displays of its home by itself what has changed: price, message,
-tenancy, tariff, calendar.
+tenancy, supplier, tariff, calendar.
 
 What it publishes is what it would answer; a display that has missed it asks sooner or later. Of a calendar it
 publishes the head and the special days: the head tells a display that there is a new one to ask for.
@@ -37,7 +37,9 @@ PUBLISHED: Final = (
     DeviceManagement.get_change_of_tenancy,
 )
 """The questions whose answers are published when they change."""
-PUBLISHED_WITH_TARIFF: Final = (
+PUBLISHED_WITH_REVISION: Final = (
+    DeviceManagement.get_change_of_supplier,
+    DeviceManagement.get_cin,
     Price.get_tariff_information,
     Price.get_price_matrix,
     Price.get_block_thresholds,
@@ -48,7 +50,7 @@ PUBLISHED_WITH_TARIFF: Final = (
     Calendar.get_calendar,
     Calendar.get_special_days,
 )
-"""Those whose answers can change only with the revision of tariff and calendar."""
+"""Those whose answers change only with the revision of what a supplier has set."""
 _OF_THE_MOMENT: Final = frozenset({"issuer_event_id", "current_time"})
 """Fields that say when an answer was made."""
 
@@ -77,9 +79,9 @@ class DisplayPublisher:
         for question in PUBLISHED:
             self._look(question, displays, now)
         revision = self._server.revision()
-        if not self._known.keys() >= set(PUBLISHED_WITH_TARIFF) or revision != self._revision:
+        if not self._known.keys() >= set(PUBLISHED_WITH_REVISION) or revision != self._revision:
             self._revision = revision
-            for question in PUBLISHED_WITH_TARIFF:
+            for question in PUBLISHED_WITH_REVISION:
                 self._look(question, displays, now)
 
     def tell(self, event: HanEvent) -> None:

@@ -112,6 +112,10 @@ class Reading:
     notice: Message | None = None
     at: datetime | None = None
     ledger: Ledger = field(default_factory=Ledger)
+    supplier: str = ""
+    """Name and telephone number."""
+    customer: str = ""
+    """The customer identification number."""
     tenancy: datetime | None = None
     """When the tenants change, or have changed."""
     history: dict[str, int] = field(default_factory=dict)
@@ -218,6 +222,8 @@ class Reading:
             "message": self.message(time),
             "readings": dict(self.values),
             "today_wh": self.ledger.day.energy_wh,
+            "supplier": self.supplier,
+            "customer": self.customer,
             "change_of_tenancy": None if self.tenancy is None else utc_text(self.tenancy),
             "days": dict(self.history),
             "tariff": {
@@ -455,6 +461,19 @@ def _tenancy(reading: Reading, record: Record) -> None:
     reading.tenancy = after_2000(record.integer("implementation_date_time"))
 
 
+def _supplier(reading: Reading, record: Record) -> None:
+    """One whose time is yet to come is shown at once (unverified)."""
+    parts = [
+        record.octets(name).decode("utf-8", "replace")
+        for name in ("proposed_provider_name", "proposed_provider_contact_details")
+    ]
+    reading.supplier = " ".join(part for part in parts if part)
+
+
+def _customer(reading: Reading, record: Record) -> None:
+    reading.customer = record.octets("customer_id_number").decode("utf-8", "replace")
+
+
 def _days(reading: Reading, record: Record) -> None:
     """The days that a meter tells, in place of those that it told before: what it hides now is gone."""
     ends = after_2000(record.integer("sample_start_time"))
@@ -524,6 +543,8 @@ TAKEN: Final[Mapping[Command, Callable[[Reading, Record], None]]] = {
     Messaging.cancel_message: _cancel_message,
     Messaging.cancel_all_messages: _cancel_all,
     DeviceManagement.publish_change_of_tenancy: _tenancy,
+    DeviceManagement.publish_change_of_supplier: _supplier,
+    DeviceManagement.update_cin: _customer,
     Metering.get_sampled_data_response: _days,
     Metering.publish_snapshot: _bill,
     Prepayment.publish_top_up_log: _top_ups,

@@ -67,6 +67,8 @@ ANSWERS: Final[Mapping[Command, Command]] = {
     Calendar.get_seasons: Calendar.publish_seasons,
     Calendar.get_special_days: Calendar.publish_special_days,
     DeviceManagement.get_change_of_tenancy: DeviceManagement.publish_change_of_tenancy,
+    DeviceManagement.get_change_of_supplier: DeviceManagement.publish_change_of_supplier,
+    DeviceManagement.get_cin: DeviceManagement.update_cin,
     Events.get_event_log: Events.publish_event_log,
 }
 """What displays may ask, and which command of the server answers it. Spec: ZSE 1.4 D.3 to D.11; GBCS 7.4
@@ -95,7 +97,7 @@ class DisplayServer:
     """Answers displays.
 
     `readers`: the attributes that they may read; `tellers`: the questions of `ANSWERS` that the device has
-    something to say to. `revision` changes with every change of tariff or calendar.
+    something to say to. `revision` changes with every change of tariff, calendar or supplier.
     """
 
     def __init__(

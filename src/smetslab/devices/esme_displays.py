@@ -39,6 +39,7 @@ DIVISOR: Final = 1000
 _SUPPLY: Final = {"enabled": 2, "armed": 1, "disabled": 0}
 _PREPAYMENT_ENABLED: Final = 0x0002
 _NOW: Final = 0
+_CONTACT: Final = ("supplier_name", "supplier_telephone_number", "customer_identification_number")
 TIERS: Final = (
     Metering.current_tier_1_summation_delivered,
     Metering.current_tier_2_summation_delivered,
@@ -93,10 +94,12 @@ class EsmeDisplays:
                 DeviceManagement.get_change_of_tenancy: lambda _now, _asked: change_of_tenancy(
                     self._meter.tenancy
                 ),
+                DeviceManagement.get_change_of_supplier: self._supplier,
+                DeviceManagement.get_cin: self._customer,
                 **self.tariff.tellers(),
                 **self.history.tellers(),
             },
-            lambda: self.tariff.revision,
+            lambda: (self.tariff.revision, *map(self._meter.server.value, _CONTACT)),
             acts,
         )
 
@@ -152,6 +155,36 @@ class EsmeDisplays:
             start_time=_NOW,
             duration_in_minutes=NO_END,
             price=max(0, self._meter.life.active_price),
+        )
+
+    def _supplier(self, now: datetime, asked: Record) -> Record | None:
+        """Who supplies, and how to reach them. Spec: ZSE 1.4 D.10.2.4.2; GBCS use case ECS16."""
+        del asked
+        name, telephone, _ = (str(self._meter.server.value(one) or "") for one in _CONTACT)
+        if not name and not telephone:
+            return None
+        return DeviceManagement.publish_change_of_supplier.record(
+            current_provider_id=0,
+            issuer_event_id=self._seconds(now),
+            tariff_type=0,
+            proposed_provider_id=0,
+            provider_change_implementation_time=_NOW,
+            provider_change_control=0,
+            proposed_provider_name=name.encode(),
+            proposed_provider_contact_details=telephone.encode(),
+        )
+
+    def _customer(self, now: datetime, asked: Record) -> Record | None:
+        """Spec: ZSE 1.4 D.10.2.4.7; GBCS use case ECS50."""
+        del asked
+        number = str(self._meter.server.value("customer_identification_number") or "")
+        if not number:
+            return None
+        return DeviceManagement.update_cin.record(
+            issuer_event_id=self._seconds(now),
+            cin_implementation_time=_NOW,
+            provider_id=0,
+            customer_id_number=number.encode(),
         )
 
     def _seconds(self, now: datetime) -> int:

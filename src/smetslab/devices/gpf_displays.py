@@ -115,7 +115,7 @@ _LADDERS: Final[Sequence[tuple[Length, Sequence[Attribute]]]] = (
     ("week", Metering.alternative_week_consumption),
     ("month", Metering.alternative_month_consumption),
 )
-_DOCUMENTS: Final = ("tariff", "block_period", "billing_period")
+_DOCUMENTS: Final = ("tariff", "block_period", "billing_period", "supplier")
 _HISTORY_DAYS: Final = 400
 _MWH_PER_WH: Final = 1000
 _TIME_OF_USE, _NOW = 0, 0
@@ -168,6 +168,9 @@ class GpfDisplays:
             Prepayment.get_debt_repayment_log: self._debt_payments,
             Events.get_event_log: lambda now, asked: events_told(
                 asked, self._mirrored.event_log, self._hidden(now)
+            ),
+            DeviceManagement.get_change_of_supplier: self._kept(
+                "supplier", DeviceManagement.publish_change_of_supplier
             ),
             DeviceManagement.get_change_of_tenancy: lambda _now, _asked: change_of_tenancy(tenancy),
         }

@@ -64,28 +64,36 @@ def _fuel_lines(reading: Reading, now: datetime, time: datetime | None) -> list[
         rate = f" (rate {reading.rate})" if reading.rate else ""
         shown.append(f"  price      {pence_per_kwh(reading.price)}{rate}")
     if reading.prepayment:
-        shown.append(f"  balance    {pounds(reading.values.get('credit_remaining', 0))}")
-        emergency = reading.values.get("emergency_credit_remaining")
-        if emergency is not None:
-            shown.append(f"  emergency  {pounds(emergency)}")
-        debt = sum(reading.values.get(name, 0) for name in _DEBTS)
-        if debt:
-            shown.append(f"  debt       {pounds(debt)}")
-        if reading.values.get("credit_remaining", 0) < reading.values.get("low_credit_warning_level", 0):
-            shown.append("  LOW CREDIT")
+        shown += _account_lines(reading)
     supply = reading.values.get("supply_status")
     if supply in _SUPPLY:
         shown.append(f"  supply     {_SUPPLY[supply]}")
     message = reading.message(time)
     if message:
         shown.append(f"  message    {message}")
+    if reading.supplier:
+        shown.append(f"  supplier   {reading.supplier}")
     if reading.bill is not None:
         total = reading.units(reading.bill.total)
         shown.append(f"  last bill  {after_2000(reading.bill.time):%d %b %Y}, register {total:.2f}")
-    if reading.prepayment and reading.top_ups:
+    return shown + _tariff_lines(reading, time) + _history_lines(reading)
+
+
+def _account_lines(reading: Reading) -> list[str]:
+    values = reading.values
+    shown = [f"  balance    {pounds(values.get('credit_remaining', 0))}"]
+    emergency = values.get("emergency_credit_remaining")
+    if emergency is not None:
+        shown.append(f"  emergency  {pounds(emergency)}")
+    debt = sum(values.get(name, 0) for name in _DEBTS)
+    if debt:
+        shown.append(f"  debt       {pounds(debt)}")
+    if values.get("credit_remaining", 0) < values.get("low_credit_warning_level", 0):
+        shown.append("  LOW CREDIT")
+    if reading.top_ups:
         at, amount = reading.top_ups[-1]
         shown.append(f"  top-up     {after_2000(at):%d %b %Y}, {pounds(amount)}")
-    return shown + _tariff_lines(reading, time) + _history_lines(reading)
+    return shown
 
 
 def _tariff_lines(reading: Reading, time: datetime | None) -> list[str]:

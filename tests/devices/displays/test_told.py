@@ -102,6 +102,8 @@ def test_a_new_tariff_is_published_and_its_calendar_fetched(run_display) -> None
             ]
             core.server.put(work, "tariff_days", days)
             core._tariff_written(work)
+            core.server.put(work, "supplier_name", "A SUPPLIER")
+            core.server.put(work, "customer_identification_number", "1234")
         core.han.refresh(home.clock.now())
         await home.clock.sleep(5)
         return before, reading, core.life.configuration
@@ -116,6 +118,7 @@ def test_a_new_tariff_is_published_and_its_calendar_fetched(run_display) -> None
         assert applies(calendar, time) == meter.calendar.script_before(time)
     assert set(reading.tariff.rates) == set(range(2, 27))
     assert not reading.tariff.blocks
+    assert (reading.supplier.split(" 0")[0], reading.customer) == ("A SUPPLIER", "1234")
 
 
 def test_weeks_and_months_are_what_the_register_has_counted(run_display) -> None:

@@ -54,7 +54,7 @@ FROM_CLIENT = {
         00:get_calendar 01:get_day_profiles 02:get_week_profiles 03:get_seasons 04:get_special_days
     """,
     "device_management": """
-        00:get_change_of_tenancy
+        00:get_change_of_tenancy 01:get_change_of_supplier 05:get_cin
         04:report_event_configuration
     """,
     "events": """

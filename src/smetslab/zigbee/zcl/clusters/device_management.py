@@ -69,6 +69,8 @@ class DeviceManagement(Cluster, id=0x0708, spec="ZSE 1.4 D.10"):
     """Spec: ZSE 1.4 D.10."""
 
     get_change_of_tenancy = command(0x00, CLIENT_TO_SERVER, fields())
+    get_change_of_supplier = command(0x01, CLIENT_TO_SERVER, fields())
+    get_cin = command(0x05, CLIENT_TO_SERVER, fields())
     report_event_configuration = command(
         0x04,
         CLIENT_TO_SERVER,
