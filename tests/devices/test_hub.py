@@ -61,11 +61,11 @@ class HubKit(Kit):
     def tell(self, name: str, parameters: dict[str, Any], counter: int) -> dict[str, Any]:
         return self.ask(name, parameters, originator=BROKER, counter=counter)
 
-    def add(self, device: Eui64, counter: int, seconds: int = WINDOW_S) -> dict[str, Any]:
+    def add(self, device: Eui64, counter: int, seconds: int = WINDOW_S, code: bytes = CODE) -> dict[str, Any]:
         entry = {
             "entity_identifier": str(device),
             "credentials_type": "install code",
-            "installation_credentials": CODE.hex().upper(),
+            "installation_credentials": code.hex().upper(),
             "device_type": 0,
         }
         asked = {
@@ -137,6 +137,15 @@ def test_the_window_and_the_key_of_a_new_device(
     hub.clock.moment += timedelta(seconds=wait_s)
     assert hub.knock(METER, key) == refusal
     assert ("8F48" in hub.codes()) == (refusal == "wrong key")
+
+
+@pytest.mark.parametrize("octets", [0, 7, 14, 17])
+def test_a_device_with_a_code_of_a_size_that_no_install_code_has_is_not_added(
+    hub: HubKit, octets: int
+) -> None:
+    failures = hub.add(METER, 1, code=bytes(octets))["failures"]
+    assert failures["entry_to_be_added"] == "type-unmatched"
+    assert hub.log.devices() == {}
 
 
 def test_a_stranger_is_not_let_in(hub: HubKit) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from smetslab.devices.esme_configuration import prices
+from smetslab.devices.limits import MAX_PRICE
 from smetslab.devices.tariff import NO_THRESHOLD, RateRegisters, TariffCalendar
 
 SCRIPTS = "00000A0064FF"
@@ -119,3 +121,18 @@ def test_block_counters_start_anew_with_the_billing_period(make_bench: Any) -> N
     assert before > 0
     assert after.counters[0] == 0
     assert sum(block[0] for block in after.blocks) >= before
+
+
+@pytest.mark.parametrize(
+    ("scale", "amount", "price"),
+    [(-5, 1234, 1234), (-4, 7, 70), (-6, 19, 1), (127, 1, MAX_PRICE), (127, 0, 0)],
+)
+def test_prices_are_in_thousandths_of_a_penny_and_fit_the_register(
+    scale: int, amount: int, price: int
+) -> None:
+    """A scale may be anything from -128 to 127, which no register holds."""
+    charge = {
+        "charge_per_unit_scaling": {"commodity_scale": 3, "price_scale": scale},
+        "charge_table": [{"index": "01", "charge_per_unit": amount}],
+    }
+    assert prices(charge) == {"01": price}

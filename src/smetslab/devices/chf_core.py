@@ -39,6 +39,7 @@ from smetslab.gbcs.usecases.logs import EVENT_LOG_ENTRIES, SECURITY_LOG_ENTRIES
 from smetslab.gbcs.usecases.registry import USE_CASES
 from smetslab.gbcs.values import EPOCH_2000, Parameters, Value, date_time_octets, utc_text
 from smetslab.ids import Eui64
+from smetslab.zigbee.security import INSTALL_CODE_SIZES
 
 FIRST_ALERT_COUNTER: Final = 4000
 """Spec: RTDS 4.5.0; any start would do."""
@@ -275,7 +276,7 @@ class HubCore:
         """CCS01: a device that is on the log already stays as it is. Spec: GBCS use case CCS01."""
         items = data.items if isinstance(data, Sequence) else ()
         octets = [item.value for item in items if isinstance(item, Octets)]
-        if len(octets) != 2 or len(octets[0]) != 8:
+        if len(octets) != 2 or len(octets[0]) != 8 or len(octets[1]) not in INSTALL_CODE_SIZES:
             raise ItemError(DataAccessResult.TYPE_UNMATCHED, "no device with an install code")
         device = Eui64(octets[0])
         if self.log.find(device) is None and self.log.full:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from smetslab.devices.cosem.server import CosemServer
 from smetslab.devices.esme_life import Configuration
 from smetslab.devices.esme_objects.common import PRICE_SCALE
+from smetslab.devices.limits import MAX_PRICE
 from smetslab.devices.prepay.rules import DebtPeriod
 from smetslab.devices.schedule import ExecutionTimes, Schedule
 from smetslab.devices.tariff import TariffCalendar
@@ -85,7 +86,9 @@ def _calendar(server: CosemServer, prefix: str) -> TariffCalendar:
 
 
 def prices(charge: Value) -> dict[str, int]:
-    """The amounts of a unit charge by index, in thousandths of a penny whatever its scale is."""
+    """The amounts of a unit charge by index, in thousandths of a penny whatever its scale is; at most what
+    the meter can show.
+    """
     table = charge.get("charge_table") if isinstance(charge, dict) else None
     scaling = charge.get("charge_per_unit_scaling") if isinstance(charge, dict) else None
     scale = scaling.get("price_scale") if isinstance(scaling, dict) else PRICE_SCALE
@@ -95,7 +98,8 @@ def prices(charge: Value) -> dict[str, int]:
         if isinstance(row, dict):
             price = row["charge_per_unit"]
             amount = max(0, price) if isinstance(price, int) else 0
-            found[str(row["index"])] = amount * 10**exponent if exponent >= 0 else amount // 10**-exponent
+            scaled = amount * 10**exponent if exponent >= 0 else amount // 10**-exponent
+            found[str(row["index"])] = min(scaled, MAX_PRICE)
     return found
 
 

@@ -116,6 +116,10 @@ WAN_RETRY_LONGEST_S = 300.0
 METER_SEGMENTS = 4096
 """Switchings that the energy history of a meter keeps; the oldest are merged."""
 
+MAX_PRICE = 2**32 - 1
+"""In thousandths of a penny: what the register of the active price can show. What a meter does with more is
+unverified."""
+
 MAX_REGISTER = 10**9
 """Energy registers roll over here. Unverified."""
 

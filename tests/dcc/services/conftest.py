@@ -24,7 +24,7 @@ from smetslab.duis.schema import DuisSchema
 from smetslab.gbcs.values import Value
 from smetslab.ids import Eui64
 from smetslab.lab.build import Lab, lab_keystore
-from smetslab.lab.config import load_lab
+from smetslab.lab.config import LabConfig, load_lab
 from smetslab.pki import Certificate, KeyRing
 
 SUPPLIER = Eui64.parse("90B3D51F30010000")
@@ -108,7 +108,7 @@ def keystore() -> KeyRing:
 
 @pytest.fixture(scope="session")
 def open_house(keystore: KeyRing) -> Callable[..., AbstractAsyncContextManager[House]]:
-    """`open_house(door=, callbacks=, schema=, respond=)`: a running house on the running loop."""
+    """`open_house(config=, door=, callbacks=, schema=, respond=)`: a running house on the running loop."""
     return partial(_open_house, keystore)
 
 
@@ -116,6 +116,7 @@ def open_house(keystore: KeyRing) -> Callable[..., AbstractAsyncContextManager[H
 async def _open_house(
     keystore: KeyRing,
     *,
+    config: LabConfig | None = None,
     door: DoorSettings | None = None,
     callbacks: CallbackSettings | None = None,
     schema: DuisSchema | None = None,
@@ -123,6 +124,8 @@ async def _open_house(
     durable: Callable[[], Awaitable[None]] | None = None,
 ) -> AsyncIterator[House]:
     settings = DoorSettings() if door is None else door
+    if config is not None:
+        keystore = lab_keystore(config)
     listener = User(respond)
 
     def certificate(serial: int) -> Certificate | None:
@@ -132,7 +135,7 @@ async def _open_house(
     def transport() -> httpx.AsyncBaseTransport:
         return httpx.ASGITransport(listener.app())
 
-    async with Lab(load_lab(), keystore=keystore) as lab:
+    async with Lab(load_lab() if config is None else config, keystore=keystore) as lab:
         listener.clock = lab.clock.time
         signer = DocumentSigner(keystore.xml_signer(BROKER))
         wanted = CallbackSettings(default=CALLBACK) if callbacks is None else callbacks
