@@ -211,7 +211,7 @@ TABLES = pytest.mark.parametrize(
         (mac_layer.MAC_COMMANDS, 8),
         (nwk.NWK_COMMANDS, 12),
         (aps.APS_COMMANDS, 8),
-        (zdo.ZDO_MESSAGES, 27),
+        (zdo.ZDO_MESSAGES, 31),
     ],
     ids=["mac", "nwk", "aps", "zdo"],
 )

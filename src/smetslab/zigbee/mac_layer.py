@@ -281,6 +281,19 @@ SLEEPY_END_DEVICE: Final = Capability.ALLOCATE_ADDRESS
 END_DEVICE: Final = Capability.MAINS_POWERED | Capability.RECEIVER_ON_WHEN_IDLE | Capability.ALLOCATE_ADDRESS
 
 
+def orphan_notification(eui64: Eui64) -> MacFrame:
+    """A device that has lost its parent asks for it. Spec: IEEE 802.15.4 7.3.6."""
+    return MacFrame(
+        kind=MacFrameType.COMMAND,
+        sequence=0,
+        destination_pan=BROADCAST,
+        destination=BROADCAST,
+        source_pan=BROADCAST,
+        source=eui64,
+        payload=bytes((ORPHAN_NOTIFICATION.id,)),
+    )
+
+
 def beacon_request() -> MacFrame:
     """Who is there, to whoever hears it on this channel. Spec: IEEE 802.15.4 7.3.7."""
     return MacFrame(

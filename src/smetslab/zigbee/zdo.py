@@ -132,6 +132,7 @@ UNBIND_REQUEST = Row(0x0022, "unbind_request", _BINDING, "ZigBee 2.4.3.2.3")
 NEIGHBOUR_TABLE_REQUEST = Row(
     0x0031, "neighbour_table_request", fields(start_index=UInt8), "ZigBee 2.4.3.3.2"
 )
+BINDING_TABLE_REQUEST = Row(0x0033, "binding_table_request", fields(start_index=UInt8), "ZigBee 2.4.3.3.4")
 LEAVE_REQUEST = Row(0x0034, "leave_request", fields(device=Ieee, options=UInt8), "ZigBee 2.4.3.3.5")
 PERMIT_JOINING_REQUEST = Row(
     0x0036,
@@ -192,7 +193,7 @@ MATCH_DESCRIPTOR_RESPONSE = Row(
 PARENT_ANNOUNCE_RESPONSE = Row(
     0x801F,
     "parent_announce_response",
-    fields(status=UInt8, children=counted(UInt8, Ieee)),
+    fields(status=UInt8, found=_ok(children=counted(UInt8, Ieee))),
     "ZigBee 2.4.4.2.23",
 )
 BIND_RESPONSE = Row(0x8021, "bind_response", fields(status=UInt8), "ZigBee 2.4.4.3.2")
@@ -205,6 +206,12 @@ NEIGHBOUR_TABLE_RESPONSE = Row(
         found=_ok(entries=UInt8, start_index=UInt8, neighbours=counted(UInt8, _NEIGHBOUR)),
     ),
     "ZigBee 2.4.4.4.2",
+)
+BINDING_TABLE_RESPONSE = Row(
+    0x8033,
+    "binding_table_response",
+    fields(status=UInt8, found=_ok(entries=UInt8, start_index=UInt8, bindings=counted(UInt8, _BINDING))),
+    "ZigBee 2.4.4.4.4",
 )
 LEAVE_RESPONSE = Row(0x8034, "leave_response", fields(status=UInt8), "ZigBee 2.4.4.4.5")
 PERMIT_JOINING_RESPONSE = Row(0x8036, "permit_joining_response", fields(status=UInt8), "ZigBee 2.4.4.4.7")
@@ -233,6 +240,7 @@ ZDO_MESSAGES: Final[Mapping[int, Row]] = table(
         BIND_REQUEST,
         UNBIND_REQUEST,
         NEIGHBOUR_TABLE_REQUEST,
+        BINDING_TABLE_REQUEST,
         LEAVE_REQUEST,
         PERMIT_JOINING_REQUEST,
         NWK_UPDATE_REQUEST,
@@ -247,6 +255,7 @@ ZDO_MESSAGES: Final[Mapping[int, Row]] = table(
         BIND_RESPONSE,
         UNBIND_RESPONSE,
         NEIGHBOUR_TABLE_RESPONSE,
+        BINDING_TABLE_RESPONSE,
         LEAVE_RESPONSE,
         PERMIT_JOINING_RESPONSE,
         NWK_UPDATE_NOTIFY,

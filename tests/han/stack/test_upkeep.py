@@ -17,6 +17,7 @@ from smetslab.rng import RootSeed
 from smetslab.store import Store
 from smetslab.trace import Trace
 from smetslab.zigbee.dissect import Dissector
+from smetslab.zigbee.mac_layer import COORDINATOR_REALIGNMENT
 from smetslab.zigbee.nwk import NWK_COMMANDS
 
 HOUR = 3600.0
@@ -356,3 +357,46 @@ def test_a_sleeper_whose_parent_is_gone_does_not_ask_on_and_on(run_home) -> None
     polls, payloads = run_home(story)
     assert polls < 150  # each is tried four times
     assert payloads == [b"there", b"back"]
+
+
+@pytest.mark.parametrize("is_child", [True, False])
+def test_a_sleeper_that_has_lost_its_parent_asks_for_it_first(run_home, is_child: bool) -> None:
+    """Two frames of the MAC layer do where the parent still has it for a child; else it rejoins."""
+
+    async def story(home):
+        hub = await home.device(1)
+        gas = await home.device(2, sleepy=True)
+        await gas.send(hub, b"there")
+        await home.clock.sleep(60)
+        if not is_child:
+            hub.link.node.parent.disown(gas.link.eui64)
+        gas.link.node.rejoiner.lost("told so by the test")
+        await home.clock.sleep(3)
+        await gas.send(hub, b"here again")
+        return hub.payloads, home.events("ChildRealigned", "DeviceRejoined", "DeviceBack")
+
+    payloads, events = run_home(story)
+    assert payloads == [b"there", b"here again"]
+    assert sorted(events) == sorted(
+        [("ChildRealigned" if is_child else "DeviceRejoined", "2"), ("DeviceBack", "2")]
+    )
+
+
+def test_a_stranger_cannot_realign_a_device(run_home) -> None:
+    """Frames of the MAC layer are not sealed: only the parent that the device knows is believed."""
+
+    async def story(home):
+        await home.device(1)
+        gas = await home.device(2, sleepy=True)
+        node = gas.link.node
+        await home.clock.sleep(30)
+        address = node.mac.short_address
+        node.rejoiner._ask_parent()
+        values = {"pan": 0x6666, "coordinator_short_address": 0, "channel": 26, "short_address": 0x6666}
+        record = COORDINATOR_REALIGNMENT.decode(COORDINATOR_REALIGNMENT.encode(**values), 0)
+        node.rejoiner.realigned(record, home.radio.stranger)
+        assert node.mac.short_address == address
+        await home.clock.sleep(30)
+        return node.mac.short_address == address, node.mac.pan == home.radio.settings.pan
+
+    assert run_home(story) == (True, True)

@@ -14,6 +14,7 @@ from smetslab.errors import ZigbeeDecodeError
 from smetslab.han.air.medium import Cancellable, Scheduler
 from smetslab.han.service import ClusterRole
 from smetslab.han.stack.aps_entity import ApsData, ApsEntity
+from smetslab.han.stack.binding import Binding, BindingTable
 from smetslab.ids import Eui64
 from smetslab.zigbee import nwk, zdo
 from smetslab.zigbee.mac_layer import Capability
@@ -28,6 +29,14 @@ MAX_BUFFER: Final = 82
 MAX_TRANSFER: Final = 1500
 _BAND_2_4_GHZ, _BAND_SUB_GHZ = 0x08, 0x10
 _DEVICE_ID = 0x0000
+_LONG_ADDRESS = 3
+"""Address mode of a binding to an endpoint. Spec: ZigBee 2.4.3.2.2."""
+_MOST_BINDINGS, _MOST_NEIGHBOURS = 3, 3
+"""So many fit into one frame."""
+_COORDINATOR, _ROUTER, _END_DEVICE = 0, 1, 2
+_RECEIVES, _CHILD, _SIBLING = 0x04, 0x10, 0x20
+_UNKNOWN_PERMISSION = 2
+"""Spec: ZigBee 2.4.4.4.2.2 (neighbour table list record)."""
 
 Answered: TypeAlias = Callable[[Record | None], None]
 """Called with the fields of an answer, None when none has come."""
@@ -58,10 +67,11 @@ class DeviceProfile:
         updated: Callable[[Record, int], list[int] | None],
         updated_page: Callable[[Record, int, int], list[int] | None],
         left: Callable[[], None],
+        changed: Callable[[], None],
     ) -> None:
         """`announced`: a device has said its addresses, and who has passed that on last; `updated`: somebody
         wants a change or a scan, whose energies are the answer, `updated_page`: the same on a page, by its
-        mask; `left`: this one is told to leave.
+        mask; `left`: this one is told to leave; `changed`: its bindings are others.
         """
         self._aps = aps
         self._scheduler = scheduler
@@ -71,6 +81,8 @@ class DeviceProfile:
         self._updated = updated
         self._updated_page = updated_page
         self._left = left
+        self._changed = changed
+        self.bindings = BindingTable()
         self._sequence = rng.randrange(256)
         self._asked: dict[tuple[int, int], tuple[Answered, Cancellable]] = {}
         self._named: dict[int, None] = {}
@@ -177,6 +189,21 @@ class DeviceProfile:
         answer = _ANSWERS.get(row.id)
         if answer is not None:
             answer(self, record, data, sequence)
+        elif not data.broadcast:
+            self._refuse(row.id, data, sequence)
+
+    def _refuse(self, cluster: int, data: ApsData, sequence: int) -> None:
+        """Say that a request is not served here. Spec: ZigBee 2.4.2.5, 2.4.5 (NOT_SUPPORTED)."""
+        self._aps.send(
+            ApsData(
+                peer=data.peer,
+                cluster=cluster | zdo.RESPONSE,
+                profile=zdo.PROFILE,
+                source_endpoint=zdo.ENDPOINT,
+                destination_endpoint=zdo.ENDPOINT,
+                payload=bytes((sequence, ZdoStatus.NOT_SUPPORTED)),
+            )
+        )
 
     def _answer(self, row: Row, data: ApsData, sequence: int, /, **values: FieldInput) -> None:
         self._send(row, data.peer, sequence, values)
@@ -363,6 +390,100 @@ class DeviceProfile:
         if status is ZdoStatus.SUCCESS:
             self._left()
 
+    # ---------------------------------------------------------------------------- tables
+
+    def _change_bindings(self, row: Row, record: Record, data: ApsData, sequence: int) -> None:
+        """Spec: ZigBee 2.4.3.2.2, 2.4.3.2.3, 2.4.4.3.2."""
+        destination = record["destination"]
+        status = ZdoStatus.NOT_SUPPORTED  # for another device, or for a group
+        if (
+            record["source"] == self._aps.network.eui64
+            and isinstance(destination, Record)
+            and isinstance(destination["address"], Eui64)
+        ):
+            endpoint, cluster = record.integer("source_endpoint"), record.integer("cluster")
+            binding = Binding(endpoint, cluster, destination["address"], destination.integer("endpoint"))
+            if not any(one.endpoint == endpoint for one in self._clusters()):
+                status = ZdoStatus.INVALID_ENDPOINT
+            elif row is zdo.BIND_REQUEST:
+                status = self.bindings.bind(binding)
+            else:
+                status = self.bindings.unbind(binding)
+        answer = zdo.BIND_RESPONSE if row is zdo.BIND_REQUEST else zdo.UNBIND_RESPONSE
+        self._answer(answer, data, sequence, status=status)
+        if status is ZdoStatus.SUCCESS:
+            self._changed()
+
+    def _take_bind(self, record: Record, data: ApsData, sequence: int) -> None:
+        self._change_bindings(zdo.BIND_REQUEST, record, data, sequence)
+
+    def _take_unbind(self, record: Record, data: ApsData, sequence: int) -> None:
+        self._change_bindings(zdo.UNBIND_REQUEST, record, data, sequence)
+
+    def _answer_binding_table(self, record: Record, data: ApsData, sequence: int) -> None:
+        """Spec: ZigBee 2.4.4.4.4."""
+        start, entries = record.integer("start_index"), self.bindings.entries()
+        self._answer(
+            zdo.BINDING_TABLE_RESPONSE,
+            data,
+            sequence,
+            status=ZdoStatus.SUCCESS,
+            found={
+                "entries": len(entries),
+                "start_index": start,
+                "bindings": [
+                    {
+                        "source": self._aps.network.eui64,
+                        "source_endpoint": one.endpoint,
+                        "cluster": one.cluster,
+                        "address_mode": _LONG_ADDRESS,
+                        "destination": {"address": one.peer, "endpoint": one.peer_endpoint},
+                    }
+                    for one in entries[start : start + _MOST_BINDINGS]
+                ],
+            },
+        )
+
+    def _answer_neighbour_table(self, record: Record, data: ApsData, sequence: int) -> None:
+        """Spec: ZigBee 2.4.4.4.2 (kind: type, receiver and relationship, in bits)."""
+        network = self._aps.network
+        found: list[dict[str, FieldInput]] = []
+        for address, eui64 in network.addresses.items():
+            asleep, awake = address in network.sleepers, address in network.end_devices
+            if address == network.short_address or not (asleep or awake or address in network.neighbours):
+                continue
+            kind = _COORDINATOR if not address else _END_DEVICE if asleep or awake else _ROUTER
+            relation = _CHILD if asleep or awake else _SIBLING
+            found.append(
+                {
+                    "extended_pan": network.settings.extended_pan,
+                    "ieee_address": eui64,
+                    "short_address": address,
+                    "kind": kind | (0 if asleep else _RECEIVES) | relation,
+                    "permit_joining": _UNKNOWN_PERMISSION,
+                    "depth": 0 if not address else 1,
+                    "link_quality": network.neighbours.get(address, 0),
+                }
+            )
+        start = record.integer("start_index")
+        self._answer(
+            zdo.NEIGHBOUR_TABLE_RESPONSE,
+            data,
+            sequence,
+            status=ZdoStatus.SUCCESS,
+            found={
+                "entries": len(found),
+                "start_index": start,
+                "neighbours": found[start : start + _MOST_NEIGHBOURS],
+            },
+        )
+
+    def _refuse_joining(self, record: Record, data: ApsData, sequence: int) -> None:
+        """Joining is opened by CCS01 alone. Spec: GBCS use case CCS01; the status is unverified."""
+        del record
+        if not data.broadcast:
+            self._answer(zdo.PERMIT_JOINING_RESPONSE, data, sequence, status=ZdoStatus.NOT_PERMITTED)
+
 
 def _numbers(record: Record, name: str) -> list[int]:
     value = record[name]
@@ -377,8 +498,13 @@ _ANSWERS: Final[dict[int, Callable[[DeviceProfile, Record, ApsData, int], None]]
     zdo.ACTIVE_ENDPOINTS_REQUEST.id: DeviceProfile._answer_active_endpoints,
     zdo.MATCH_DESCRIPTOR_REQUEST.id: DeviceProfile._answer_match_descriptor,
     zdo.DEVICE_ANNOUNCE.id: DeviceProfile._take_announce,
+    zdo.BIND_REQUEST.id: DeviceProfile._take_bind,
+    zdo.UNBIND_REQUEST.id: DeviceProfile._take_unbind,
+    zdo.NEIGHBOUR_TABLE_REQUEST.id: DeviceProfile._answer_neighbour_table,
+    zdo.BINDING_TABLE_REQUEST.id: DeviceProfile._answer_binding_table,
+    zdo.PERMIT_JOINING_REQUEST.id: DeviceProfile._refuse_joining,
     zdo.LEAVE_REQUEST.id: DeviceProfile._take_leave,
     zdo.NWK_UPDATE_REQUEST.id: DeviceProfile._take_update,
     zdo.NWK_ENHANCED_UPDATE_REQUEST.id: DeviceProfile._take_enhanced_update,
 }
-"""What is done with each request; the others are not answered."""
+"""What is done with each request; the others are refused."""

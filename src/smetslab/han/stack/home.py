@@ -24,6 +24,7 @@ from smetslab.han.air.medium import Link, LinkQuality, Medium, OnAir, Radio
 from smetslab.han.service import ApsFrame, ClusterRole
 from smetslab.han.stack.aps_entity import ApsData
 from smetslab.han.stack.asking import ask, transmit
+from smetslab.han.stack.binding import Binding
 from smetslab.han.stack.joining import Gate, Joiner, JoiningRules, JoinState, TrustCentre
 from smetslab.han.stack.link import RadioLink
 from smetslab.han.stack.network import COORDINATOR_ADDRESS, NetworkSettings, NodeKind
@@ -378,7 +379,7 @@ class RadioHome:
             raise HanError("silent for the sake of the duty cycle")
         secured = frame.cluster not in WITHOUT_LINK_KEY and frame.profile != zdo.PROFILE
         if secured and target not in node.aps.link_keys:
-            await node.partner_key(target)
+            await node.partner_keys.ask_for(target)
         source_endpoint = node.node_endpoint(frame.source, frame.source_endpoint)
         data = ApsData(  # by position, which is twice as fast
             short_address,
@@ -445,6 +446,25 @@ class RadioHome:
             if target is None or target.device_at(endpoint) == peer:
                 return endpoint
         raise HanError(f"device {peer} has no endpoint with cluster 0x{cluster:04X}", transient=False)
+
+    async def bind(self, node: RadioNode, peer: Eui64, binding: Binding, *, on: bool) -> zdo.ZdoStatus:
+        """Ask a peer for a binding, or to end it; `RadioLink.bind` calls this."""
+        radio = self._radio_of(peer)
+        if radio is None:
+            raise HanError(f"device {peer} is not on this HAN", transient=False)
+        answer = await ask(
+            node,
+            zdo.BIND_REQUEST if on else zdo.UNBIND_REQUEST,
+            await self._find_address(node, radio),
+            source=radio,
+            source_endpoint=binding.endpoint,
+            cluster=binding.cluster,
+            address_mode=3,
+            destination={"address": binding.peer, "endpoint": binding.peer_endpoint},
+        )
+        if answer is None:
+            raise HanError(f"no answer from {peer} about a binding")
+        return zdo.ZdoStatus(answer.integer("status"))
 
     def delivered(self, node: RadioNode, peer: Eui64, data: ApsData, counter: int, *, accepted: bool) -> None:
         """A message has come to a node: hand it to the application it is for. `accepted`: it was secured as

@@ -11,8 +11,10 @@ from types import TracebackType
 
 from smetslab.errors import HanError, LocalProtocolError
 from smetslab.han.service import ApsFrame, ClusterRole, Handler
+from smetslab.han.stack.binding import Binding
 from smetslab.han.stack.node import MAX_ENDPOINT, RadioNode
 from smetslab.ids import Eui64
+from smetslab.zigbee.zdo import ZdoStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +90,28 @@ class RadioLink:
     async def find_endpoint(self, peer: Eui64, profile: int, cluster: int, role: ClusterRole) -> int:
         self._must_be_there()
         return await self.node.home.match(self.node, peer, profile, cluster, role)
+
+    # ---------------------------------------------------------------------------- bindings
+
+    async def bind(
+        self, peer: Eui64, peer_endpoint: int, cluster: int, endpoint: int, *, on: bool = True
+    ) -> None:
+        """Have a peer send what one of its clusters tells of its own accord to an endpoint of this device, or
+        no longer. Raises HanError when it does not answer, or refuses.
+
+        Spec: ZigBee 2.4.3.2.2, 2.4.3.2.3
+        """
+        self._must_be_there()
+        status = await self.node.home.bind(
+            self.node,
+            peer,
+            Binding(peer_endpoint, cluster, self.node.eui64, self.node.node_endpoint(self._eui64, endpoint)),
+            on=on,
+        )
+        if status is not ZdoStatus.SUCCESS:
+            what = "bind" if on else "unbind"
+            raise HanError(f"device {peer} does not {what} cluster 0x{cluster:04X}: {status.name.lower()}")
+
+    def bound(self, endpoint: int, cluster: int) -> list[Binding]:
+        """Who has asked for what a cluster of this device tells, the first first."""
+        return self.node.profile.bindings.bound(self.node.node_endpoint(self._eui64, endpoint), cluster)

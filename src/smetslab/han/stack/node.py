@@ -9,14 +9,12 @@ link key)
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from smetslab.clock import timeout
-from smetslab.errors import HanError, ZclDecodeError, ZigbeeDecodeError
+from smetslab.errors import ZclDecodeError, ZigbeeDecodeError
 from smetslab.han.air.dual_band import DualBandMac
 from smetslab.han.air.duty import DutyLedger
 from smetslab.han.air.impair import ImpairedLayer, Impairments
@@ -31,6 +29,7 @@ from smetslab.han.stack.keep_alive import KEEP_ALIVE_ENDPOINT, KeepAliveClient, 
 from smetslab.han.stack.network import COORDINATOR_ADDRESS, FrameCounter, NetworkSettings, NodeKind
 from smetslab.han.stack.nwk_entity import NwkData, NwkEntity
 from smetslab.han.stack.parent import Parent
+from smetslab.han.stack.partner_keys import PartnerKeys
 from smetslab.han.stack.place import read_place, write_place
 from smetslab.han.stack.rejoin import Rejoiner, RejoinState
 from smetslab.han.stack.rules import UpkeepRules
@@ -54,7 +53,9 @@ from smetslab.zigbee.mac_layer import (
     ASSOCIATION_REQUEST,
     ASSOCIATION_RESPONSE,
     BEACON_REQUEST,
+    COORDINATOR_REALIGNMENT,
     END_DEVICE,
+    ORPHAN_NOTIFICATION,
     ROUTER,
     SLEEPY_END_DEVICE,
     Capability,
@@ -82,12 +83,7 @@ CAPABILITIES: Final[Mapping[NodeKind, Capability]] = {
     NodeKind.END_DEVICE: END_DEVICE,
 }
 MAX_ENDPOINT: Final = 240
-APPLICATION_KEY_REQUEST: Final = 2
-"""Key type of a request for a link key with another device. Spec: ZigBee 4.4.9.5."""
-PARTNER_KEY_TIMEOUT_S: Final = 10.0
-"""How long such a key is waited for (unverified)."""
 _DATA: Final = MacFrameType.DATA
-_COORDINATOR: Final = NodeKind.COORDINATOR
 _REJOINED: Final = frozenset({DeviceStatus.SECURED_REJOIN, DeviceStatus.UNSECURED_REJOIN})
 
 
@@ -171,6 +167,7 @@ class RadioNode:
             updated=self._update_asked,
             updated_page=self._page_update_asked,
             left=self._left,
+            changed=self.remember,
         )
         self.aps.unknown = self.profile.find_name
         self.joiner: Joiner | None = None
@@ -178,8 +175,7 @@ class RadioNode:
         self.trust_centre: TrustCentre | None = None
         """What lets devices into the network of the hub."""
         self._zcl_sequence = 0
-        self._partners: dict[Eui64, list[asyncio.Future[None]]] = {}
-        """Who waits for a link key with another device."""
+        self.partner_keys = PartnerKeys(self)
         self.rejoiner = Rejoiner(self, scheduler, upkeep)
         self.changes = NetworkChanges(self, scheduler, rng, upkeep)
         self.network.key_switched = self.changes.key_switched
@@ -297,6 +293,12 @@ class RadioNode:
             self.sub_ghz_client.start()
         self.remember()
 
+    def realigned(self) -> None:
+        """The parent still has this device for its child: it goes on as before."""
+        if self.sleeper is not None:
+            self.sleeper.begin()
+        self.remember()
+
     def ask_for_time(self) -> None:
         """A sleeper says how long it may be silent. Spec: ZigBee 3.6.10.1."""
         if self.sleeper is not None:
@@ -399,6 +401,11 @@ class RadioNode:
         if row is BEACON_REQUEST:
             if self.parent is not None and self.in_network and self.rejoiner.state is RejoinState.MEMBER:
                 self.parent.beacon()
+        elif row is ORPHAN_NOTIFICATION and self.parent is not None and self.in_network:
+            if isinstance(reception.frame.source, Eui64):
+                self.parent.orphan_asked(reception.frame.source)
+        elif row is COORDINATOR_REALIGNMENT:
+            self.rejoiner.realigned(record, reception.frame.source)
         elif row is ASSOCIATION_REQUEST and self.trust_centre is not None:
             self.trust_centre.association_asked(reception, record)
         elif row is ASSOCIATION_RESPONSE and self.joiner is not None:
@@ -460,6 +467,7 @@ class RadioNode:
         if self.parent is not None:
             self.parent.disown(device)
         self.network.forget_device(device)
+        self.profile.bindings.forget(device)
 
     def _aps_commanded(self, row: Row, record: Record, data: NwkData, key: KeyIdentifier | None) -> None:
         self.home.record(
@@ -476,7 +484,7 @@ class RadioNode:
 
     def _key_came(self, record: Record, key: KeyIdentifier | None) -> None:
         if record.integer("key_type") == KeyType.APPLICATION_LINK:
-            self._partner_key_came(record, key)
+            self.partner_keys.came(record, key)
         elif self.joiner is not None and not self.in_network:
             self.joiner.key_came(record, key)
         elif self.rejoiner.state is RejoinState.AWAITING_KEY:
@@ -511,47 +519,6 @@ class RadioNode:
             if isinstance(device, Eui64):
                 self.parent.removed(device)
 
-    def _partner_key_came(self, record: Record, key: KeyIdentifier | None) -> None:
-        """A link key with another device, from the trust centre. Spec: ZigBee 4.4.3.3, 4.4.9.1."""
-        descriptor = record["descriptor"]
-        partner = descriptor["partner"] if isinstance(descriptor, Record) else None
-        if key is KeyIdentifier.KEY_LOAD and isinstance(partner, Eui64):
-            self.aps.link_keys[partner] = record.octets("key")
-            self.aps.forget_counters(partner)
-            for waiting in self._partners.pop(partner, ()):
-                if not waiting.done():
-                    waiting.set_result(None)
-
-    async def partner_key(self, partner: Eui64) -> None:
-        """Have a link key with another device: ask the trust centre for one. Raises HanError without an
-        answer.
-
-        Spec: ZigBee 4.4.6 (request key); ZSE 1.4 5.4.7.4
-        """
-        hub = self.network.addresses.eui64(COORDINATOR_ADDRESS)
-        link_key = None if hub is None else self.aps.link_keys.get(hub)
-        if link_key is None:
-            raise HanError(
-                f"no link key with {partner}, and none with the hub to ask for it", transient=False
-            )
-        came: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._partners.setdefault(partner, []).append(came)
-        self.aps.command(
-            REQUEST_KEY,
-            COORDINATOR_ADDRESS,
-            protection=KeyIdentifier.DATA,
-            link_key=link_key,
-            key_type=APPLICATION_KEY_REQUEST,
-            partner=partner,
-        )
-        if self.sleeper is not None:
-            self.sleeper.stay_awake()
-        try:
-            async with timeout(self.home.clock, PARTNER_KEY_TIMEOUT_S):
-                await came
-        except TimeoutError as error:
-            raise HanError(f"the hub gives no link key with {partner}") from error
-
     def _update_asked(self, record: Record, peer: int) -> list[int] | None:
         return self.changes.update_asked(record, peer)
 
@@ -569,6 +536,7 @@ class RadioNode:
 
     def _left(self) -> None:
         self.home.record("DeviceLeft", source=str(self.eui64))
+        self.profile.bindings.clear()
         self._stop()
         if self.joiner is not None:
             self.joiner.left()

@@ -19,8 +19,9 @@ from smetslab.han.stack.network import COORDINATOR_ADDRESS, NodeKind
 from smetslab.han.stack.nwk_entity import NwkData, link_cost
 from smetslab.han.stack.rules import END_DEVICE_TIMEOUTS_S, UpkeepRules
 from smetslab.ids import Eui64
-from smetslab.zigbee import aps, nwk
+from smetslab.zigbee import aps, mac_layer, nwk
 from smetslab.zigbee.mac_layer import (
+    BROADCAST,
     Address,
     AssociationStatus,
     Capability,
@@ -162,6 +163,36 @@ class Parent:
         self._node.home.record("ChildAgedOut", source=str(child.eui64), target=str(self._node.eui64))
         self.disown(child.eui64)
         self._node.remember()
+
+    def orphan_asked(self, device: Eui64) -> None:
+        """A device has lost its parent: if it is this one, it is told so. Spec: IEEE 802.15.4 7.5.2.3.4."""
+        child = next((one for one in self.children.values() if one.eui64 == device), None)
+        if child is None:
+            return
+        node = self._node
+        channel = node.network.settings.channel
+        if node.mac.is_on_sub_ghz(device) and node.network.settings.sub_ghz is not None:
+            channel = node.network.settings.sub_ghz
+        node.home.record("ChildRealigned", source=str(device), target=str(node.eui64))
+        payload = mac_layer.COORDINATOR_REALIGNMENT.encode(
+            pan=node.mac.pan,
+            coordinator_short_address=node.network.short_address,
+            channel=channel.number,
+            short_address=child.short_address,
+        )
+        node.mac.send(
+            MacFrame(
+                kind=MacFrameType.COMMAND,
+                sequence=0,
+                destination_pan=BROADCAST,
+                destination=device,
+                source_pan=node.mac.pan,
+                source=node.eui64,
+                ack_request=True,
+                payload=bytes((mac_layer.COORDINATOR_REALIGNMENT.id,)) + payload,
+            )
+        )
+        self._alive(child)
 
     def timeout_asked(self, record: Record, data: NwkData) -> None:
         """A child says how long it may be silent. Spec: ZigBee 3.4.11, 3.6.10.2."""

@@ -44,6 +44,7 @@ def write_place(nvm: Nvm, node: RadioNode) -> None:
             for child in ([] if node.parent is None else node.parent.children.values())
         ],
         "sub_ghz": _lower_band(node),
+        "bindings": node.profile.bindings.to_json(),
         "link_keys": {str(eui64): key.hex() for eui64, key in node.aps.link_keys.items()},
     }
     if nvm.get_json(_KEY) != value:
@@ -97,6 +98,8 @@ def read_place(nvm: Nvm, node: RadioNode) -> bool:
         match entry:
             case [str(eui64), int(address), int() | float() as timeout_s, *rest] if node.parent is not None:
                 node.parent.adopt(Eui64.parse(eui64), address, timeout_s, asleep=rest != [False])
+    node.profile.bindings.clear()
+    node.profile.bindings.read(value.get("bindings") if isinstance(value, dict) else None)
     node.aps.link_keys.clear()
     for eui64, link_key in link_keys.items():
         if isinstance(link_key, str):

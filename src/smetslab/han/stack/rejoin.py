@@ -1,12 +1,15 @@
 """How a device that has lost its network comes back.
 
-    member -> searching -> asking (secured) -> member
-                        -> asking (unsecured) -> awaiting the key -> member
+    member -> orphaned -> member
+                       -> searching -> asking (secured) -> member
+                                    -> asking (unsecured) -> awaiting the key -> member
 
-It searches its own channel first, then all. When nobody is found it goes on as before and searches again
-later, each time after twice the time.
+A sleeper first asks whether its parent still has it for a child: that takes two frames. Everybody else, and
+who is nobody's child, searches its own channel, then all. When nobody is found it goes on as before and
+searches again later, each time after twice the time.
 
-Spec: ZigBee 3.6.1.4.2.1 (rejoining, child), 4.6.3.3 (trust centre rejoin)
+Spec: ZigBee 3.6.1.4.3 (orphaning), 3.6.1.4.2.1 (rejoining, child), 4.6.3.3 (trust centre rejoin); IEEE
+802.15.4 7.5.2.1.4 (orphan scan)
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from smetslab.han.stack.rules import UpkeepRules
 from smetslab.ids import Eui64
 from smetslab.zigbee import aps, mac_layer, nwk
 from smetslab.zigbee.mac_layer import (
+    Address,
     AssociationStatus,
     ZigbeeBeacon,
     decode_beacon,
@@ -39,6 +43,7 @@ class RejoinState(Enum):
     """How far a device is on its way back."""
 
     MEMBER = auto()
+    ORPHANED = auto()
     SEARCHING = auto()
     ASKING = auto()
     AWAITING_KEY = auto()
@@ -78,7 +83,13 @@ class Rejoiner:
             return
         self._node.home.record("NetworkLost", source=str(self._node.eui64), reason=why)
         self._pause_s = self._rules.retry_s
-        self._search()
+        self._begin()
+
+    def _begin(self) -> None:
+        if self._node.kind.sleeps:
+            self._ask_parent()
+        else:
+            self._search()
 
     def stop(self) -> None:
         """The power goes, or the device leaves."""
@@ -95,21 +106,66 @@ class Rejoiner:
         self._cancel()
         self._timer = self._scheduler.call_at(self._scheduler.time() + seconds, then)
 
+    # ---------------------------------------------------------------------------- the parent
+
+    def _near(self) -> list[Channel]:
+        """The channel of the network, and the one where it was said to go."""
+        node = self._node
+        if self._home is None:
+            self._home = node.mac.channel, node.mac.pan
+        own, told = self._home[0], node.network.settings.next_channel
+        return [own] if told is None or told == own else [own, told]
+
+    def _ask_parent(self) -> None:
+        """Ask on each channel whether the parent is there. Spec: IEEE 802.15.4 7.5.2.1.4."""
+        self._channels = self._near()
+        self.state = RejoinState.ORPHANED
+        self._node.mac.always_listening = True
+        self._node.mac.listen(on=True)
+        self._ask_next_channel()
+
+    def _ask_next_channel(self) -> None:
+        if not self._channels:
+            self._search()
+            return
+        self._node.mac.tune(self._channels.pop(0))
+        self._node.mac.send(mac_layer.orphan_notification(self._node.eui64))
+        self._after(self._rules.orphan_s, self._ask_next_channel)
+
+    def realigned(self, record: Record, source: Address | None) -> None:
+        """A parent says that the device is its child. One that is not the own one may not.
+
+        Spec: IEEE 802.15.4 7.3.8, 7.5.2.3.4
+        """
+        node = self._node
+        settings = node.network.settings
+        parent = node.network.addresses.eui64(node.network.parent)
+        if self.state is not RejoinState.ORPHANED or parent is None or source != parent:
+            return
+        node.mac.pan = settings.pan = record.integer("pan")
+        node.mac.short_address = record.integer("short_address")
+        node.network.addresses.learn(node.mac.short_address, node.eui64)
+        settings.channel = node.mac.channel
+        node.network.parent = record.integer("coordinator_short_address")
+        self._cancel()
+        self._home = None
+        self._go_home()
+        self.state = RejoinState.MEMBER
+        node.home.record("DeviceBack", source=str(node.eui64), secured=False, orphan=True)
+        node.realigned()
+
     # ---------------------------------------------------------------------------- searching
 
     def _search(self, *, everywhere: bool = False) -> None:
         """Spec: ZigBee 3.6.1.4.2.1 (active scan for the extended PAN identifier)."""
-        node = self._node
-        if self._home is None:
-            self._home = node.mac.channel, node.mac.pan
-        own = self._home[0]
+        node, near = self._node, self._near()
         self.state = RejoinState.SEARCHING
         self._secured = True
         self._everywhere = everywhere
         self._found.clear()
-        told = node.network.settings.next_channel
-        near = [own] if told is None or told == own else [own, told]
-        self._channels = [one for one in all_channels(own.band) if one not in near] if everywhere else near
+        self._channels = near
+        if everywhere:
+            self._channels = [one for one in all_channels(near[0].band) if one not in near]
         node.mac.always_listening = True
         node.mac.listen(on=True)
         self._scan()
@@ -161,7 +217,7 @@ class Rejoiner:
         self._node.home.record("RejoinFailed", source=str(self._node.eui64), reason=why)
         self._go_home()
         self.state = RejoinState.MEMBER
-        self._after(self._pause_s, self._search)
+        self._after(self._pause_s, self._begin)
         self._pause_s = min(2 * self._pause_s, self._rules.retry_longest_s)
 
     def heard_hub(self) -> None:

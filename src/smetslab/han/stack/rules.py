@@ -40,6 +40,8 @@ class UpkeepRules:
     """A sleeper whose parent did not acknowledge so many polls looks for its network."""
     scan_s: float = 0.14
     """On each channel. Spec: IEEE 802.15.4 7.1.11 (scan duration 3)."""
+    orphan_s: float = 0.5
+    """Until a parent has answered who asks for it. Spec: IEEE 802.15.4 7.4.2 (macResponseWaitTime)."""
     rejoin_answer_s: float = 4.0
     key_s: float = 6.0
     """How long the network key is waited for. Spec: ZigBee 4.7.3.1 (apsSecurityTimeOutPeriod)."""
