@@ -370,33 +370,35 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         elif self._held or not timers:
             self._wait()
         else:
-            for _ in range(_TIMERS_A_TURN):
-                if ready or self._is_told_to_stop() or not timers:
-                    break
-                when, _, callback, argument = heappop(timers)
-                if callback is _run_timer and argument.cancelled():
-                    self._cancelled -= 1
-                    continue
-                self._now = max(self._now, when)
-                if timers and timers[0][0] <= self._now:
-                    # All that are due at a moment come before what they make ready.
-                    self._make_ready(callback, argument)
-                    self._collect()
-                    break
-                try:
-                    callback(argument)
-                except (SystemExit, KeyboardInterrupt):
-                    raise
-                except BaseException as error:  # noqa: BLE001 - as handles do: `_guarded` ends the run
-                    self.call_exception_handler({"message": f"Exception in {callback!r}", "exception": error})
+            self._run_timers()
         # Those that are ready now: what they make ready has its turn after this one.
         for _ in range(len(ready)):
             handle = ready.popleft()
             if not handle._cancelled:
                 handle._run()
 
-    def _is_told_to_stop(self) -> bool:
-        return self._stopping or self._held > 0
+    def _run_timers(self) -> None:
+        """Nothing is ready: go on to the next timers, one by one, until something is."""
+        ready, timers = self._ready, self._timers
+        for _ in range(_TIMERS_A_TURN):
+            when, _, callback, argument = heappop(timers)
+            if callback is _run_timer and argument.cancelled():
+                self._cancelled -= 1
+            else:
+                self._now = max(self._now, when)
+                if timers and timers[0][0] <= self._now:
+                    # All that are due at a moment come before what they make ready.
+                    self._make_ready(callback, argument)
+                    self._collect()
+                    return
+                try:
+                    callback(argument)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:  # noqa: BLE001 - as handles do: `_guarded` ends the run
+                    self.call_exception_handler({"message": f"Exception in {callback!r}", "exception": error})
+            if ready or not timers or self._held or self._stopping:
+                return
 
     def _collect(self) -> None:
         """The timers that are due are ready."""

@@ -298,8 +298,9 @@ class Device(ABC, Generic[C]):
 
     async def _process(self, power: _Power[C]) -> None:
         """One event after the other."""
+        deadline = power.core.next_deadline()
         while True:
-            timer = self._arm(power)
+            timer = self._arm(power, deadline)
             try:
                 data = await power.inbox.get()
             finally:
@@ -309,14 +310,13 @@ class Device(ABC, Generic[C]):
                 return  # the power went while this event was on its way
             if data is not None:
                 self._take(power, data)
-            self._tick(power)
+            deadline = self._tick(power)
             if power.workplace.outbox:
                 power.wake.set()
 
-    def _arm(self, power: _Power[C]) -> asyncio.TimerHandle | None:
-        """A timer for whatever comes next."""
+    def _arm(self, power: _Power[C], moment: datetime | None) -> asyncio.TimerHandle | None:
+        """A timer for whatever comes next: `moment` is when the core has something to do."""
         deadlines: list[float] = []
-        moment = power.core.next_deadline()
         if moment is not None:
             deadlines.append(self.clock.time() + (moment - self.clock.now()).total_seconds())
         transfer = power.transfer.next_deadline()
@@ -340,10 +340,12 @@ class Device(ABC, Generic[C]):
         if received.message is not None:
             power.core.receive(received.message, self.clock.now())
 
-    def _tick(self, power: _Power[C]) -> None:
+    def _tick(self, power: _Power[C]) -> datetime | None:
+        """Do what is due; when the core has something to do next."""
         deadline = power.core.next_deadline()
         if deadline is not None and deadline <= self.clock.now():
             power.core.tick(self.clock.now())
+            deadline = power.core.next_deadline()
         transfer = power.transfer.next_deadline()
         if transfer is not None and transfer <= self.clock.time():
             power.workplace.outbox += [
@@ -356,6 +358,7 @@ class Device(ABC, Generic[C]):
         if power.left and power.left[0][0] + FORGET_AFTER_S <= now:
             # A few at once: what has left a moment ago has its own turn.
             self._forget_left(power, now - FORGET_AFTER_S / 2)
+        return deadline
 
     @staticmethod
     def _forget_left(power: _Power[C], until: float) -> None:

@@ -203,6 +203,8 @@ class SubGhz:
 
     def review(self, work: Work) -> None:
         """Enter and leave the states that the duty cycle has reached, one by one."""
+        if self._air is None and self.state is DutyState.NORMAL and not self.share(work.now):
+            return  # a radio that never sends
         self._apply()
         wanted = self._ledger.state(self._time(work.now))
         while self.state is not wanted:

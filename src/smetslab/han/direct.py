@@ -153,18 +153,12 @@ class DirectMedium:
         self._record("FrameDelivered", frame, sent=sent)
 
     def _record(self, event: str, frame: ApsFrame, *, data: bytes = b"", **detail: Detail) -> int:
-        return self._trace.record(
-            "han",
-            event,
-            source=str(frame.source),
-            target=str(frame.destination),
-            data=data,
-            source_endpoint=frame.source_endpoint,
-            target_endpoint=frame.destination_endpoint,
-            profile=frame.profile,
-            cluster=frame.cluster,
-            **detail,
-        ).sequence
+        detail["source_endpoint"] = frame.source_endpoint
+        detail["target_endpoint"] = frame.destination_endpoint
+        detail["profile"] = frame.profile
+        detail["cluster"] = frame.cluster
+        source, target = str(frame.source), str(frame.destination)
+        return self._trace.note("han", event, source=source, target=target, data=data, detail=detail)
 
 
 class DirectLink:

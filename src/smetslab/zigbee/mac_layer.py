@@ -22,6 +22,8 @@ from smetslab.zigbee.zcl.types import Ieee, UInt8, UInt16, UInt24
 MAX_PSDU: Final = 127
 """Octets of the longest frame, check sequence included. Spec: IEEE 802.15.4 6.4.1 (aMaxPHYPacketSize)."""
 FCS_BYTES: Final = 2
+ACKNOWLEDGEMENT_OCTETS: Final = 5
+"""Of an acknowledgement, the shortest frame there is."""
 BROADCAST: Final = 0xFFFF
 """Short address, or PAN id, of everybody."""
 NO_SHORT_ADDRESS: Final = 0xFFFE
@@ -217,6 +219,11 @@ def acknowledgement(sequence: int, *, pending: bool) -> bytes:
     """An acknowledgement, check sequence included: there are 512. Spec: IEEE 802.15.4 7.2.2.3."""
     octets = MacFrame(kind=MacFrameType.ACKNOWLEDGEMENT, sequence=sequence, frame_pending=pending).encode()
     return octets + frame_check_sequence(octets)
+
+
+def is_intact(octets: bytes) -> bool:
+    """Whether a frame ends in the check sequence of what is before it: the CRC over both is nothing."""
+    return len(octets) > FCS_BYTES and not binascii.crc_hqx(octets.translate(_TURNED), 0)
 
 
 # -------------------------------------------------------------------------------- commands

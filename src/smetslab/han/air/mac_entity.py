@@ -21,6 +21,7 @@ from smetslab.han.air.medium import LinkQuality, Medium, Scheduler
 from smetslab.ids import Eui64
 from smetslab.value_class import value_class
 from smetslab.zigbee.mac_layer import (
+    ACKNOWLEDGEMENT_OCTETS,
     BROADCAST,
     DATA_REQUEST,
     FCS_BYTES,
@@ -30,6 +31,7 @@ from smetslab.zigbee.mac_layer import (
     acknowledgement,
     decode_mac,
     frame_check_sequence,
+    is_intact,
 )
 
 MIN_BE: Final = 3
@@ -269,7 +271,7 @@ class MacEntity:
 
     def _back_off(self, outgoing: _Outgoing) -> None:
         band = self._radio.band
-        slots = self._rng.randrange(1 << outgoing.exponent)
+        slots = self._rng.getrandbits(outgoing.exponent)
         wait = slots * band.unit_backoff_s + band.clear_channel_s
         self._scheduler.alarm(self._scheduler.time() + wait, self._assess, outgoing)
 
@@ -279,7 +281,7 @@ class MacEntity:
             return  # the power went meanwhile
         radio = self._radio
         now = self._scheduler.time()
-        if radio.busy() or radio.sending_until > now:
+        if radio.sending_until > now or radio.busy():
             outgoing.backoffs += 1
             outgoing.exponent = min(outgoing.exponent + 1, MAX_BE)
             if outgoing.backoffs > MAX_BACKOFFS:
@@ -356,12 +358,12 @@ class MacEntity:
         if not self._on:
             return  # it was delayed, and the power went meanwhile
         awaited = self._current if self._radio.awaiting else None
-        if awaited is not None and self._tap is None:
+        if awaited is not None and len(octets) == ACKNOWLEDGEMENT_OCTETS and self._tap is None:
             for pending in (False, True):
                 if octets == acknowledgement(awaited.sequence, pending=pending):
                     self._acknowledged(awaited, pending=pending)
                     return
-        if len(octets) < 5 or frame_check_sequence(octets[:-FCS_BYTES]) != octets[-FCS_BYTES:]:
+        if len(octets) < ACKNOWLEDGEMENT_OCTETS or not is_intact(octets):
             self.counts.bad_check_sequence += 1
             return
         if self._tap is not None:
@@ -383,9 +385,11 @@ class MacEntity:
         if frame.destination is None:
             # A beacon, or a frame to the coordinator of a PAN.
             return frame.kind is MacFrameType.BEACON or frame.source_pan == self.pan
-        if frame.destination_pan not in {self.pan, BROADCAST} and self.pan != BROADCAST:
+        if frame.destination_pan != self.pan and BROADCAST not in {frame.destination_pan, self.pan}:
             return False
-        return frame.destination in {self.short_address, self.eui64, BROADCAST}
+        if frame.destination == self._radio.short_address:
+            return True
+        return frame.destination in {self.eui64, BROADCAST}
 
     def _take(self, frame: MacFrame, quality: LinkQuality) -> None:
         asks = frame.kind is _COMMAND and frame.payload[:1] == _DATA_REQUEST

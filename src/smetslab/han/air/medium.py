@@ -20,7 +20,7 @@ from smetslab.han.air.bands import Channel
 from smetslab.ids import Eui64
 from smetslab.rng import Draws, RootSeed
 from smetslab.value_class import value_class
-from smetslab.zigbee.mac_layer import BROADCAST, NO_SHORT_ADDRESS
+from smetslab.zigbee.mac_layer import ACKNOWLEDGEMENT_OCTETS, BROADCAST, NO_SHORT_ADDRESS
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -32,7 +32,6 @@ Spec: IEEE 802.15.4 7.2.1.1.6
 """
 _ACKNOWLEDGEMENTS = (0x02, 0x12)
 """How acknowledgements begin, without and with the bit for pending frames."""
-_ACKNOWLEDGEMENT_OCTETS = 5
 _MOST_AUDIENCES = 1024
 """Destinations whose hearers are remembered; random frames name any."""
 
@@ -451,7 +450,7 @@ class Medium:
         if self._jammed or self._noise:
             jammed = self._jammed.get(channel, -1.0) > transmission.start
             jammed = self._disturbed(channel, transmission.end) or jammed
-        is_acknowledgement = len(octets) == _ACKNOWLEDGEMENT_OCTETS and octets[0] in _ACKNOWLEDGEMENTS
+        is_acknowledgement = len(octets) == ACKNOWLEDGEMENT_OCTETS and octets[0] in _ACKNOWLEDGEMENTS
         for radio in self._audience(channel, octets):
             if (
                 radio.receiving

@@ -24,6 +24,7 @@ from smetslab.ids import Eui64
 from smetslab.rng import RootSeed
 from smetslab.zigbee.capture.zep import ZepPacket, ZepType, decode_zep, encode_zep
 from smetslab.zigbee.mac_layer import (
+    ACKNOWLEDGEMENT_OCTETS,
     ASSOCIATION_RESPONSE,
     BROADCAST,
     FCS_BYTES,
@@ -42,7 +43,6 @@ SILENCE_S: Final = 600.0
 SUB_GHZ_PAGES: Final = range(28, 32)
 MAX_SUB_GHZ_CHANNEL: Final = 62
 """Spec: ZigBee D.7 (channel pages; unverified)."""
-_ACKNOWLEDGEMENT_OCTETS: Final = 5
 
 Peer: TypeAlias = "tuple[str, int]"
 """Where a process listens: host and port."""
@@ -173,7 +173,7 @@ class OutsideAir:
         except ZigbeeDecodeError:
             frame = None  # whatever it is: others will see that it is none
         if frame is not None:
-            if frame.kind is MacFrameType.ACKNOWLEDGEMENT and len(octets) == _ACKNOWLEDGEMENT_OCTETS:
+            if frame.kind is MacFrameType.ACKNOWLEDGEMENT and len(octets) == ACKNOWLEDGEMENT_OCTETS:
                 self.counts.acknowledgements += 1
                 return
             self._learn(radio, frame)

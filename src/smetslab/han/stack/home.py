@@ -90,7 +90,7 @@ class RadioHome:
         self._devices: dict[Eui64, RadioNode] = {}
         """The node that each logical device is on."""
         self._links: dict[Eui64, RadioLink] = {}
-        self._sent: dict[tuple[Eui64, Eui64, int], int] = {}
+        self._sent: dict[tuple[bytes, bytes, int], int] = {}
         self._impairments: Impairments | None = None
         self.stranger = Eui64(seed.octets("stranger", 8))
         """Who sends what is injected."""
@@ -391,7 +391,7 @@ class RadioHome:
             secured,
         )
         done, counter = transmit(node, data, sent)
-        self._sent[node.eui64, target, counter] = sent
+        self._sent[node.eui64.raw, target.raw, counter] = sent
         if len(self._sent) > _REMEMBERED_FRAMES:
             del self._sent[next(iter(self._sent))]
         if not await done:
@@ -483,7 +483,7 @@ class RadioHome:
             cluster=data.cluster,
             payload=data.payload,
         )
-        sent = self._sent.pop((peer, node.eui64, counter), None)
+        sent = self._sent.pop((peer.raw, node.eui64.raw, counter), None)
         if place is None or not accepted:
             self._observe("FrameDropped", frame, sent=sent)
             return

@@ -110,7 +110,7 @@ class RadioNode:
         self.kind = kind
         self.places: dict[tuple[int, int, int], Place] = {}
         """What applications have registered, by the node's endpoint, profile and cluster."""
-        self._endpoints: dict[tuple[Eui64, int], int] = {}
+        self._endpoints: dict[tuple[bytes, int], int] = {}
         self._owners: dict[int, Eui64] = {}
         """The device that each endpoint belongs to."""
         self._on, self._had_power = 0, False
@@ -335,7 +335,7 @@ class RadioNode:
 
     def node_endpoint(self, eui64: Eui64, endpoint: int) -> int:
         """The node's number for an endpoint of one of its devices: the same unless another has that."""
-        index = (eui64, endpoint)
+        index = (eui64.raw, endpoint)
         if index not in self._endpoints:
             taken = set(self._endpoints.values())
             number = endpoint
