@@ -13,14 +13,15 @@ import inspect
 import math
 import selectors
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from contextvars import Context, copy_context
 from datetime import UTC, datetime, timedelta
 from heapq import heapify, heappop, heappush
 from pathlib import PurePath
 from time import monotonic  # noqa: TID251 - the clock of real loops
+from types import TracebackType
 from typing import Any, Protocol, TypeVar, TypeVarTuple, Unpack
 
 from smetslab.errors import LocalProtocolError
@@ -151,7 +152,8 @@ class LoopClock:
         second, microsecond = divmod(self.epoch.microsecond + round(time_s * _MICROSECONDS), _MICROSECONDS)
         if second != self._second:
             self._second = second
-            self._parts = (self.epoch + timedelta(seconds=second)).timetuple()[:6]
+            at = self.epoch + timedelta(seconds=second)
+            self._parts = (at.year, at.month, at.day, at.hour, at.minute, at.second)
         return datetime(*self._parts, microsecond, tzinfo=UTC)
 
     async def sleep(self, seconds: float) -> None:
@@ -183,16 +185,31 @@ def _resolve(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-@asynccontextmanager
-async def timeout(clock: Clock, seconds: float) -> AsyncIterator[asyncio.Timeout]:
+class timeout:
     """`asyncio.timeout` in laboratory seconds: raises TimeoutError when the block takes longer."""
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(None) as scope:
-        handle = clock.call_at(clock.time() + seconds, lambda: scope.reschedule(loop.time()))
-        try:
-            yield scope
-        finally:
-            handle.cancel()
+
+    __slots__ = ("_clock", "_handle", "_scope", "_seconds")
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._scope = asyncio.timeout(None)
+
+    async def __aenter__(self) -> asyncio.Timeout:
+        scope = await self._scope.__aenter__()
+        loop = asyncio.get_running_loop()
+        until = self._clock.time() + self._seconds
+        self._handle = self._clock.call_at(until, lambda: scope.reschedule(loop.time()))
+        return scope
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._handle.cancel()
+        await self._scope.__aexit__(kind, error, traceback)
 
 
 class _Soon(asyncio.Handle):

@@ -219,7 +219,7 @@ class Trace:
         self._kept: list[_Kept] | deque[_Kept] = [] if keep is None else deque(maxlen=keep)
         self._noted = 0
         """How many of them, the last ones, may be notes still."""
-        self._subscribers: dict[int, Callable[[Observation], object]] = {}
+        self._subscribers: dict[int, tuple[Callable[[Observation], object], tuple[Layer, ...]]] = {}
         self._next_subscriber = 0
         self._waiting: list[_Waiter] = []
         self._undelivered: deque[Observation] = deque()
@@ -264,7 +264,7 @@ class Trace:
         """`record` for what happens by the hundred thousand: its sequence number. The observation is made
         when somebody asks for it.
         """
-        if self._subscribers or self._waiting or self._undelivered:
+        if self._is_watched(layer):
             return self.record(layer, event, source=source, target=target, data=data, **detail).sequence
         self._check(layer, event)
         sequence = self.next_sequence
@@ -305,7 +305,7 @@ class Trace:
         )
         self.next_sequence += 1
         self._kept.append(seen)
-        if self._subscribers or self._waiting:
+        if self._is_watched(layer):
             self._undelivered.append(seen)
             if not self._delivering:
                 self._deliver()
@@ -317,19 +317,27 @@ class Trace:
             while self._undelivered:
                 seen = self._undelivered.popleft()
                 for number in tuple(self._subscribers):
-                    subscriber = self._subscribers.get(number)
-                    if subscriber is not None:
-                        subscriber(seen)
+                    callback, layers = self._subscribers.get(number, (None, ()))
+                    if callback is not None and seen.layer in layers:
+                        callback(seen)
                 if self._waiting:
                     self._waiting = [waiter for waiter in self._waiting if not waiter.offer(seen)]
         finally:
             self._delivering = False
 
-    def subscribe(self, callback: Callable[[Observation], object]) -> Callable[[], None]:
-        """Have `callback` called for every observation from now on; the result ends it."""
+    def _is_watched(self, layer: Layer) -> bool:
+        """Whether somebody is to be told at once of what happens in a layer."""
+        if self._waiting or self._undelivered:
+            return True
+        return any(layer in layers for _, layers in self._subscribers.values())
+
+    def subscribe(
+        self, callback: Callable[[Observation], object], *, layers: Sequence[Layer] = LAYERS
+    ) -> Callable[[], None]:
+        """Have `callback` called for every observation of these layers from now on; the result ends it."""
         number = self._next_subscriber
         self._next_subscriber += 1
-        self._subscribers[number] = callback
+        self._subscribers[number] = (callback, tuple(layers))
 
         def unsubscribe() -> None:
             self._subscribers.pop(number, None)

@@ -62,7 +62,7 @@ REPORTING_STATUS: Final = 0xFFFE
 """AttributeReportingStatus, of every cluster: 1 in the last report of a waking. Spec: ZCL 2.3.4 (global
 attributes); ZSE 1.4 D.3.4.4."""
 _ENUM_8: Final = 0x30
-_LAST: Final = ReportAttributes((AttributeValue(REPORTING_STATUS, _ENUM_8, 1),))
+_COMPLETE: Final = AttributeValue(REPORTING_STATUS, _ENUM_8, 1)
 
 Frames = list[tuple[int, ZclFrame]]
 """Clusters and frames, in the order in which they are sent."""
@@ -81,8 +81,7 @@ class MirrorReporter:
         """Everything that the proxy does not know yet; `seconds`: the device's time. Call `delivered` when
         all of it has arrived."""
         self._telling = self._told.copy()
-        frames = [*self._attributes(now), *self._snapshots(), *self._lists(), *self._half_hours(seconds)]
-        frames.append((Metering.id, general_frame(_LAST, direction=SERVER_TO_CLIENT, sequence=0)))
+        frames = [*self._snapshots(), *self._lists(), *self._half_hours(seconds), *self._attributes(now)]
         return [(cluster, _numbered(frame, place)) for place, (cluster, frame) in enumerate(frames)]
 
     def delivered(self) -> None:
@@ -101,6 +100,8 @@ class MirrorReporter:
             changed.setdefault(attribute.cluster, []).append(
                 AttributeValue(attribute.id, attribute.type.code or 0, value)
             )
+        # The last report says that it is the last.
+        changed[Metering.id] = [*changed.pop(Metering.id, ()), _COMPLETE]
         for cluster, values in changed.items():
             report = ReportAttributes(tuple(values))
             yield cluster, general_frame(report, direction=SERVER_TO_CLIENT, sequence=0)

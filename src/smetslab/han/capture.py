@@ -264,7 +264,7 @@ class Capture:
             self._stack.callback(sink.close)
         self._stack.callback(self._keep_keys)
         self._keep_keys()
-        self._stack.callback(self._trace.subscribe(self._observe))
+        self._stack.callback(self._trace.subscribe(self._observe, layers=("air", "han")))
         return self
 
     def _keep_keys(self) -> None:

@@ -412,11 +412,9 @@ class PrepayingHome:
 
     def __post_init__(self) -> None:
         self.supplier = self.lab.users["supplier"]
-        self.lab.trace.subscribe(self._seen)
+        self.lab.trace.subscribe(self._seen, layers=("device",))
 
     def _seen(self, seen: Observation) -> None:
-        if seen.layer != "device":
-            return
         if seen.event == "MessageReceived":
             self.received[seen.source] = seen.time
         elif seen.event == "Woken":
