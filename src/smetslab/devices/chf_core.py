@@ -442,6 +442,8 @@ class HubCore:
             return
         self._next_check = now + HUB_CONTACT_CHECK
         silent, found = self.log.silent(now), self.log.found(now)
+        if not silent and not found and self.radio.rests(now):
+            return
         with self._place.work(now) as work:
             self.radio.review(work)
             for entry in found:

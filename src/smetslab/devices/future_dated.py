@@ -118,6 +118,8 @@ class FutureDated:
     @property
     def waiting(self) -> tuple[Instruction, ...]:
         """In the order in which they will be executed."""
+        if not self._waiting:
+            return ()
         return tuple(sorted(self._waiting.values(), key=lambda one: (one.at, one.number, one.item)))
 
     def due(self, time: datetime) -> tuple[Instruction, ...]:

@@ -203,8 +203,6 @@ class SubGhz:
 
     def review(self, work: Work) -> None:
         """Enter and leave the states that the duty cycle has reached, one by one."""
-        if self._air is None and self.state is DutyState.NORMAL and not self.share(work.now):
-            return  # a radio that never sends
         self._apply()
         wanted = self._ledger.state(self._time(work.now))
         while self.state is not wanted:
@@ -221,6 +219,10 @@ class SubGhz:
                 self._tell(work, code, None)
             self._record(work, code, b"")
             work.note("StateChanged", what="duty cycle", value=self.state.name.lower())
+
+    def rests(self, now: datetime) -> bool:
+        """Whether there is nothing to review: the account is empty, and always was."""
+        return self._air is None and self.state is DutyState.NORMAL and not self.share(now)
 
     def share(self, now: datetime) -> float:
         """The part of the last hour that the radio has sent, in 1/100 %."""

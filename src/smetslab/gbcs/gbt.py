@@ -298,6 +298,8 @@ class BlockTransfer:
 
     def next_deadline(self) -> float | None:
         """When `expire` has something to do, None when nothing is under way."""
+        if not self._outgoing and not self._incoming:
+            return None
         times = [entry.deadline for entry in self._outgoing.values()]
         times += [entry.deadline for entry in self._incoming.values()]
         return min(times, default=None)

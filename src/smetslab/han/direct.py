@@ -126,7 +126,9 @@ class DirectMedium:
         """The way through the air, in order for each pair of devices."""
         delay = self._latency_s + path.draws.uniform(0, self._jitter_s)
         path.free_at = max(self._clock.time() + delay, path.free_at + _TICK_S)
-        await self._clock.sleep(path.free_at - self._clock.time())
+        there = asyncio.get_running_loop().create_future()
+        self._clock.alarm(path.free_at, _arrive, there)
+        await there
 
     def _path(self, source: Eui64, destination: Eui64) -> _Path:
         path = self._paths.get((source, destination))
@@ -159,6 +161,11 @@ class DirectMedium:
         detail["cluster"] = frame.cluster
         source, target = str(frame.source), str(frame.destination)
         return self._trace.note("han", event, source=source, target=target, data=data, detail=detail)
+
+
+def _arrive(there: asyncio.Future[None]) -> None:
+    if not there.done():
+        there.set_result(None)
 
 
 class DirectLink:

@@ -25,6 +25,9 @@ class Backing(Protocol):
         ...
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 class Nvm:
     """The memory of one owner. Reads see what is committed, from a copy in memory that follows every
     commit.
@@ -166,9 +169,7 @@ class Transaction:
     def put_json(self, key: str, value: Json) -> None:
         """Keep a JSON value under `key`, in one canonical form."""
         try:
-            text = json.dumps(
-                value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-            )
+            text = _CANONICAL.encode(value)
         except (TypeError, ValueError) as error:
             raise LocalProtocolError(f"not a JSON value for {key}: {error}") from error
         self.put(key, text.encode())

@@ -257,6 +257,8 @@ class Fields(DataType):
 
 def _adopt(kind: DataType, value: FieldInput) -> ZclValue:
     """`value` in the form in which the codec keeps it."""
+    if isinstance(value, (int, bytes, str)) and not isinstance(kind, (_Optional, _List)):
+        return value
     if isinstance(kind, _Optional) and value is not ABSENT:
         return _adopt(kind.kind, value)
     if isinstance(kind, _List):
