@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from meter_bench import PARTIES
 
 from smetslab.devices.limits import PROFILE_LOG_ENTRIES
+from smetslab.gbcs.codes import RemotePartyRole
 from smetslab.gbcs.values import parse_utc, utc_text
 
 MakeBench = Callable[..., Any]
@@ -124,6 +126,17 @@ def test_an_invalid_clock_stops_the_profile_and_not_the_register(make_bench: Mak
     bench.pass_time(timedelta(hours=2))
     stamps = [stamp for stamp, _ in half_hours(bench, MIDNIGHT, bench.now)]
     assert stamps == [MIDNIGHT + timedelta(hours=3) + n * HALF_HOUR for n in range(1, 5)]
+
+
+def test_a_reset_of_maximum_demand_has_the_time_that_the_meter_shows(make_bench: MakeBench) -> None:
+    """Also where the clock is not valid, and what follows from time stands still."""
+    bench = make_bench(state={"clock_status": "invalid"}, at=MIDNIGHT)
+    bench.pass_time(timedelta(hours=3))
+    operator = PARTIES[RemotePartyRole.NETWORK_OPERATOR]
+    bench.ask("ECS57", {"maximum_demand_active_energy_import_reset": None}, originator=operator)
+    shown: Any = bench.core.inspect(bench.now)["maximum_demand"]
+    now = utc_text(bench.now)
+    assert shown["import"] == {"watts": 0, "at": now, "reset_at": now}
 
 
 def set_clock(bench: Any, counter: int = 1) -> None:

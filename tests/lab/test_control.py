@@ -59,7 +59,6 @@ def test_every_device_is_listed_and_can_be_looked_into() -> None:
                 "pending",
                 "event_log",
                 "security_log",
-                "trust_anchors",
                 "security",
                 "user_interface",
                 "auxiliary_controllers",

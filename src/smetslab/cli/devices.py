@@ -145,13 +145,25 @@ def lines(value: Any, indent: int = 0) -> list[str]:
             found.append(f"{margin}{key}")
             found += [f"{margin}  {_row(row)}" for row in item]
         else:
-            shown = " ".join(str(part) for part in item) if isinstance(item, list) else item
-            found.append(f"{margin}{key:28} {shown}")
+            found.append(f"{margin}{key:28} {_shown(item)}")
     return found
 
 
+def _shown(value: Any) -> str:
+    """A value in one line: members as KEY=VALUE, `-` for nothing."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={_shown(item)}" for key, item in value.items()) or "-"
+    if isinstance(value, list):
+        return " ".join(_shown(item) for item in value) or "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value is None or value == "" else str(value)
+
+
 def _row(row: Any) -> str:
-    return "  ".join(f"{key} {value}" for key, value in row.items()) if isinstance(row, dict) else str(row)
+    if not isinstance(row, dict):
+        return _shown(row)
+    return "  ".join(f"{key} {_shown(value)}" for key, value in row.items())
 
 
 def _path(device: str) -> str:

@@ -484,14 +484,6 @@ class Application:
                 }
                 for instruction in self.future_dated.waiting
             ],
-            "trust_anchors": [
-                {
-                    "role": cell.role.name.lower(),
-                    "usage": f"{cell.cell_usage.name} {cell.usage.name}".lower().replace("_", " "),
-                    "party": str(cell.entity_id),
-                }
-                for cell in self.trust_anchors.cells
-            ],
             "power_log": [dict(entry) for entry in self.logs["power"].describe()],
             "event_log": [dict(entry) for entry in self.event_log.describe()],
             "security_log": [dict(entry) for entry in self.security_log.describe()],

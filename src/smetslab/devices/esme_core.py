@@ -249,6 +249,10 @@ class EsmeCore:
             self.meter.change(work, work.now, powered=True, clock_runs=self.clock.running)
             self.monitors.power_restored(work, off_since)
         if any(part.damaged for part in (self.clock, self.supply, self.life, self.prepayment)):
+            # What is damaged is written anew: the next start finds nothing wrong.
+            self.supply.keep(work)
+            if self.clock.damaged:
+                self.clock.invalidate(work)
             self.meter.change(
                 work,
                 work.now,

@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Protocol
 
 from smetslab.devices.application import Application
+from smetslab.devices.clock import DeviceClock
 from smetslab.devices.cosem.server import CosemServer, Handler, ItemError
 from smetslab.devices.demand import Peak
 from smetslab.devices.esme_alerts import EsmeAlerts
 from smetslab.devices.esme_life import EsmeLife, Owner, moment
 from smetslab.devices.esme_logs import EsmeLogs
 from smetslab.devices.esme_prepay import EsmePrepayment
-from smetslab.devices.metering import SECOND_US, EnergyMeter
+from smetslab.devices.metering import EnergyMeter
 from smetslab.devices.payload_engine import Call
 from smetslab.devices.prepay.rules import DebtPeriod
 from smetslab.devices.prepay.state import CODES, AccountEvent, Events
@@ -27,6 +28,7 @@ from smetslab.devices.work import Work
 from smetslab.gbcs.dlms import axdr
 from smetslab.gbcs.dlms.apdu import DataAccessResult
 from smetslab.gbcs.dlms.axdr import Data, Number, Octets
+from smetslab.gbcs.values import seconds_since_2000
 
 RESET_BLOCK_COUNTERS = 99
 """Script of the tariff script table. Spec: GBCS use case ECS05."""
@@ -36,6 +38,7 @@ class Parts(Protocol):
     """The parts of a meter that its duties act on."""
 
     application: Application
+    clock: DeviceClock
     server: CosemServer
     meter: EnergyMeter
     supply: Supply
@@ -170,7 +173,7 @@ class EsmeDuties(Owner):
             del data
             life = self._parts.life
             peak: Peak = getattr(life.state.demand, register)
-            peak.reset(life.state.device_us // SECOND_US)
+            peak.reset(seconds_since_2000(self._parts.clock.time(call.work.now)))
             life.demand_changed()
             life.keep(call.work)
             return axdr.null()

@@ -179,10 +179,14 @@ class Supply:
         if (state, causes) != (self.state, self.causes):
             changed = state is not self.state
             self.state, self.causes = state, causes
-            work.tx.put(_KEY, bytes((state, causes.value)))
+            self.keep(work)
             if changed:
                 work.note("StateChanged", what="supply", value=state.name.capitalize())
         return Outcome(codes)
+
+    def keep(self, work: Work) -> None:
+        """Remember what it is, also where memory held nothing that can be read."""
+        work.tx.put(_KEY, bytes((self.state, self.causes.value)))
 
     def _broken(self, state: SupplyState) -> int | None:
         """The event of a switch that does not follow."""

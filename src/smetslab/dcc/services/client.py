@@ -213,7 +213,12 @@ async def _reached(call: Awaitable[httpx.Response]) -> httpx.Response:
     try:
         return await call
     except httpx.HTTPError as error:
-        raise TransportError(f"no answer: {type(error).__name__} {error}".rstrip()) from error
+        where = (
+            f" from {error.request.url.copy_with(query=None)}"
+            if isinstance(error, httpx.RequestError)
+            else ""
+        )
+        raise TransportError(f"no answer{where}: {type(error).__name__} {error}".rstrip()) from error
 
 
 # Certificates -----------------------------------------------------------------------------------------------
