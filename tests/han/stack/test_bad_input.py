@@ -8,7 +8,9 @@ from dataclasses import asdict
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from smetslab.han.stack.asking import ask
 from smetslab.han.stack.rules import UpkeepRules
+from smetslab.zigbee import nwk, zdo
 from smetslab.zigbee.mac_layer import (
     MAX_PSDU,
     MacFrame,
@@ -194,3 +196,19 @@ def test_a_thousand_random_frames_a_second_never_stop_the_network(run_home) -> N
     assert refusals > 1500
     assert last == [b"awake"]
     assert works
+
+
+def test_a_member_cannot_send_another_away(run_home) -> None:
+    """Neither by the network layer nor by the device profile: that is for the hub, and for a parent."""
+
+    async def story(home):
+        hub, meter, other = await home.device(1), await home.device(2), await home.device(3)
+        await meter.send(other, b"known")
+        address, mad = meter.link.node.mac.short_address, other.link.node
+        mad.network.command(nwk.LEAVE, address, options=nwk.LEAVE_REQUEST)
+        answer = await ask(mad, zdo.LEAVE_REQUEST, address, device=meter.link.eui64, options=0)
+        await home.clock.sleep(5)
+        status = zdo.ZdoStatus(answer.integer("status"))
+        return status, counts(meter)["nwk.not_allowed"], await still_works(home, hub, meter)
+
+    assert run_home(story) == (zdo.ZdoStatus.NOT_AUTHORISED, 1, True)

@@ -15,6 +15,7 @@ from smetslab.han.air.medium import Cancellable, Scheduler
 from smetslab.han.service import ClusterRole
 from smetslab.han.stack.aps_entity import ApsData, ApsEntity
 from smetslab.han.stack.binding import Binding, BindingTable
+from smetslab.han.stack.network import COORDINATOR_ADDRESS
 from smetslab.ids import Eui64
 from smetslab.zigbee import nwk, zdo
 from smetslab.zigbee.mac_layer import Capability
@@ -386,6 +387,8 @@ class DeviceProfile:
         wanted = record["device"]
         own = self._aps.network.eui64
         status = ZdoStatus.SUCCESS if wanted in {own, Eui64(bytes(8))} else ZdoStatus.DEVICE_NOT_FOUND
+        if data.peer != COORDINATOR_ADDRESS:
+            status = ZdoStatus.NOT_AUTHORISED  # the hub alone sends devices away. Spec: GBCS use case CCS02
         self._answer(zdo.LEAVE_RESPONSE, data, sequence, status=status)
         if status is ZdoStatus.SUCCESS:
             self._left()

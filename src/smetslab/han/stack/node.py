@@ -448,7 +448,9 @@ class RadioNode:
         from_hub = data.source == COORDINATOR_ADDRESS
         if row is nwk.LEAVE and data.sender is not None:
             options = record.integer("options")
-            if options & nwk.LEAVE_REQUEST and options & nwk.LEAVE_REJOIN:
+            if options & nwk.LEAVE_REQUEST and not (from_hub or data.source == self.network.parent):
+                self.network.counts.not_allowed += 1
+            elif options & nwk.LEAVE_REQUEST and options & nwk.LEAVE_REJOIN:
                 self._lost("told to come back")
             elif options & nwk.LEAVE_REQUEST:
                 self._left()

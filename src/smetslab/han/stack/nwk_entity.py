@@ -83,6 +83,8 @@ class NwkCounts:
     wrong_key: int = 0
     unsecured: int = 0
     no_route: int = 0
+    not_allowed: int = 0
+    """Commands that another than the hub or the parent may not give."""
 
 
 @dataclass(slots=True)
