@@ -1,14 +1,15 @@
 """A ZigBee device in one file, on the simulated air of a smetslab home: ZEP over UDP is its radio.
 
-It needs Python and `cryptography`, and nothing of smetslab. It proves the interface: what a radio says and hears
-over ZEP is enough to be on the air of the home, down to frames sealed under its network key. It looks for
-networks, joins one with its install code as a Smart Energy device does (scan, association, network key),
-announces itself, and asks the hub for its address.
+It needs Python and `cryptography`, and nothing of smetslab. It proves the interface: what a radio says and
+hears over ZEP is enough to be on the air of the home, down to frames sealed under its network key. It looks
+for networks, joins one with its install code as a Smart Energy device does (scan, association, network
+key), announces itself, and asks the hub for its address.
 
-It does not join wholly: key establishment (CBKE) with a certificate of the home's authority comes next on a real
-device, and without a link key of its own a device may read nothing but Basic, Identify and Keep-Alive, and is sent
-away after 20 minutes. `smetslab.zigbee.cbke` has what is needed for that: certificates, curves, and the exchange
-as a state machine without I/O. To try a whole device against the laboratory, use your firmware.
+It does not join wholly: key establishment (CBKE) with a certificate of the home's authority comes next on a
+real device, and without a link key of its own a device may read nothing but Basic, Identify and Keep-Alive,
+and is sent away after 20 minutes. `smetslab.zigbee.cbke` has what is needed for that: certificates, curves,
+and the exchange as a state machine without I/O. To try a whole device against the laboratory, use your
+firmware.
 
     python zep_node.py --air 127.0.0.1:17754 --eui64 00DB1234567890F0 --install-code 83FED3407A939723A5C639B2
 
