@@ -340,7 +340,7 @@ class ApsEntity:
         link_key = None if sender is None else self.link_keys.get(sender, self.preconfigured)
         if sender is None or link_key is None or auxiliary.key is _NETWORK_KEY:
             self.counts.no_key += 1
-            if sender is None:
+            if sender is None and data.secured:
                 self.unknown(data.source)
             return None
         try:
