@@ -31,7 +31,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import timeit
 from collections.abc import Callable, Iterator
@@ -70,12 +69,14 @@ PRIMITIVES_MS = 0.25
 """What the primitives of a request took where the aim of 300 requests a second was set."""
 FORMS = ("one process", "one process, over a broker", "two processes, over a broker")
 
+REST = "the rest"
 MODULES = (
     ("XML, schema and signatures", ("duis/element", "duis/document", "duis/schema", "duis/xmldsig", "lxml")),
     ("HTTP", ("uvicorn", "starlette", "httpx", "httpcore", "h11", "httptools", "anyio", "services/")),
     ("DCC", ("smetslab/dcc/", "smetslab/registry/", "duis/srv")),
-    ("store", ("sqlalchemy", "sqlite", "smetslab/store/")),
+    ("store", ("sqlalchemy", "sqlite", "smetslab/store/", "json/")),
     ("WAN, HAN and hub", ("smetslab/wan/", "smetslab/han/", "devices/hub", "devices/chf", "zigbee/")),
+    ("MQTT library", ("aiomqtt", "paho")),
     ("device", ("smetslab/devices/",)),
     ("GBCS", ("smetslab/gbcs/",)),
     ("cryptography", ("crypto", "hashlib", "hmac")),
@@ -132,7 +133,10 @@ class Child:
         far.close()
 
     def send(self, what: object) -> None:
-        self._pipe.send(what)
+        try:
+            self._pipe.send(what)
+        except OSError as error:
+            raise self._ended() from error
 
     def receive(self, patience_s: float = STALLED_S) -> Any:
         """What it says next. Raises RuntimeError when it has ended, or is silent for so long."""
@@ -142,8 +146,11 @@ class Child:
                 return self._pipe.recv()
         if not ready:
             raise RuntimeError(f"{self.what}: silent for {patience_s:g} s")
+        raise self._ended()
+
+    def _ended(self) -> RuntimeError:
         self._process.join(STALLED_S)
-        raise RuntimeError(f"{self.what}: ended with exit code {self._process.exitcode}")
+        return RuntimeError(f"{self.what}: ended with exit code {self._process.exitcode}")
 
     def end(self) -> None:
         """Wait for its end, which must be a good one."""
@@ -183,11 +190,9 @@ def machine() -> dict[str, Any]:
         whole = parse_tree(document)
         steps["schema"] = lambda: schema.validate_tree(whole)
     times = {name: _best_ms(step) for name, step in steps.items()}
-    optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
     return {
         "processors": os.cpu_count(),
         "python": platform.python_version(),
-        "optimised build": optimised,
         "small object made and read (us)": 1000 * _best_ms(lambda: _Small(1).value),
         "primitives": "parse, digest, verify, sign" + (", schema" if schema else "; no SMETSLAB_SCHEMA"),
         "primitives (ms)": sum(times.values()),
@@ -450,16 +455,25 @@ def broker(url: str | None) -> Iterator[str | None]:
 
 
 def shares(profile: cProfile.Profile) -> dict[str, float]:
-    """Own time by topic, in percent."""
+    """Own time by topic, in percent. What belongs to none, built-in functions and the standard library,
+    counts for those who call it.
+    """
     stats: dict[Any, Any] = pstats.Stats(profile).stats  # type: ignore[attr-defined]
-    found = dict.fromkeys((name for name, _ in MODULES), 0.0)
-    found["the rest"] = 0.0
-    for (file, _, function), (_, _, own, _, _) in stats.items():
-        where = f"{file} {function}"
-        name = next((name for name, parts in MODULES if any(part in where for part in parts)), "the rest")
-        found[name] += own
+    found = dict.fromkeys((*(name for name, _ in MODULES), REST), 0.0)
+    for function, (_, _, own, _, callers) in stats.items():
+        topic = _topic(function)
+        if topic != REST or not callers:
+            found[topic] += own
+            continue
+        for caller, (_, _, part, _) in callers.items():
+            found[_topic(caller)] += part
     total = sum(found.values())
     return {name: 100 * own / total for name, own in found.items()}
+
+
+def _topic(function: tuple[str, int, str]) -> str:
+    where = f"{function[0]} {function[2]}"
+    return next((name for name, parts in MODULES if any(part in where for part in parts)), REST)
 
 
 def main() -> None:

@@ -456,6 +456,8 @@ class MqttWan:
         """Whether somebody is there, or comes within a moment: who has just connected learns it in a
         moment.
         """
+        if condition():
+            return True
         try:
             async with asyncio.timeout(patience_s):
                 while not condition():

@@ -202,7 +202,9 @@ class Postman:
         await self._wait_for_acknowledgement(delivery.request)
         destination = self._destination(url)
         loop = asyncio.get_running_loop()
-        await asyncio.sleep(max(0.0, destination.retry_at - loop.time()))
+        wait = destination.retry_at - loop.time()
+        if wait > 0:
+            await asyncio.sleep(wait)
         async with destination.free:
             outcome = await self._post(destination, delivery)
         if outcome is None:
