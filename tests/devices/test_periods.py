@@ -36,6 +36,14 @@ def test_the_next_beginning(start: str, duration: int, timebase: Timebase, time:
     assert RepeatingPeriod(at(start), duration, timebase).next_after(at(time)) == at(following)
 
 
+@pytest.mark.parametrize("timebase", list(Timebase))
+def test_a_period_that_is_longer_than_all_dates_begins_once(timebase: Timebase) -> None:
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    period = RepeatingPeriod(start, 2**40, timebase)
+    assert period.next_after(start - timedelta(days=1)) == start
+    assert period.next_after(start) is None
+
+
 def test_a_period_without_duration_begins_once() -> None:
     period = RepeatingPeriod(at("2026-01-01"), 0, Timebase.DAYS)
     assert period.next_after(at("2025-12-31")) == at("2026-01-01")

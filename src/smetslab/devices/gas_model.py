@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
+from smetslab.devices.periods import Timebase
 from smetslab.devices.zcl.calendar import CALENDAR_EFFECTS, CalendarLimits
 from smetslab.devices.zcl.calendar_table import NON_DISABLEMENT, TARIFF
 from smetslab.devices.zcl.model import ComponentError, Effect, ZclModel, lists
 from smetslab.gbcs.codes import DeviceType
 from smetslab.gbcs.usecases.registry import USE_CASES
+from smetslab.gbcs.values import EPOCH_2000, utc_text
 from smetslab.zigbee.zcl import Command, Record
 from smetslab.zigbee.zcl.cluster import Attribute
 from smetslab.zigbee.zcl.clusters.basic import Basic
@@ -96,6 +99,16 @@ def _thresholds(record: Record) -> Mapping[Attribute, ZclValue]:
     return dict(zip(BLOCK_THRESHOLDS, numbers, strict=False))
 
 
+def _billing_period(record: Record) -> Mapping[Attribute, ZclValue]:
+    """No attribute; a period does not begin on the days that some months lack. Spec: GBCS use cases GCS25,
+    GCS25a."""
+    start = EPOCH_2000 + timedelta(seconds=record.integer("billing_period_start_time"))
+    timebase = record.integer("billing_period_duration_type") & 0x0F
+    if timebase not in list(Timebase) or (timebase == Timebase.MONTHS and start.day > 28):
+        raise ComponentError(Status.INVALID_VALUE, f"billing period from {utc_text(start)}")
+    return {}
+
+
 _READS: Final[Mapping[Command, Effect]] = {
     Price.get_billing_period: lists("list_billing_periods"),
     Price.get_current_price: lists("tell_current_price"),
@@ -152,7 +165,7 @@ EFFECTS: Final[Mapping[Command, Effect]] = {
     ),
     Price.publish_price_matrix: Effect(spreads=_matrix, calls="tariff_changed"),
     Price.publish_block_thresholds: Effect(spreads=_thresholds, calls="tariff_changed"),
-    Price.publish_billing_period: Effect(keeps="billing_period", calls="billing_calendar_changed"),
+    Price.publish_billing_period: Effect(keeps="billing_period", spreads=_billing_period),
     Price.publish_block_period: Effect(keeps="block_period"),
     Prepayment.change_payment_mode: Effect(
         calls="change_payment_mode", acknowledges="acknowledge_payment_mode"

@@ -44,7 +44,6 @@ from smetslab.devices.gas_tariff import GasTariff
 from smetslab.devices.limits import CLOCK_CHECK_INTERVAL, CLOCK_RESERVE
 from smetslab.devices.metering import microseconds
 from smetslab.devices.mirror import MirrorReporter
-from smetslab.devices.periods import Timebase
 from smetslab.devices.prepay.lockout import LockOut
 from smetslab.devices.prepay.state import CODES, AccountEvent, Events
 from smetslab.devices.prepay.token import Refusal
@@ -63,7 +62,7 @@ from smetslab.devices.zcl.model import Answer, ComponentError, Computed, Handler
 from smetslab.gbcs.codes import CellUsage, CounterFamily, KeyUsage, RemotePartyRole
 from smetslab.gbcs.usecases.model import UseCase
 from smetslab.gbcs.usecases.registry import USE_CASES
-from smetslab.gbcs.values import EPOCH_2000, Parameters, Value, utc_text
+from smetslab.gbcs.values import Parameters, Value, utc_text
 from smetslab.ids import Eui64
 from smetslab.zigbee.zcl import Record
 from smetslab.zigbee.zcl.cluster import Attribute
@@ -413,15 +412,6 @@ class GsmeCore:
             work, use_case, events.BILLING_DATA_LOG_UPDATED, supplier, {"billing_data_log": component}
         )
 
-    def _billing_calendar_changed(self, call: ZclCall, record: Record) -> Answer:
-        """Spec: GBCS use cases GCS25, GCS25a: a period does not begin on the days that some months lack."""
-        del call
-        start = EPOCH_2000 + timedelta(seconds=record.integer("billing_period_start_time"))
-        timebase = record.integer("billing_period_duration_type") & 0x0F
-        if timebase not in list(Timebase) or (timebase == Timebase.MONTHS and start.day > 28):
-            raise ComponentError(Status.INVALID_VALUE, f"billing period from {utc_text(start)}")
-        return None
-
     # ---------------------------------------------------------------------------- account and valve
 
     def _account_host(self) -> GasAccountHost:
@@ -492,7 +482,6 @@ class GsmeCore:
             **self.account.handlers(),
             **self.event_settings.handlers(),
             "tariff_changed": self._tariff_changed,
-            "billing_calendar_changed": self._billing_calendar_changed,
             "start_sampling": self.life.start_sampling,
             "change_supply": self._change_supply,
             "disable_privacy_pin": self._disable_privacy_pin,

@@ -36,11 +36,15 @@ class RepeatingPeriod:
     timebase: Timebase
 
     def next_after(self, time: datetime) -> datetime | None:
-        """The first beginning later than `time`; None when there is none."""
+        """The first beginning later than `time`; None when there is none, or it is later than all dates."""
         if time < self.start:
             return self.start
-        if not self.duration:
+        try:
+            return self._following(time) if self.duration else None
+        except (OverflowError, ValueError):
             return None
+
+    def _following(self, time: datetime) -> datetime:
         if self.timebase is Timebase.MONTHS:
             passed = (time.year - self.start.year) * 12 + time.month - self.start.month
             count = max(0, passed // self.duration)

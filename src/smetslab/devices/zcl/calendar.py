@@ -148,6 +148,8 @@ class Calendars:
         staged = None if kind is None else self._table(kind, "staged")
         if kind is None or staged is None or staged.identifier != identifier:
             raise ComponentError(Status.INVALID_FIELD, f"no calendar {identifier} is being published")
+        if "calendar_type" in record.shape.index and record.integer("calendar_type") != kind:
+            raise ComponentError(Status.INVALID_VALUE, f"a part of a calendar of type {kind}")
         if not staged.withdrawn:
             self._settle(call.work, kind, add(staged))
         return None

@@ -73,11 +73,11 @@ class Effect:
     """What one command does.
 
     When it takes effect: `sets` writes fields into attributes, `spreads` the values that it makes of a
-    record, `keeps` the whole command under a name, and `calls` the handler of that name. At once, whatever
-    its activation time: `limits` are checked, and `stages` is called; `acknowledges` answers a command that
-    is to take effect later or never. `refusal` is the content of its answer
-    to a failure, where that is no Default Response: numbers, or names of fields to repeat. `slot` is the
-    field that tells apart instructions of the command that wait side by side.
+    record, or refuses one before anything has changed, `keeps` the whole command under a name, and `calls`
+    the handler of that name. At once, whatever its activation time: `limits` are checked, and `stages` is
+    called; `acknowledges` answers a command that is to take effect later or never. `refusal` is the content
+    of its answer to a failure, where that is no Default Response: numbers, or names of fields to repeat.
+    `slot` is the field that tells apart instructions of the command that wait side by side.
     """
 
     sets: Mapping[str, Attribute] = field(default_factory=dict)
