@@ -17,6 +17,7 @@ DEFAULT_URL: Final = "http://127.0.0.1:8079"
 _TIMEOUT_S: Final = 30.0
 _IMAGE_TIMEOUT_S: Final = 330.0
 """Longer than the DCC waits for a hub."""
+_ROW_WIDTH: Final = 160
 
 app = typer.Typer(help="The devices of a running laboratory.", no_args_is_help=True)
 
@@ -135,15 +136,24 @@ def faults(*, as_json: AsJson = False) -> None:
 
 
 def lines(value: Any, indent: int = 0) -> list[str]:
-    """A nested value as text: one line for each leaf, lists of records one line for each."""
+    """A nested value as text: one line for each leaf. A record of a list has one line if it fits, otherwise
+    lines of its own; texts of several words (a screen) have a line each."""
     margin = "  " * indent
     found: list[str] = []
     for key, item in value.items():
-        if isinstance(item, dict):
+        if isinstance(item, dict) and item:
             found += [f"{margin}{key}", *lines(item, indent + 1)]
         elif isinstance(item, list) and any(isinstance(row, dict) for row in item):
             found.append(f"{margin}{key}")
-            found += [f"{margin}  {_row(row)}" for row in item]
+            for row in item:
+                text = f"{margin}  {_row(row)}"
+                if len(text) <= _ROW_WIDTH or not isinstance(row, dict):
+                    found.append(text)
+                else:
+                    first, *others = lines(row, indent + 2)
+                    found += [f"{margin}  - {first.lstrip()}", *others]
+        elif isinstance(item, list) and any(isinstance(text, str) and " " in text for text in item):
+            found += [f"{margin}{key}", *(f"{margin}  {text}".rstrip() for text in item)]
         else:
             found.append(f"{margin}{key:28} {_shown(item)}")
     return found
