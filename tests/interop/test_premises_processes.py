@@ -15,7 +15,7 @@ import pytest
 import smetslab
 from smetslab.clock import LoopClock, run_real
 from smetslab.duis.codes import CommandVariant
-from smetslab.duis.document import RequestId, parse_response
+from smetslab.duis.document import LocalCommand, RequestId, parse_response
 from smetslab.gbcs.codes import DeviceType
 from smetslab.ids import Eui64
 from smetslab.lab.build import Lab
@@ -137,3 +137,27 @@ def test_a_stopped_process_says_goodbye(premises, config: LabConfig) -> None:
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
     assert output.rstrip().endswith("stopping")
+
+
+def test_a_response_from_the_premises_is_brought_back_past_the_broker(config: LabConfig) -> None:
+    """8.13: the command never went over the WAN, and its request is answered as if it had."""
+
+    async def main(clock: LoopClock) -> None:
+        del clock
+        async with Lab(config, role="dcc") as lab, Lab(config, role="premises") as homes:
+            await lab.wan_connected(5)
+            supplier, hub = lab.users["supplier"], config.premises[1].hub.eui64
+            document = supplier.document("7.4", meter(1), None, CommandVariant.RETURN_LOCALLY)
+            local = parse_response(await lab.dcc.receive(document))
+            assert isinstance(local.payload, LocalCommand)
+            response = await homes.hubs[hub].deliver_locally(local.payload.payload)
+            elements = {"DeviceGBCSResponse": response.hex()}
+            returned = supplier.document("8.13", lab.dcc.broker.identity, elements, CommandVariant.NON_DEVICE)
+            assert parse_response(await lab.dcc.receive(returned)).code == "I0"
+            final = await lab.dcc.final_response(RequestId(supplier.party, meter(1), 1000))
+            assert supplier.open_response(final).parameters == {"supply_state": "Enabled"}
+            assert lab.trace.find(layer="wan", event="MessageDelivered") == []
+            # Over the broker the same meter answers too.
+            assert (await supplier.request("7.4", meter(1))).ok
+
+    run_real(main)

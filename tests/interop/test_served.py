@@ -409,6 +409,20 @@ def test_command_for_local_delivery_comes_back_at_once(served: Served) -> None:
     assert _code(returned["answer"]).startswith("E"), returned["answer"]
 
 
+def test_response_to_a_command_that_was_delivered_locally_is_brought_back(served: Served) -> None:
+    sent = served.ask("ECS17b_4.1.1_REQUEST_DUIS.XML", "serviceD")
+    command = b64decode(sent["answer"]["body"]["ResponseMessage"]["LocalCommand"]["GBCSPayload"])
+    url = f"{served.url}/lab/devices/{ESME}/commands"
+    with urllib.request.urlopen(url, data=command, timeout=60) as answer:  # noqa: S310
+        response = bytes.fromhex(json.load(answer)["response"])
+    body = {"ReturnLocalCommandResponse": {"DeviceGBCSResponse": b64encode(response).decode()}}
+    returned = _non_device(served, "8.13", body)
+    assert _code(returned["answer"]) == "I0", returned["answer"]
+    brought = served.client("outcome", requestId=sent["sent"]["header"]["requestId"])
+    assert (_code(brought), brought["recognised"]) == ("I0", True), brought
+    assert b64decode(brought["body"]["ResponseMessage"]["GBCSPayload"]) == response
+
+
 @pytest.mark.parametrize(
     "template", ["CS02fMAC_6.24.1_SUCCESS_REQUEST_DUIS.XML", "CS08_11.2_SUCCESS_REQUEST_DUIS.XML"]
 )
@@ -501,3 +515,21 @@ def test_a_hub_is_returned_once(served: Served) -> None:
     assert faulty["ServiceReferenceVariant"] == "8.14.3"
     again = served.ask("8.14.4_COMMUNICATIONS_HUB_STATUS_UPDATE_NO_FAULT_RETURN_REQUEST_DUIS.XML", "serviceD")
     assert _code(again["answer"]) == "E081402", again["answer"]
+
+
+def test_a_hub_without_a_fault_is_returned(served: Served) -> None:
+    hub, proxy = "00-DB-12-34-56-78-91-B8", "00-DB-12-34-56-78-91-B9"
+    device = {
+        "DeviceID": hub,
+        "DeviceManufacturer": "AB01",
+        "DeviceModel": "010A030B",
+        "DeviceType": "CHF",
+        "SMETSCHTSVersion": "CHTS V1.4",
+        "FirmwareVersion": "0002012F",
+        "AssociatedGPFDeviceID": proxy,
+    }
+    notified = _non_device(served, "12.2", {"DevicePrenotification": device})["answer"]
+    assert _code(notified) == "I0", notified
+    template = "8.14.4_COMMUNICATIONS_HUB_STATUS_UPDATE_NO_FAULT_RETURN_REQUEST_DUIS.XML"
+    _answer(served, template, values={"DeviceID": hub})
+    assert _inventory(served, Eui64.parse(hub))[hub]["DeviceStatus"] == "Withdrawn"

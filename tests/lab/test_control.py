@@ -11,13 +11,27 @@ from starlette.applications import Starlette
 
 from smetslab.cli import devices as command
 from smetslab.clock import LoopClock, run_virtual
+from smetslab.duis.codes import CommandVariant
+from smetslab.duis.document import parse_response
 from smetslab.errors import UsageError
+from smetslab.gbcs.codes import Cra
+from smetslab.gbcs.message import Message, OtherInformation, encode_message
 from smetslab.ids import Eui64
 from smetslab.lab.build import Lab
 from smetslab.lab.config import LabConfig, load_lab
 from smetslab.lab.control import control_routes
 
 METER, HUB = "00DB1234567890A0", "00DB1234567890A2"
+FOR_METER = encode_message(
+    Message(
+        cra=Cra.COMMAND,
+        originator_counter=1,
+        business_originator_id=Eui64.parse("90B3D51F30010000"),
+        business_target_id=Eui64.parse(METER),
+        other_information=OtherInformation(message_code=0x0027),
+        content=b"",
+    )
+)
 
 
 def with_fault(folder: Path, fault: str) -> LabConfig:
@@ -84,9 +98,58 @@ def test_a_fault_is_injected_and_its_effect_is_seen() -> None:
     in_lab(act)
 
 
+def test_a_command_is_brought_to_a_device_and_its_response_brought_back(tmp_path: Path) -> None:
+    """Past the WAN; 8.13 makes of the response what it would be over it."""
+
+    async def act(lab: Lab) -> None:
+        supplier, meter = lab.users["supplier"], Eui64.parse(METER)
+        document = supplier.document("7.4", meter, None, CommandVariant.RETURN_LOCALLY)
+        local = await lab.dcc.receive(document)
+        path = tmp_path / "local.xml"
+        path.write_bytes(local)
+        octets = command._local_command(path)
+        async with client(lab) as http:
+            answer = (await http.post("/lab/devices/esme/commands", content=octets)).json()
+            assert answer["device"] == METER
+            await lab.devices[meter].power_cut()
+            again = await http.post("/lab/devices/esme/commands", content=octets)
+            assert (again.status_code, "gave no response" in again.json()["error"]) == (409, True)
+        assert lab.trace.find(layer="gbcs", event="ResponseReceived") == []
+        returned = {"DeviceGBCSResponse": answer["response"]}
+        broker = lab.dcc.broker.identity
+        brought = supplier.document("8.13", broker, returned, CommandVariant.NON_DEVICE)
+        assert parse_response(await lab.dcc.receive(brought)).code == "I0"
+        final = await lab.dcc.final_response(parse_response(local).request_id)
+        assert supplier.open_response(final).parameters == {"supply_state": "Enabled"}
+
+    in_lab(act)
+
+
+@pytest.mark.parametrize(
+    ("text", "octets"),
+    [(b"DF 09\n", b"\xdf\x09"), (b"\xdf\x09", b"\xdf\x09"), (b'{"gbcs": "DF09"}', b"\xdf\x09")],
+)
+def test_a_command_to_bring_may_be_written_in_several_ways(
+    tmp_path: Path, text: bytes, octets: bytes
+) -> None:
+    path = tmp_path / "command"
+    path.write_bytes(text)
+    assert command._local_command(path) == octets
+
+
+@pytest.mark.parametrize("text", [b"<a/>", b"{}", b'{"gbcs": 5}', b'{"gbcs": "X"}'])
+def test_what_is_no_command_to_bring_is_told(tmp_path: Path, text: bytes) -> None:
+    path = tmp_path / "command"
+    path.write_bytes(text)
+    with pytest.raises(UsageError, match="command: "):
+        command._local_command(path)
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "words"),
     [
+        (f"/lab/devices/{METER}/commands", b"noise", 400, "the body is no GBCS message"),
+        (f"/lab/devices/{HUB}/commands", FOR_METER, 400, f"the message is for {METER}"),
         ("/lab/devices/nothing", None, 400, "'nothing' is neither an EUI-64 nor the name"),
         ("/lab/devices/0102030405060708", None, 400, "no device 0102030405060708"),
         (f"/lab/devices/{METER}/faults", b"[]", 400, "the body is"),

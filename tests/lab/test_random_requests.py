@@ -54,7 +54,7 @@ def home(tmp_path: Path) -> LabConfig:
     return load_lab(path)
 
 
-@pytest.mark.parametrize("seed", ["a", "b"])
+@pytest.mark.parametrize("seed", ["a", pytest.param("b", marks=pytest.mark.soak)])
 def test_no_valid_request_ends_a_home(home: LabConfig, seed: str) -> None:
     done: dict[str, int] = {}
 

@@ -58,5 +58,4 @@ def test_nothing_is_lost_and_nothing_done_twice(
         )
     assert books.kills >= KILLS
     check(books, HOMES)
-    # Nearly everything is done in the end: what a dying home has done and not yet said is all that is lost.
-    assert books.codes()["I0"] >= REQUESTS * 95 // 100
+    assert books.codes() == {"I0": REQUESTS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import quote
@@ -11,7 +12,8 @@ import typer
 
 from smetslab.cli import output
 from smetslab.devices.faults import FAULTS, read_fault
-from smetslab.errors import UsageError
+from smetslab.duis.document import LocalCommand, parse_response
+from smetslab.errors import DuisError, UsageError
 
 DEFAULT_URL: Final = "http://127.0.0.1:8079"
 _TIMEOUT_S: Final = 30.0
@@ -99,15 +101,66 @@ def firmware(
     A hub gets it over the WAN and runs it, as its WAN provider has it; a meter keeps it until 11.3 activates
     it.
     """
-    try:
-        content = image.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{image}: {error.strerror}") from error
-    answer = ask_control("POST", url, f"{_path(device)}/firmware", content=content)
+    answer = ask_control("POST", url, f"{_path(device)}/firmware", content=_octets_of(image))
     if as_json:
         output.print_json(answer)
     else:
         output.line(f"{answer['device']}: {answer['step']}: {answer['outcome']}")
+
+
+@app.command()
+def deliver(
+    device: Annotated[str, typer.Argument(metavar="EUI64|NAME", help="The device that gets the command.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="Output of `duis send --local --json`, a DUIS response, or a GBCS message."
+        ),
+    ],
+    *,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a command to a device on its premises, past the WAN, and print the device's response.
+
+    The response, in hexadecimal digits, is the element DeviceGBCSResponse of 8.13.
+    """
+    answer = ask_control("POST", url, f"{_path(device)}/commands", content=_local_command(file))
+    if as_json:
+        output.print_json(answer)
+    else:
+        output.line(answer["response"])
+
+
+def _octets_of(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}") from error
+
+
+def _local_command(file: Path) -> bytes:
+    """The GBCS message in a DUIS response document, in what `duis send --json` prints, or in octets or
+    hexadecimal digits. Raises UsageError.
+    """
+    octets = _octets_of(file)
+    if octets.lstrip()[:1] == b"{":
+        try:
+            return bytes.fromhex(json.loads(octets)["gbcs"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{file}: no output of `duis send --local --json`: {error}") from error
+    if octets.lstrip()[:1] == b"<":
+        try:
+            payload = parse_response(octets).payload
+        except DuisError as error:
+            raise UsageError(f"{file}: {error}") from error
+        if not isinstance(payload, LocalCommand):
+            raise UsageError(f"{file}: the response has no local command")
+        return payload.payload
+    try:
+        return bytes.fromhex(octets.decode("ascii"))
+    except ValueError:
+        return octets
 
 
 @app.command()

@@ -27,6 +27,7 @@ from smetslab.devices.hub_relay import FetchDesk, Relay, UpwardBuffer
 from smetslab.devices.limits import (
     HUB_DELIVERY_ATTEMPTS,
     HUB_RETRY_S,
+    LOCAL_DELIVERY_S,
     WAN_RETRY_FIRST_S,
     WAN_RETRY_LONGEST_S,
 )
@@ -38,7 +39,14 @@ from smetslab.devices.payload_engine import Fault
 from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import settings_of
 from smetslab.devices.work import Work, Workplace
-from smetslab.errors import CodecError, GbcsDecodeError, HanError, LocalProtocolError, WanError
+from smetslab.errors import (
+    CodecError,
+    GbcsDecodeError,
+    HanError,
+    LocalProtocolError,
+    TransportError,
+    WanError,
+)
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.gbcs.gbt import routing
 from smetslab.gbcs.usecases.model import UseCase
@@ -265,6 +273,26 @@ class CommunicationsHub(Device[HubCore]):
         image = self._images is not None and self._images.pending(device)
         return (NEW_OTA_FIRMWARE if image else 0) | (TUNNEL_MESSAGE_PENDING if waiting else 0)
 
+    async def deliver_locally(self, command: bytes, timeout_s: float = LOCAL_DELIVERY_S) -> bytes:
+        """A command that somebody brings to a device of this home, or to the hub, and the device's response.
+
+        Raises GbcsDecodeError when it is no message, LocalProtocolError when nobody here has its recipient's
+        name, TransportError when there is no response in time.
+        """
+        relay, (_, target) = self._relay, routing(command)
+        if relay is None:
+            raise LocalProtocolError(f"hub {self.eui64} has no power")
+        with relay.terminal.expect(command) as response:
+            if target == self.eui64:
+                self.receive(command)
+            elif not self._hand_over(relay, target, command):
+                raise LocalProtocolError(f"{target} is not on the Device Log of hub {self.eui64}")
+            try:
+                async with timeout(self.clock, timeout_s):
+                    return await response
+            except TimeoutError:
+                raise TransportError(f"{target} gave no response within {timeout_s:g} s") from None
+
     def deliver(self, device: Eui64, payload: bytes) -> None:
         """Put octets into the tunnel of `device`, whatever their grouping header says."""
         if self._relay is None or device not in self._relay.queues:
@@ -468,7 +496,7 @@ class CommunicationsHub(Device[HubCore]):
 
     def _add_upward(self, payload: bytes, kind: Kind = "gbcs") -> None:
         relay = self._relay
-        if relay is None:
+        if relay is None or relay.terminal.takes(payload):
             return
         for dropped in relay.upward.add(payload, kind):
             self._drop(dropped.message.payload, "buffer-full")

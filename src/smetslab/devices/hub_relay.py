@@ -6,7 +6,10 @@ Spec: GBCS 10.2 (tunnels), CHTS 4.4 (transport); sizes and order of the buffer a
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from smetslab.devices.fetch import FetchQueue
 from smetslab.devices.limits import HUB_BUFFER_MESSAGES, HUB_BUFFER_OCTETS
@@ -105,6 +108,45 @@ def _cra(payload: bytes) -> Cra | None:
         return None
 
 
+_Exchange: TypeAlias = tuple[Eui64, Eui64, int]
+
+
+class HandHeldTerminal:
+    """Who stands in the home and brings commands: the responses go back to it, not to the WAN.
+
+    What comes in blocks goes to the WAN all the same. Spec: GBCS 10.2 (tunnels); unverified.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[_Exchange, asyncio.Future[bytes]] = {}
+
+    @contextmanager
+    def expect(self, command: bytes) -> Iterator[asyncio.Future[bytes]]:
+        """Expect the response to a command while the block is open. Raises GbcsDecodeError."""
+        message = decode_message(command)
+        asked = message.business_target_id, message.business_originator_id, message.originator_counter
+        waiting = self._waiting[asked] = asyncio.get_running_loop().create_future()
+        try:
+            yield waiting
+        finally:
+            del self._waiting[asked]
+
+    def takes(self, payload: bytes) -> bool:
+        """Whether this is a response that the terminal waits for; it has it then."""
+        if not self._waiting or is_block(payload):
+            return False
+        try:
+            message = decode_message(payload)
+        except GbcsDecodeError:
+            return False
+        said = message.business_originator_id, message.business_target_id, message.originator_counter
+        waiting = self._waiting.get(said) if message.cra is Cra.RESPONSE else None
+        if waiting is None or waiting.done():
+            return False
+        waiting.set_result(payload)
+        return True
+
+
 @dataclass(slots=True)
 class FetchDesk:
     """What waits for one gas meter. `wake`: something has begun to wait."""
@@ -128,6 +170,7 @@ class Relay:
         self.group = group
         self.upward = upward
         self.seen = Seen()
+        self.terminal = HandHeldTerminal()
         self.wake = Signal()
         self.queues: dict[Eui64, Inbox[bytes]] = {}
         self.desks: dict[Eui64, FetchDesk] = {}

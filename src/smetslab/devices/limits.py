@@ -109,6 +109,9 @@ HUB_BUFFER_MESSAGES = 200
 HUB_BUFFER_OCTETS = 256 * 1024
 """What a hub keeps for the WAN while that is down. Unverified."""
 
+LOCAL_DELIVERY_S = 60.0
+"""How long who brings a command to a device waits for its response. A choice."""
+
 WAN_RETRY_FIRST_S = 60.0
 WAN_RETRY_LONGEST_S = 300.0
 """A hub tries the WAN again after 1, 2, 4 and then every 5 minutes. Unverified."""

@@ -7,6 +7,7 @@ Routes of an ASGI application for this machine alone; whoever is elsewhere is re
     GET  /lab/hans                    the home networks: who is in each, through whom, with which keys
     GET  /lab/faults                  the faults there are
     POST /lab/devices/EUI/faults      {"fault": "power-cut", "parameters": {"seconds": 60}}
+    POST /lab/devices/EUI/commands    a GBCS message, brought to the device on the premises: its response
     POST /lab/devices/EUI/firmware    an OTA file: a hub gets it from the WAN provider and runs it, any other
                                       device has it as if it had come over the air
 """
@@ -24,8 +25,9 @@ from starlette.routing import BaseRoute, Route
 from smetslab.devices.base import Device
 from smetslab.devices.chf import CommunicationsHub
 from smetslab.devices.faults import FAULTS, inject
-from smetslab.errors import LocalProtocolError, UsageError, WanError
+from smetslab.errors import GbcsDecodeError, LocalProtocolError, TransportError, UsageError
 from smetslab.firmware.limits import MAX_FILE_OCTETS
+from smetslab.gbcs.message import MAX_MESSAGE_BYTES, decode_message
 from smetslab.han.view import Json, view_of
 from smetslab.ids import Eui64
 from smetslab.lab.build import Lab
@@ -141,7 +143,13 @@ def control_routes(lab: Lab) -> Sequence[BaseRoute]:
         step, outcome = await _give_firmware(lab, found, await request.body())
         return JSONResponse({"device": str(found.eui64), "step": step, "outcome": outcome})
 
+    async def deliver(request: Request) -> JSONResponse:
+        found = find(request)
+        response = await _deliver_locally(lab, found, await request.body())
+        return JSONResponse({"device": str(found.eui64), "response": response.hex().upper()})
+
     return [
+        Route("/lab/devices/{eui64}/commands", _guarded(deliver), methods=["POST"]),
         Route("/lab/hans", _guarded(hans), methods=["GET"]),
         Route("/lab/devices", _guarded(devices), methods=["GET"]),
         Route("/lab/faults", _guarded(faults), methods=["GET"]),
@@ -163,6 +171,24 @@ def networks(lab: Lab) -> dict[str, Json]:
         "names": {eui64: name for eui64, name in names.items() if eui64 in types},
         "hans": {name: view_of(han).to_json() for name, han in lab.hans.items()},
     }
+
+
+async def _deliver_locally(lab: Lab, device: Device, command: bytes) -> bytes:  # type: ignore[type-arg]
+    """Bring a command to a device through its hub, past the WAN, and its response back."""
+    if len(command) > MAX_MESSAGE_BYTES:
+        raise UsageError(f"a GBCS message has at most {MAX_MESSAGE_BYTES} octets")
+    try:
+        target = decode_message(command).business_target_id
+    except GbcsDecodeError as error:
+        raise UsageError(f"the body is no GBCS message: {error}") from error
+    if target != device.eui64:
+        raise UsageError(f"the message is for {target}, not for {device.eui64}")
+    hub = next(
+        premises.hub.eui64
+        for premises in lab.config.premises
+        if device.eui64 in {premises.hub.eui64, *(one.eui64 for one in premises.devices)}
+    )
+    return await lab.hubs[hub].deliver_locally(command)
 
 
 async def _give_firmware(lab: Lab, device: Device, image: bytes) -> tuple[str, str]:  # type: ignore[type-arg]
@@ -191,7 +217,7 @@ def _guarded(answer: Answer) -> Answer:
             return await answer(request)
         except UsageError as error:
             return JSONResponse({"error": str(error), "hint": error.hint}, status_code=400)
-        except (LocalProtocolError, WanError) as error:
+        except (LocalProtocolError, TransportError) as error:
             return JSONResponse({"error": str(error), "hint": ""}, status_code=409)
 
     return guarded
