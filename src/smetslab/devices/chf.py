@@ -13,7 +13,7 @@ from typing import Final, Unpack
 from smetslab.clock import timeout
 from smetslab.devices import events
 from smetslab.devices.base import Carry, Device
-from smetslab.devices.chf_core import FIRST_ALERT_COUNTER, HubCore, known_state, read_settings
+from smetslab.devices.chf_core import FIRST_ALERT_COUNTER, HubCore, read_settings
 from smetslab.devices.chf_objects import DUAL_BAND_USE_CASES
 from smetslab.devices.clock import ClockStatus
 from smetslab.devices.faults import FaultHandler, FaultValue
@@ -34,7 +34,7 @@ from smetslab.devices.limits import (
 from smetslab.devices.ota_rules import ACTIVATED_BY_COMMAND, ServerRules
 from smetslab.devices.ota_server import Ending, OtaServer
 from smetslab.devices.ota_server import Home as OtaHome
-from smetslab.devices.parts import DeviceParts, station_of
+from smetslab.devices.parts import DeviceParts, shell_of, station_of
 from smetslab.devices.payload_engine import Fault
 from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import settings_of
@@ -72,6 +72,10 @@ Watch = Callable[[Eui64, bytes, bool], None]
 """Is shown what passes the hub: of which device, its octets, whether it goes down."""
 
 
+_OUTCOMES = ("success", "no image held", "hash mismatch", "activation failure")
+"""What came of an activation, by its code."""
+
+
 class CommunicationsHub(Device[HubCore]):
     """One CHF. Downward messages go where their grouping header says, unless nobody of that name is known."""
 
@@ -86,13 +90,7 @@ class CommunicationsHub(Device[HubCore]):
         **parts: Unpack[DeviceParts],
     ) -> None:
         """Raises UsageError when the profile names a quirk or setting that a hub does not have."""
-        super().__init__(
-            eui64=parts["eui64"],
-            nvm=parts["nvm"],
-            clock=parts["clock"],
-            trace=parts["trace"],
-            block_rules=parts.get("block_rules"),
-        )
+        super().__init__(**shell_of(parts))
         profile, eui64 = parts["profile"], parts["eui64"]
         self.profile = profile
         self.dropped = 0
@@ -571,16 +569,10 @@ class CommunicationsHub(Device[HubCore]):
         """The WAN provider has the held image run that has this hash: one of the outcomes of CS06. Spec: CHTS
         4.5 (firmware); GBCS 11.
         """
-        firmware = self._core.security.firmware
-        held = firmware.store.held
-        if held is None:
-            return "no image held"
-        if held.image_hash != image_hash:
-            return "hash mismatch"
         with self._working() as work:
-            done = firmware.run(work)
+            code = self._core.security.firmware.run_named(work, image_hash)
         self.carry_out()
-        return "success" if done else "activation failure"
+        return _OUTCOMES[code]
 
     def _activate(self, image_hash: bytes) -> None:
         """The WAN provider's order to run an image, and the report of it."""
@@ -609,12 +601,7 @@ class CommunicationsHub(Device[HubCore]):
 
     async def _fault_log_full(self, parameters: Mapping[str, FaultValue]) -> None:
         """Strangers take the free places of the Device Log."""
-        number = 0
-        while len(self.device_log.entries) < self.device_log.capacity - int(parameters["free"]):
-            number += 1
-            stranger = Eui64(b"LOG" + number.to_bytes(5, "big"))
-            if self.device_log.find(stranger) is None:
-                self.device_log.add(stranger, DeviceType.TYPE_2)
+        self.device_log.fill(int(parameters["free"]))
 
     def inject_hardware_fault(self, item: int) -> None:
         """Item `item` (from 0) of the next command to the hub fails with a hardware fault, once."""
@@ -637,6 +624,3 @@ class CommunicationsHub(Device[HubCore]):
 
     def _note(self, event: str, data: bytes, *, target: str = "", **detail: str | int) -> None:
         self.trace.record("device", event, source=str(self.eui64), target=target, data=data, **detail)
-
-
-__all__ = ["CommunicationsHub", "known_state"]

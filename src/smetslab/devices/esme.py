@@ -28,7 +28,7 @@ from smetslab.devices.load import Energies, Load, LoadProfile
 from smetslab.devices.load_file import read_load
 from smetslab.devices.meter import Meter, MeterKeypad
 from smetslab.devices.ota_rules import ClientRules
-from smetslab.devices.parts import DeviceParts, station_of
+from smetslab.devices.parts import DeviceParts, shell_of, station_of
 from smetslab.devices.prepay.token import Refusal, TokenSource
 from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import settings_of
@@ -76,13 +76,7 @@ class Esme(Meter[EsmeCore]):
 
         Raises UsageError when the profile names a quirk or setting that an ESME does not have.
         """
-        super().__init__(
-            eui64=parts["eui64"],
-            nvm=parts["nvm"],
-            clock=parts["clock"],
-            trace=parts["trace"],
-            block_rules=parts.get("block_rules"),
-        )
+        super().__init__(**shell_of(parts))
         profile, eui64 = parts["profile"], parts["eui64"]
         settings = read_settings(profile)
         self.profile = profile

@@ -19,7 +19,7 @@ from smetslab.devices.gpf_core import GpfCore, GpfPlant
 from smetslab.devices.han_applications import han_station
 from smetslab.devices.han_frames import HanFrame, HanOutbox
 from smetslab.devices.mirror_desk import MirrorDesk
-from smetslab.devices.parts import DeviceParts, station_of
+from smetslab.devices.parts import DeviceParts, shell_of, station_of
 from smetslab.devices.payload_engine import Fault
 from smetslab.devices.security.installed import settings_of
 from smetslab.devices.work import Workplace
@@ -82,13 +82,7 @@ class GasProxy(Device[GpfCore]):
         **parts: Unpack[DeviceParts],
     ) -> None:
         """Raises UsageError when the profile names a quirk or setting that a proxy does not have."""
-        super().__init__(
-            eui64=parts["eui64"],
-            nvm=parts["nvm"],
-            clock=parts["clock"],
-            trace=parts["trace"],
-            block_rules=parts.get("block_rules"),
-        )
+        super().__init__(**shell_of(parts))
         profile, eui64 = parts["profile"], parts["eui64"]
         settings = read_gpf_settings(profile)
         self.profile = profile

@@ -29,7 +29,7 @@ from smetslab.devices.han_clients import HanClients
 from smetslab.devices.han_frames import HanFrame, HanOutbox
 from smetslab.devices.meter import Meter, MeterKeypad
 from smetslab.devices.ota_rules import ClientRules
-from smetslab.devices.parts import DeviceParts, station_of
+from smetslab.devices.parts import DeviceParts, shell_of, station_of
 from smetslab.devices.prepay.token import Refusal
 from smetslab.devices.security.firmware_store import Receipt
 from smetslab.devices.security.installed import settings_of
@@ -72,13 +72,7 @@ class Gsme(Meter[GsmeCore]):
 
         Raises UsageError when the profile names a quirk or setting that a gas meter does not have.
         """
-        super().__init__(
-            eui64=parts["eui64"],
-            nvm=parts["nvm"],
-            clock=parts["clock"],
-            trace=parts["trace"],
-            block_rules=parts.get("block_rules"),
-        )
+        super().__init__(**shell_of(parts))
         profile, eui64 = parts["profile"], parts["eui64"]
         settings = read_gsme_settings(profile)
         self.profile = profile

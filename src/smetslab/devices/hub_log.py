@@ -164,6 +164,15 @@ class HubDeviceLog:
 
     # ---------------------------------------------------------------------------- the laboratory's own hand
 
+    def fill(self, free: int) -> None:
+        """Put strangers on the log until so many places are free."""
+        number = 0
+        while len(self._entries) < self.capacity - free:
+            number += 1
+            stranger = Eui64(b"LOG" + number.to_bytes(5, "big"))
+            if self.find(stranger) is None:
+                self.add(stranger, DeviceType.TYPE_2)
+
     def add(self, device: Eui64, device_type: DeviceType) -> None:
         """Put a device on the log as one that has joined; adding it again changes nothing else."""
         with self._nvm.transaction() as tx:

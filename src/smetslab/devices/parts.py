@@ -39,6 +39,27 @@ class DeviceParts(TypedDict):
     block_rules: NotRequired[BlockRules]
 
 
+class Shell(TypedDict):
+    """Those of them that the shell of a device takes."""
+
+    eui64: Eui64
+    nvm: Nvm
+    clock: Clock
+    trace: Trace
+    block_rules: BlockRules | None
+
+
+def shell_of(parts: DeviceParts) -> Shell:
+    """What the shell of a device is made of."""
+    return Shell(
+        eui64=parts["eui64"],
+        nvm=parts["nvm"],
+        clock=parts["clock"],
+        trace=parts["trace"],
+        block_rules=parts.get("block_rules"),
+    )
+
+
 def station_of(
     parts: DeviceParts,
     device_type: DeviceType,

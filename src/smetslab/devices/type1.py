@@ -16,7 +16,7 @@ from smetslab.devices.han_frames import HanFrame
 from smetslab.devices.hcalcs_core import HcalcsCore, Switch
 from smetslab.devices.ihd_screen import lines
 from smetslab.devices.ota_rules import ClientRules
-from smetslab.devices.parts import DeviceParts, station_of
+from smetslab.devices.parts import DeviceParts, shell_of, station_of
 from smetslab.devices.payload_engine import Fault
 from smetslab.devices.ppmid_core import Display, PpmidCore
 from smetslab.devices.security.firmware_store import Receipt
@@ -53,13 +53,7 @@ class Type1Device(Device[T], Generic[T]):
 
         Raises UsageError when the profile names a quirk or setting that the device does not have.
         """
-        super().__init__(
-            eui64=parts["eui64"],
-            nvm=parts["nvm"],
-            clock=parts["clock"],
-            trace=parts["trace"],
-            block_rules=parts.get("block_rules"),
-        )
+        super().__init__(**shell_of(parts))
         profile, eui64 = parts["profile"], parts["eui64"]
         settings = read_settings(profile)
         self.profile = profile

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from smetslab.devices import events
+from smetslab.devices.payload_engine import Fault
 from smetslab.devices.security.firmware_store import FirmwareStore, Receipt
 from smetslab.devices.security.operation import Dating, Host, Operation, Outcome, Request
 from smetslab.devices.work import Work
@@ -111,22 +112,24 @@ class FirmwareActivation:
         self.host.raise_event(work, events.FIRMWARE_NOT_VERIFIED)
         return False
 
+    def run_named(self, work: Work, image_hash: bytes, fault: Fault | None = None) -> int:
+        """Activate the image that has this hash: the code of CS06 that says what came of it."""
+        held = self.store.held
+        if held is None:
+            return 1
+        if held.image_hash != image_hash:
+            return 2
+        if fault is not None:
+            self.host.raise_event(work, events.FIRMWARE_NOT_VERIFIED)
+            return 3 if fault.result is None else fault.result
+        return 0 if self.run(work) else 3
+
     # ---------------------------------------------------------------------------- commands
 
     def _activate(self, request: Request) -> Outcome:
         """Spec: GBCS 11: an image has to be held, its hash be the named one, its activation succeed."""
-        held = self.store.held
-        if held is None:
-            code = 1
-        elif held.image_hash != from_hex(
-            request.parameters["manufacturer_image_hash"], "manufacturer image hash"
-        ):
-            code = 2
-        elif request.fault is not None:
-            code = 3 if request.fault.result is None else request.fault.result
-            self.host.raise_event(request.work, events.FIRMWARE_NOT_VERIFIED)
-        else:
-            code = 0 if self.run(request.work) else 3
+        named = from_hex(request.parameters["manufacturer_image_hash"], "manufacturer image hash")
+        code = self.run_named(request.work, named, request.fault)
         return Outcome(self._outcome(code), None if code == 0 else 0)
 
     def _outcome(self, code: int) -> Parameters:
