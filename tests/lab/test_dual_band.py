@@ -11,7 +11,7 @@ import pytest
 from smetslab.clock import LoopClock, run_virtual
 from smetslab.errors import UsageError
 from smetslab.han.air.bands import Channel
-from smetslab.han.air.medium import Interference
+from smetslab.han.air.medium import Interference, LinkQuality
 from smetslab.han.stack.home import RadioHome
 from smetslab.han.view import draw, view_of
 from smetslab.ids import Eui64
@@ -145,3 +145,21 @@ def test_a_hub_with_one_band_cannot_have_such_devices(tmp_path: Path) -> None:
         sub_ghz_channel(config.han, home, profile.with_overrides(state={"dual_band": False}))
     without = home.model_copy(update={"devices": ()})
     assert sub_ghz_channel(config.han, without, profile) is None
+
+
+def test_the_communications_store_says_how_devices_are_heard(tmp_path: Path) -> None:
+    config = dual_band_config(tmp_path)
+
+    async def scenario(_clock: LoopClock) -> None:
+        async with Lab(config) as lab:
+            home = lab.hans["home"]
+            assert isinstance(home, RadioHome)
+            home.medium.set_link(ESME, HUB, LinkQuality(rssi_dbm=-91.4, lqi=77))
+            store = await lab.users["supplier"].request("8.9", HUB)
+            rows = store.parameters["device_log"]
+            assert isinstance(rows, list)
+            heard = {row["entity_identifier"]: (row["min_rssi"], row["average_lqi"]) for row in rows}
+            assert heard[str(ESME)] == (-91, 77)
+            assert heard[str(GSME)] == (-60, 200)
+
+    run_virtual(scenario)

@@ -59,6 +59,10 @@ _ALERTS: Final = {
 """Events that are told by a use case of their own."""
 
 _TRANSFERS: Final = ("success", "imageDiscarded", "hardwareVersionMismatch", "fileTransferFailure")
+_UNHEARD_RSSI_DBM, _UNHEARD_LQI = -60, 255
+"""What is shown of a device where there is no air to hear it on."""
+Reception = Callable[[Eui64], tuple[int, int] | None]
+"""How a device is heard: signal strength in dBm, and link quality; None where there is no air."""
 _STATUSES = tuple(status.name.lower() for status in ClockStatus)
 
 
@@ -221,6 +225,7 @@ class HubCore:
             state={"entity_identifier": str(station.eui64), **settings.attributes},
         )
         self.server = self.application.install(engine).server
+        self.reception: Reception = lambda _device: None
         self.radio = SubGhz(workplace.nvm, self.server, self.channel_log, self.tell)
         self.security = install_security(
             self.application,
@@ -343,6 +348,7 @@ class HubCore:
     def _communication(self, entry: Listed) -> Value:
         heard = self.log.last_contact(entry.device)
         joined = entry.presence == "joined"
+        rssi_dbm, lqi = self.reception(entry.device) or (_UNHEARD_RSSI_DBM, _UNHEARD_LQI)
         time = "hex:" + "FF" * 12 if heard is None else _with_weekday(self._clock.time(heard))
         return {
             "entity_identifier": str(entry.device),
@@ -353,8 +359,8 @@ class HubCore:
                 "authorised_after_swap_out": bool(entry.old_key) and joined,
                 "sep_transmitting": joined,
             },
-            **dict.fromkeys(("max_rssi", "average_rssi", "min_rssi"), -60 if joined else 0),
-            **dict.fromkeys(("max_lqi", "average_lqi", "min_lqi"), 255 if joined else 0),
+            **dict.fromkeys(("max_rssi", "average_rssi", "min_rssi"), rssi_dbm if joined else 0),
+            **dict.fromkeys(("max_lqi", "average_lqi", "min_lqi"), lqi if joined else 0),
             "last_communications_date_time": time,
             "number_of_hops": 1,
             "transmission_failures": 0,

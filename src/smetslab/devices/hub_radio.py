@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from smetslab.clock import Clock
-from smetslab.devices.chf_core import HubCore, message_head
+from smetslab.devices.chf_core import HubCore, Reception, message_head
 from smetslab.devices.sub_ghz import Channel
 from smetslab.errors import GbcsDecodeError
 from smetslab.gbcs.message import decode_message
@@ -37,6 +37,8 @@ class HubRadio:
         self._carry_out = carry_out
         self._drop = drop
         self._air: SubGhzServer | None = None
+        self.reception: Reception = lambda _device: None
+        """How the hub hears a device, on either band."""
 
     def attach(self, air: SubGhzServer) -> None:
         """The radio is this one, from the next power on."""
@@ -45,6 +47,7 @@ class HubRadio:
 
     def begin(self, core: HubCore, now: datetime) -> None:
         """The hub has power."""
+        core.reception = self.reception
         if self._air is not None:
             with core.work(now) as work:
                 core.radio.attach(work, self._air, self._moved)

@@ -49,6 +49,15 @@ class HubGate:
         return self._hub.radio.has_room(device, beside)
 
 
+def reception(home: RadioHome, device: Eui64) -> tuple[int, int] | None:
+    """How the hub of a home hears a device: signal strength in dBm, and link quality; None for a stranger."""
+    radio = home.find_radio(device)
+    if radio is None:
+        return None
+    heard = home.medium.quality(radio, home.hub.eui64)
+    return round(heard.rssi_dbm), heard.lqi
+
+
 def shared_medium(config: HanConfig, clock: Clock, seed: RootSeed) -> Medium | None:
     """The air of all homes, None where each has its own."""
     if config.kind == "direct" or not config.shared_air:

@@ -33,7 +33,7 @@ from smetslab.han.stack.home import RadioHome
 from smetslab.han.zep_air import ZepAir, parse_host_port
 from smetslab.ids import Eui64
 from smetslab.lab import contingency, handover
-from smetslab.lab.air import HubGate, make_han, shared_medium, sub_ghz_channel
+from smetslab.lab.air import HubGate, make_han, reception, shared_medium, sub_ghz_channel
 from smetslab.lab.air_faults import OnTheAir
 from smetslab.lab.config import DeviceConfig, HubConfig, LabConfig, PartyConfig, PremisesConfig
 from smetslab.lab.devices import (
@@ -448,8 +448,10 @@ class Lab:
             trace=self.trace,
             rng=seed.child("hub"),
         )
-        if isinstance(medium, RadioHome) and medium.hub.sub_ghz_server is not None:
-            hub.radio.attach(medium.hub.sub_ghz_server)
+        if isinstance(medium, RadioHome):
+            hub.radio.reception = partial(reception, medium)
+            if medium.hub.sub_ghz_server is not None:
+                hub.radio.attach(medium.hub.sub_ghz_server)
         self.hubs[hub_id] = await stack.enter_async_context(hub)
         profiles = {device.eui64: lab_profile(config, device) for device in premises.devices}
         self._let_join(medium, hub, profiles)

@@ -367,7 +367,7 @@ class RadioHome:
 
     async def carry(self, node: RadioNode, frame: ApsFrame) -> None:
         """Take a frame to its destination; `RadioLink.send` calls this."""
-        target = self._radio_of(frame.destination)
+        target = self.find_radio(frame.destination)
         sent = self._observe("FrameSent", frame, data=frame.payload)
         if target is None or target == node.eui64:
             raise HanError(f"device {frame.destination} is not on this HAN", transient=False)
@@ -398,7 +398,7 @@ class RadioHome:
             self._observe("FrameLost", frame, sent=sent)
             raise HanError(f"no acknowledgement from {frame.destination}")
 
-    def _radio_of(self, device: Eui64) -> Eui64 | None:
+    def find_radio(self, device: Eui64) -> Eui64 | None:
         """The radio that a device is on; None for a device that is not of this home."""
         node = self._devices.get(device)
         if node is not None:
@@ -423,7 +423,7 @@ class RadioHome:
 
     async def match(self, node: RadioNode, peer: Eui64, profile: int, cluster: int, role: ClusterRole) -> int:
         """Endpoint discovery; `RadioLink.find_endpoint` calls this."""
-        radio = self._radio_of(peer)
+        radio = self.find_radio(peer)
         if radio is None:
             raise HanError(f"device {peer} is not on this HAN", transient=False)
         target = self.nodes.get(radio)
@@ -449,7 +449,7 @@ class RadioHome:
 
     async def bind(self, node: RadioNode, peer: Eui64, binding: Binding, *, on: bool) -> zdo.ZdoStatus:
         """Ask a peer for a binding, or to end it; `RadioLink.bind` calls this."""
-        radio = self._radio_of(peer)
+        radio = self.find_radio(peer)
         if radio is None:
             raise HanError(f"device {peer} is not on this HAN", transient=False)
         answer = await ask(
