@@ -9,16 +9,14 @@ Spec: ZSE 1.4 D.4.2.4 (Price), D.5.2.3 (Messaging), D.9.2.3 (Calendar), D.10.2.4
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, TypeAlias
 
 from smetslab.devices.display_server import ANSWERS, DisplayServer
-from smetslab.devices.event_log import LogName
 from smetslab.devices.events import HanEvent
+from smetslab.devices.han_events import event_record
 from smetslab.devices.han_frames import HanOutbox
 from smetslab.devices.security.device_log import DeviceLog
-from smetslab.devices.zcl.logs import GENERAL_EVENT_LOG, SECURITY_EVENT_LOG
 from smetslab.gbcs.codes import DeviceType
 from smetslab.ids import Eui64
 from smetslab.zigbee.zcl import Command, Record
@@ -54,9 +52,6 @@ PUBLISHED_WITH_REVISION: Final = (
 _OF_THE_MOMENT: Final = frozenset({"issuer_event_id", "current_time"})
 """Fields that say when an answer was made."""
 
-_LOGS: Final[Mapping[LogName | None, int]] = {"security": SECURITY_EVENT_LOG}
-_REPORT_TO_HAN: Final = 0x01
-
 _Told: TypeAlias = "list[tuple[tuple[str, ZclValue], ...]]"
 
 
@@ -86,13 +81,7 @@ class DisplayPublisher:
 
     def tell(self, event: HanEvent) -> None:
         """An event is for the devices of the home. Spec: ZSE 1.4 D.11.2.4.1 (Publish Event)."""
-        record = Events.publish_event.record(
-            log_id=_LOGS.get(event.log, GENERAL_EVENT_LOG),
-            event_id=event.code,
-            event_time=max(0, event.seconds),
-            event_control=_REPORT_TO_HAN,
-            event_data=event.extra,
-        )
+        record = event_record(event)
         for display in self._displays():
             self._outbox.publish(display, Events.publish_event, record)
 

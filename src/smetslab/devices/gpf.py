@@ -48,7 +48,7 @@ DISPLAYED_CLUSTERS: Final = (
     Events.id,
 )
 """Of which the proxy is the server for displays."""
-MIRRORED_CLUSTERS: Final = (Metering.id, Prepayment.id, Price.id)
+MIRRORED_CLUSTERS: Final = (Metering.id, Prepayment.id, Price.id, Events.id)
 
 
 class ProxyHome(Protocol):

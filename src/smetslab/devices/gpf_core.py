@@ -22,6 +22,7 @@ from smetslab.devices.gas_records import GasRecords
 from smetslab.devices.gas_settings import GpfSettings
 from smetslab.devices.gas_tariff import GasTariff
 from smetslab.devices.gpf_displays import GpfDisplays, Mirrored
+from smetslab.devices.han_events import event_of
 from smetslab.devices.han_frames import HanFrame, HanOutbox, default_response
 from smetslab.devices.mirror import Mirror
 from smetslab.devices.security.installed import Hooks, SecuritySettings, install_security
@@ -38,8 +39,9 @@ from smetslab.gbcs.usecases.model import UseCase
 from smetslab.gbcs.usecases.registry import USE_CASES
 from smetslab.gbcs.values import IMMEDIATE, Value, as_moment, utc_text
 from smetslab.ids import Eui64
-from smetslab.zigbee.zcl import Record, ZclFrame
+from smetslab.zigbee.zcl import Record, ZclFrame, find_command
 from smetslab.zigbee.zcl.clusters.device_management import DeviceManagement
+from smetslab.zigbee.zcl.clusters.events import Events
 from smetslab.zigbee.zcl.foundation import Status
 from smetslab.zigbee.zcl.named import seconds_to_text
 
@@ -184,6 +186,8 @@ class GpfCore:
         with self._place.work(now) as work:
             taken = self.mirror.take(work, cluster, frame, self.clock.time(now))
         self._publisher.refresh(now)
+        if taken and find_command(cluster, frame) is Events.publish_event:
+            self._publisher.tell(event_of(Events.publish_event.decode(frame.payload)))
         return taken
 
     def han_receive(self, frame: HanFrame, now: datetime) -> None:

@@ -183,6 +183,7 @@ class GsmeCore:
             )
         )
         self.reporter = MirrorReporter(self._memory, self.records)
+        self.application.tell_home = self.reporter.tell
         self.security = install_security(
             self.application,
             station=plant.station,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from smetslab.devices.events import HanEvent
 from smetslab.devices.gas_meter import DAY_S, HALF_HOUR_S
 from smetslab.devices.gas_model import MIRRORED
 from smetslab.devices.gas_records import (
@@ -25,18 +26,22 @@ from smetslab.devices.gas_records import (
     debt_entries,
     top_up_entries,
 )
+from smetslab.devices.han_events import event_of, event_record
 from smetslab.devices.work import Work
 from smetslab.devices.zcl.logs import RecordLog, Samples, Snapshot, SnapshotLog, snapshot_record
 from smetslab.devices.zcl.memory import ZclMemory
 from smetslab.errors import ZclDecodeError
 from smetslab.gbcs.values import seconds_since_2000
 from smetslab.zigbee.zcl import SERVER_TO_CLIENT, Command, Record, ZclFrame, find_command
+from smetslab.zigbee.zcl.clusters.events import Events
 from smetslab.zigbee.zcl.clusters.metering import Metering
 from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
 from smetslab.zigbee.zcl.foundation import AttributeValue, ReportAttributes, decode_general, general_frame
 from smetslab.zigbee.zcl.values import ZclValue
 
 _UPDATED: Final = "mirror_updated"
+MOST_EVENTS: Final = 8
+"""Of one report; of more the oldest are left out. Unverified."""
 MOST_SAMPLES: Final = 96
 """Half hours in one report: what a meter that was away for longer catches up with at one waking."""
 
@@ -76,17 +81,32 @@ class MirrorReporter:
         self._records = records
         self._told = _Told()
         self._telling = _Told()
+        self._events: list[HanEvent] = []
+        self._telling_events: list[HanEvent] = []
+
+    def tell(self, event: HanEvent) -> None:
+        """An event is for the home: the proxy hears of it with the next report."""
+        self._events = [*self._events, event][-MOST_EVENTS:]
 
     def frames(self, now: datetime, seconds: int) -> Frames:
         """Everything that the proxy does not know yet; `seconds`: the device's time. Call `delivered` when
         all of it has arrived."""
         self._telling = self._told.copy()
         frames = [*self._snapshots(), *self._lists(), *self._half_hours(seconds), *self._attributes(now)]
+        self._telling_events, publish = list(self._events), Events.publish_event
+        frames += [
+            (publish.cluster, publish.frame(event_record(event), sequence=0))
+            for event in self._telling_events
+        ]
+        frames.append((Metering.id, general_frame(_LAST, direction=SERVER_TO_CLIENT, sequence=0)))
         return [(cluster, _numbered(frame, place)) for place, (cluster, frame) in enumerate(frames)]
 
     def delivered(self) -> None:
         """What `frames` gave last has arrived."""
         self._told = self._telling
+        told = {id(event) for event in self._telling_events}
+        self._events = [event for event in self._events if id(event) not in told]
+        self._telling_events = []
 
     def _attributes(self, now: datetime) -> Iterator[tuple[int, ZclFrame]]:
         memory = self._memory()
@@ -219,6 +239,8 @@ class Mirror:
         elif command is Prepayment.publish_debt_log:
             entries = record.records("debt_entries")
             _note_entries(work, self._records.debt_payments, entries, "collection_time")
+        elif command is Events.publish_event:
+            event_of(record)  # for the displays; the proxy keeps none
         elif command is Metering.get_sampled_data_response and record.integer("sample_id") == PROFILE_SAMPLES:
             self._note_half_hours(work, record)
         else:

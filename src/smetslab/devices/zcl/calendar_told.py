@@ -130,7 +130,14 @@ class CalendarTeller:
         ]
 
     def special_days(self, now: datetime, asked: Record) -> list[Record]:
-        kind, held = self._asked(asked)
+        """Of the calendar that is named; where none is, of the one of the type."""
+        named, kind = asked.integer("issuer_calendar_id"), asked.integer("calendar_type")
+        if named:
+            kind, held = self._asked(asked)
+        elif kind in self._held():
+            held = self._held()[kind]
+        else:
+            raise ComponentError(Status.NOT_FOUND, f"no special days of type {kind}")
         most = asked.integer("number_of_events")
         wanted = held.special[:most] if most else held.special
         return [
