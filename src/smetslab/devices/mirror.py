@@ -92,13 +92,13 @@ class MirrorReporter:
         """Everything that the proxy does not know yet; `seconds`: the device's time. Call `delivered` when
         all of it has arrived."""
         self._telling = self._told.copy()
-        frames = [*self._snapshots(), *self._lists(), *self._half_hours(seconds), *self._attributes(now)]
-        self._telling_events, publish = list(self._events), Events.publish_event
-        frames += [
-            (publish.cluster, publish.frame(event_record(event), sequence=0))
-            for event in self._telling_events
+        frames = [
+            *self._snapshots(),
+            *self._lists(),
+            *self._half_hours(seconds),
+            *self._of_events(),
+            *self._attributes(now),
         ]
-        frames.append((Metering.id, general_frame(_LAST, direction=SERVER_TO_CLIENT, sequence=0)))
         return [(cluster, _numbered(frame, place)) for place, (cluster, frame) in enumerate(frames)]
 
     def delivered(self) -> None:
@@ -107,6 +107,12 @@ class MirrorReporter:
         told = {id(event) for event in self._telling_events}
         self._events = [event for event in self._events if id(event) not in told]
         self._telling_events = []
+
+    def _of_events(self) -> Iterator[tuple[int, ZclFrame]]:
+        self._telling_events = list(self._events)
+        command = Events.publish_event
+        for event in self._telling_events:
+            yield command.cluster, command.frame(event_record(event), sequence=0)
 
     def _attributes(self, now: datetime) -> Iterator[tuple[int, ZclFrame]]:
         memory = self._memory()
