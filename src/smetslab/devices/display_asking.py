@@ -190,9 +190,9 @@ _GPF: Final = frozenset({DeviceType.GPF})
 
 POLLED: Final[tuple[Row, ...]] = (
     Read(lambda _reading: METERING, timedelta()),
-    Read(lambda _reading: PREPAYMENT, timedelta()),
+    Read(lambda reading: PREPAYMENT if reading.prepayment else (), timedelta()),
 )
-"""What is read with every poll."""
+"""What is read with every poll; balances only of a meter that takes credit down as it goes."""
 
 TOLD: Final[tuple[Row, ...]] = (
     Question(Price.get_current_price, PRICE_INTERVAL, _fixed(command_options=0)),
@@ -272,6 +272,7 @@ RECORDS: Final[tuple[Row, ...]] = (
 
 DISPLAY_ROWS: Final[tuple[Row, ...]] = (
     *POLLED,
+    Read(lambda reading: () if reading.prepayment else PREPAYMENT, PRICE_INTERVAL),
     Read(lambda _reading: _PRICE, PRICE_INTERVAL),
     *TOLD,
     *PARTIES,
