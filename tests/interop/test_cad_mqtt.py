@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiomqtt
@@ -14,7 +15,8 @@ from smetslab.devices.cad_mqtt import Broker, publish
 from smetslab.devices.type2 import Cad
 from smetslab.ids import Eui64
 from smetslab.lab.build import Lab
-from smetslab.lab.config import load_lab
+from smetslab.lab.config import ServeConfig, load_lab
+from smetslab.lab.serve import LabServer
 
 CAD = Eui64.parse("00DB1234567890B2")
 TOPIC = f"glow/{CAD}/SENSOR/electricitymeter"
@@ -65,5 +67,21 @@ def test_readings_arrive_and_announcements_stay(home, broker) -> None:
             finally:
                 publisher.cancel()
                 await asyncio.wait([publisher])
+
+    asyncio.run(story())
+
+
+def test_a_served_home_publishes(home, broker) -> None:
+    """From its lab file alone; the broker says who has connected."""
+    serve = ServeConfig(
+        port=0, smki_port=0, callback=None, epoch="lab", cad_broker=f"mqtt://127.0.0.1:{broker.port}"
+    )
+    config = home.model_copy(update={"serve": serve})
+
+    async def story() -> None:
+        async with LabServer(config, now=datetime(2026, 11, 28, tzinfo=UTC)):
+            [(topic, body, _)] = await _hear(broker, TOPIC, 1)
+            assert topic == TOPIC
+            assert "electricitymeter" in body
 
     asyncio.run(story())

@@ -21,6 +21,7 @@ from smetslab.cli.live import CaptureKeysOption, PcapOption, Wanted, ZepOption, 
 from smetslab.clock import run_real
 from smetslab.dcc.services.log import StructuredFormatter
 from smetslab.dcc.services.settings import callback_url
+from smetslab.devices.cad_mqtt import Broker
 from smetslab.errors import UsageError
 from smetslab.ids import Eui64
 from smetslab.lab.collector import seldom_collected
@@ -102,6 +103,14 @@ def serve(
             help="MQTT broker to the premises, which run elsewhere: `smetslab premises --wan`.",
         ),
     ] = None,
+    cad_broker: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            envvar="SMETSLAB_CAD_BROKER",
+            help="MQTT broker that the consumer access devices publish to, such as mqtt://localhost.",
+        ),
+    ] = None,
     scale: Annotated[
         float | None, typer.Option(metavar="N", help="Laboratory seconds a second; by default 1.")
     ] = None,
@@ -122,6 +131,8 @@ def serve(
 ) -> None:
     """Run a laboratory in real time with the services of the DCC, until Ctrl-C or SIGTERM."""
     config = load_lab(lab, default=HOME_NAME)
+    if cad_broker is not None:
+        Broker.of(cad_broker)
     changes: dict[str, Any] = {
         "schema_folder": None if schema is None else str(schema.absolute()),
         "host": host,
@@ -130,6 +141,7 @@ def serve(
         "callback_delay_s": callback_delay,
         "verify_signatures": verify_signatures,
         "epoch": None if epoch is None else _epoch(epoch),
+        "cad_broker": cad_broker,
         **_callbacks(callback or [], config),
     }
     serve_config = config.serve.model_copy(
@@ -193,6 +205,9 @@ def _print_instructions(server: LabServer) -> None:
     output.line(f"state kept in        {_state(config.store.url)}")
     if config.wan.url is not None:
         output.line(f"premises behind      {parse_address(config.wan.url)}")
+    if serve.cad_broker is not None:
+        broker = Broker.of(serve.cad_broker)
+        output.line(f"CADs publish to      {broker.host}:{broker.port}")
     for name, air in server.lab.outside.items():
         output.line(f"air of {name:<14} ZEP at {air.address[0]}:{air.address[1]}")
     for premises in config.premises:

@@ -17,6 +17,7 @@ from smetslab.dcc.services.settings import (
     SMKI_PORT,
     callback_url,
 )
+from smetslab.devices.cad_mqtt import Broker
 from smetslab.devices.declaration import Declaration, Eui64Text, hex_pattern, named, parse, read_octets
 from smetslab.devices.faults import read_fault
 from smetslab.devices.profile import DeviceProfile, Quirk, StateValue, check_names, load_profile
@@ -330,8 +331,19 @@ class ServeConfig(Declaration):
     """Serial number (decimal) or name, in the key store, of the certificate that signs responses."""
     epoch: Literal["now", "lab"] | AwareDatetime = "now"
     stop_within_s: Annotated[float, Field(ge=0, le=600, allow_inf_nan=False)] = 10.0
+    cad_broker: str | None = None
+    """The MQTT broker that the consumer access devices publish to, such as mqtt://localhost."""
     tls: TlsConfig | None = None
     callback_tls: CallbackTlsConfig = CallbackTlsConfig()
+
+    @field_validator("cad_broker")
+    @classmethod
+    def _broker_is_one(cls, value: str | None) -> str | None:
+        try:
+            _ = None if value is None else Broker.of(value)
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+        return value
 
     @field_validator("callback", "callbacks")
     @classmethod

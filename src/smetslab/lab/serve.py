@@ -27,6 +27,8 @@ from smetslab.dcc.services.listening import base_url, listen, running
 from smetslab.dcc.services.log import log_event
 from smetslab.dcc.services.settings import CallbackSettings, DoorSettings, callback_url
 from smetslab.dcc.services.smki_app import SmkiRepository
+from smetslab.devices.cad_mqtt import Broker, publishing
+from smetslab.devices.type2 import Cad
 from smetslab.duis.schema import DuisSchema
 from smetslab.errors import CertificateError, UsageError
 from smetslab.gbcs.codes import RemotePartyRole
@@ -96,6 +98,9 @@ class LabServer:
                 duis=base_url(scheme, serve.host, duis_socket), smki=base_url(scheme, serve.host, smki_socket)
             )
             lab = await stack.enter_async_context(self.lab)
+            if serve.cad_broker is not None:
+                cads = [device for device in lab.devices.values() if isinstance(device, Cad)]
+                await stack.enter_async_context(publishing(cads, Broker.of(serve.cad_broker)))
             self.postman = await stack.enter_async_context(
                 Postman(
                     lab.dcc,
