@@ -6,6 +6,7 @@ hold, unless a key store is given. One row for each message, in the order of the
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,7 +23,8 @@ from smetslab.gbcs.notation import MAX_TEXT_BYTES, message_octets
 from smetslab.gbcs.usecases import by_code, decode_content, encode_content, find
 from smetslab.gbcs.values import Value
 from smetslab.ids import format_message_code
-from smetslab.pki import KeyRing, load_keystore, load_pem_folder
+from smetslab.pki import KeyRing
+from smetslab.rtds.key_folders import key_folders, load_keys
 from smetslab.rtds.keys import MessageKeys, UtrnOutcome
 
 MAX_FILES: Final = 100_000
@@ -130,7 +132,8 @@ def report_schema() -> dict[str, JsonValue]:
 
 
 def check_folder(folder: Path | str, *, keystore: Path | str | None = None) -> CheckReport:
-    """Check every message below `folder` against the keys of `keystore`, or of the PEM files below `folder`.
+    """Check every message below `folder` against the keys of `keystore`, or of the PEM files below or beside
+    `folder`.
 
     Raises UsageError when there is no message, or a key store that was given cannot be loaded.
     """
@@ -141,13 +144,13 @@ def check_folder(folder: Path | str, *, keystore: Path | str | None = None) -> C
         raise UsageError(
             f"{root} holds no *.HEX files", hint="give the folder of the Reference Test Data Set: --rtds DIR"
         )
-    ring, key_folders = _keys(root, files, keystore)
+    ring, folders = _keys(root, keystore)
     keys = MessageKeys(ring)
     rows = [_check_file(path, path.relative_to(root).as_posix(), keys) for path in messages]
     return CheckReport(
         summary=_summary(rows),
         keystore=KeystoreSummary(
-            folders=key_folders,
+            folders=folders,
             certificates=len(ring.entries),
             private_keys=sum(entry.private_key is not None for entry in ring.entries),
             skipped=[SkippedKey(name=item.name, reason=item.reason) for item in ring.skipped],
@@ -298,14 +301,13 @@ def _files(root: Path) -> list[Path]:
     return sorted(found, key=lambda path: path.relative_to(root).as_posix())
 
 
-def _keys(root: Path, files: list[Path], keystore: Path | str | None) -> tuple[KeyRing, list[str]]:
+def _keys(root: Path, keystore: Path | str | None) -> tuple[KeyRing, list[str]]:
+    ring = load_keys(root, keystore)
     if keystore is not None:
-        return load_keystore(keystore), [str(keystore)]
-    folders = list(dict.fromkeys(path.parent for path in files if path.suffix.lower() == ".pem"))
-    ring = KeyRing(())
-    for folder in folders:
-        ring = ring.merged(load_pem_folder(folder))
-    return ring, [folder.relative_to(root).as_posix() for folder in folders]
+        return ring, [str(keystore)]
+    folders = key_folders(root)
+    below = root.resolve()
+    return ring, [Path(os.path.relpath(folder.resolve(), below)).as_posix() for folder in folders]
 
 
 def _summary(rows: list[MessageRow]) -> Summary:

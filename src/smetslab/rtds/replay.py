@@ -35,11 +35,12 @@ from smetslab.gbcs.usecases.registry import by_code
 from smetslab.gbcs.utrn import ValueClass, build_utrn, full_counter, parse_utrn, verify_utrn
 from smetslab.gbcs.values import Value
 from smetslab.ids import Eui64
-from smetslab.pki import Authority, KeyRing, TrustAnchor, load_keystore, load_pem_folder
+from smetslab.pki import Authority, KeyRing, TrustAnchor
 from smetslab.pki.lookup import RingLookup
 from smetslab.rng import RootSeed
 from smetslab.rtds.anchors import find_anchors
 from smetslab.rtds.compare import Finding, Outcome, compare
+from smetslab.rtds.key_folders import load_keys
 from smetslab.rtds.path import RadioPath, Reach
 from smetslab.rtds.rules import Circumstances, circumstances, fault_place
 from smetslab.rtds.scenarios import Scenario, find_scenarios, read_message
@@ -52,7 +53,6 @@ RTDS_TIME: Final = datetime(2015, 1, 1, tzinfo=UTC)
 
 NOT_SUPPORTED: Final = f"{COMMAND_NOT_SUPPORTED:04X}"
 
-KEYSTORE_FOLDER: Final = "keystore"
 """Where the published set has its keys, beside the folder of its messages."""
 
 _DS, _KA = KeyUsage.DIGITAL_SIGNATURE, KeyUsage.KEY_AGREEMENT
@@ -477,15 +477,8 @@ def _mapped(value: Value, change: Callable[[str], str]) -> Value:
 
 
 def _keys(root: Path, keystore: Path | str | None) -> KeyRing:
-    """The key store that was given, the PEM files below `root`, or those of a key store beside it."""
-    if keystore is not None:
-        return load_keystore(keystore)
-    beside = root.resolve().parent / KEYSTORE_FOLDER
-    found = sorted(root.rglob("*.pem")) or sorted(beside.glob("*.pem"))
-    folders = list(dict.fromkeys(path.parent for path in found))
-    ring = KeyRing(())
-    for folder in folders:
-        ring = ring.merged(load_pem_folder(folder))
+    """The keys of the data set. Raises UsageError when there are none."""
+    ring = load_keys(root, keystore)
     if not ring.entries:
         raise UsageError(f"{root} holds no key store", hint="--keys KEYSTORE")
     return ring

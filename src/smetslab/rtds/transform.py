@@ -38,9 +38,9 @@ from smetslab.gbcs.usecases import decode_content, encode_content
 from smetslab.gbcs.usecases.registry import by_code
 from smetslab.gbcs.values import Parameters, Value
 from smetslab.ids import Eui64
-from smetslab.pki import KeyRing, load_keystore, load_pem_folder
 from smetslab.pki.lookup import RingLookup
 from smetslab.registry import InventoryDevice, KnownParty
+from smetslab.rtds.key_folders import load_keys
 from smetslab.rtds.pairs import Kind, Template, Vector, find_templates
 from smetslab.rtds.replay import RTDS_TIME
 
@@ -156,11 +156,11 @@ def transform_folder(
 ) -> TransformReport:
     """Transform every document below `documents` that pairs with a message below `messages`.
 
-    MACs are made with the keys of `keystore`, or of the PEM files below `messages`. Raises UsageError when
-    there is no document or no message, or a key store cannot be loaded.
+    MACs are made with the keys of `keystore`, or of the PEM files below or beside `messages`. Raises
+    UsageError when there is no document or no message, or a key store cannot be loaded.
     """
     root = Path(messages)
-    keys = RingLookup(_keys(root, keystore))
+    keys = RingLookup(load_keys(root, keystore))
     rows: list[TransformRow] = []
     unpaired: list[str] = []
     for template in find_templates(Path(documents), root):
@@ -177,15 +177,6 @@ def transform_folder(
         unpaired=len(unpaired),
     )
     return TransformReport(summary=summary, templates=rows, unpaired=unpaired)
-
-
-def _keys(root: Path, keystore: Path | str | None) -> KeyRing:
-    if keystore is not None:
-        return load_keystore(keystore)
-    ring = KeyRing(())
-    for folder in sorted({path.parent for path in root.rglob("*.pem")}):
-        ring = ring.merged(load_pem_folder(folder))
-    return ring
 
 
 class _Unsupported(Exception):
