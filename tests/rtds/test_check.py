@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
@@ -76,8 +77,15 @@ def test_same_files_give_the_same_report(folder: Path) -> None:
     assert check_folder(folder).model_dump_json() == check_folder(folder).model_dump_json()
 
 
-def test_without_keys_nothing_fails_and_nothing_is_verified(folder: Path) -> None:
-    report = check_folder(folder / "gbcs")
+def test_keys_beside_the_folder_of_the_messages_are_found(folder: Path) -> None:
+    whole, messages_alone = check_folder(folder), check_folder(folder / "gbcs")
+    assert messages_alone.summary.mac == whole.summary.mac
+    assert messages_alone.keystore.folders == ["../keystore"]
+
+
+def test_without_keys_nothing_fails_and_nothing_is_verified(folder: Path, tmp_path: Path) -> None:
+    copytree(folder / "gbcs", tmp_path / "alone" / "gbcs")
+    report = check_folder(tmp_path / "alone" / "gbcs")
     assert report.passed
     assert report.keystore.certificates == 0
     assert (report.summary.mac.uncheckable, report.summary.signature.uncheckable) == (5, 2)

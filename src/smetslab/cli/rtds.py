@@ -32,7 +32,11 @@ _Shown = TypeVar("_Shown", bound=_Report)
 
 _Rtds = Annotated[
     Path | None,
-    typer.Option("--rtds", metavar="DIR", help="Where the messages and their key store are, at any depth."),
+    typer.Option(
+        "--rtds",
+        metavar="DIR",
+        help="Where the messages are, at any depth, and their key store, below or beside.",
+    ),
 ]
 _Keys = Annotated[
     Path | None,
