@@ -44,8 +44,11 @@ from smetslab.ids import Eui64
 from smetslab.inbox import Signal
 
 TUNNEL_ENDPOINT = 1
-GET_TIMEOUT_S: Final = 30.0
-"""How long a meter stays awake for the answer to a GET. Unverified."""
+GET_TIMEOUT_S: Final = 40.0
+"""How long a meter stays awake for the answer to a GET: until its hub has tried for the last time.
+
+Unverified.
+"""
 REPEAT_MEMORY: Final = timedelta(hours=1)
 """How long a fetched message is remembered: until the waking after the next. Unverified."""
 FIRST_WAKE: Final = timedelta(seconds=10)
@@ -230,6 +233,7 @@ class Gsme(Meter[GsmeCore]):
             self._answer = asyncio.get_running_loop().create_future()
             try:
                 async with timeout(self.clock, GET_TIMEOUT_S):
+                    self._han.expect(GET_TIMEOUT_S)
                     await tunnel.send(self._hub, Transfer(Header.GET).encode())
                     transfer = await self._answer
             except (HanError, TimeoutError) as error:
@@ -237,6 +241,7 @@ class Gsme(Meter[GsmeCore]):
                 return
             finally:
                 self._answer = None
+                self._han.expect(0.0)
             if not transfer.left:
                 return
 

@@ -222,6 +222,9 @@ class DirectLink:
             raise HanError(f"device {self._eui64} is off the air")
         return await self._medium.match(self._eui64, peer, profile, cluster, role)
 
+    def expect(self, seconds: float) -> None:
+        """Nothing sleeps here."""
+
     def endpoint_with(self, profile: int, cluster: int, role: ClusterRole) -> int | None:
         """The lowest endpoint that has `cluster` in `role`."""
         for endpoint in sorted(self._registrations):

@@ -70,6 +70,12 @@ class ApsService(Protocol):
         """Ask `peer` for an endpoint (Match_Desc); never assume a number. HanError when there is none."""
         ...
 
+    def expect(self, seconds: float) -> None:
+        """Called by a sleepy device that waits for an answer so long: its radio asks for it until then. 0: it
+        has come, or is not waited for any more.
+        """
+        ...
+
     async def __aenter__(self) -> ApsService: ...
 
     async def __aexit__(

@@ -218,7 +218,7 @@ def test_interference_is_overcome_or_reported(run_home) -> None:
         busy = hub.link.node.mac.counts.channel_busy
         return lost, len(set(router.payloads)), collided + busy > 0
 
-    assert run_home(lambda home: story(home, 0.02)) == (0, 20, True)
+    assert run_home(lambda home: story(home, 0.05)) == (0, 20, True)
     lost, came, disturbed = run_home(lambda home: story(home, 60.0))
     assert lost > 0
     assert disturbed
@@ -400,3 +400,29 @@ def test_a_stranger_cannot_realign_a_device(run_home) -> None:
         return node.mac.short_address == address, node.mac.pan == home.radio.settings.pan
 
     assert run_home(story) == (True, True)
+
+
+@pytest.mark.parametrize("expects", [True, False])
+def test_a_sleeper_that_expects_an_answer_asks_for_it_as_long(run_home, expects: bool) -> None:
+    """Also where it has had to come back meanwhile; when it has its answer it goes to sleep."""
+
+    async def story(home):
+        hub = await home.device(1)
+        gas = await home.device(2, sleepy=True)
+        await gas.send(hub, b"give me something")
+        if expects:
+            gas.link.expect(40.0)
+        await home.clock.sleep(5)
+        gas.link.node.rejoiner.lost("told so by the test")
+        await home.clock.sleep(20)
+        try:
+            await hub.send(gas, bytes(300))
+        except HanError:
+            return gas.payloads, 0
+        gas.link.expect(0.0)
+        await home.clock.sleep(10)
+        before = len(home.air)
+        await home.clock.sleep(60)
+        return gas.payloads, len(home.air) - before
+
+    assert run_home(story) == ([bytes(300)] if expects else [], 0)

@@ -91,6 +91,10 @@ class RadioLink:
         self._must_be_there()
         return await self.node.home.match(self.node, peer, profile, cluster, role)
 
+    def expect(self, seconds: float) -> None:
+        if self.node.sleeper is not None:
+            self.node.sleeper.expect(seconds)
+
     # ---------------------------------------------------------------------------- bindings
 
     async def bind(

@@ -62,8 +62,8 @@ class Sleeper:
         """Something is expected of a parent: poll soon, running or not."""
         self._running = True
         self._missed = 0
-        self._awake_until = 0.0
-        self.stay_awake()
+        self._awake_until = max(self._awake_until, self._scheduler.time() + self._rules.awake_s)
+        self._again(self._rules.awake_interval_s)
 
     def stop(self) -> None:
         """The power goes."""
@@ -78,9 +78,17 @@ class Sleeper:
             return
         now = self._scheduler.time()
         was_asleep = now >= self._awake_until
-        self._awake_until = now + self._rules.awake_s
+        self._awake_until = max(self._awake_until, now + self._rules.awake_s)
         if was_asleep:
             self._again(self._rules.awake_interval_s)
+
+    def expect(self, seconds: float) -> None:
+        """An answer is waited for: ask often as long, however little comes meanwhile. 0 ends that."""
+        if not self._running:
+            return
+        self.stay_awake()
+        now = self._scheduler.time()
+        self._awake_until = max(self._awake_until, now + seconds) if seconds else now + self._rules.awake_s
 
     def received(self, *, more: bool) -> None:
         """A frame has come from the parent; `more`: there is another."""
