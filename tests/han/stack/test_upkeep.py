@@ -207,7 +207,7 @@ def test_interference_is_overcome_or_reported(run_home) -> None:
     async def story(home, share: float):
         hub, router = await home.device(1), await home.device(2)
         channel = home.radio.settings.channel
-        home.radio.medium.interfere(Interference(channel=channel, on_s=share, off_s=0.2))
+        home.radio.medium.interfere(Interference(channel=channel, on_s=share, off_s=0.03))
         lost = 0
         for number in range(20):
             try:
@@ -218,7 +218,7 @@ def test_interference_is_overcome_or_reported(run_home) -> None:
         busy = hub.link.node.mac.counts.channel_busy
         return lost, len(set(router.payloads)), collided + busy > 0
 
-    assert run_home(lambda home: story(home, 0.05)) == (0, 20, True)
+    assert run_home(lambda home: story(home, 0.01)) == (0, 20, True)
     lost, came, disturbed = run_home(lambda home: story(home, 60.0))
     assert lost > 0
     assert disturbed
