@@ -221,6 +221,8 @@ class Trace:
         """How many of them, the last ones, may be notes still."""
         self._subscribers: dict[int, tuple[Callable[[Observation], object], tuple[Layer, ...]]] = {}
         self._next_subscriber = 0
+        self._watched: frozenset[Layer] = frozenset()
+        """The layers of which somebody is told at once."""
         self._waiting: list[_Waiter] = []
         self._undelivered: deque[Observation] = deque()
         self._delivering = False
@@ -264,9 +266,10 @@ class Trace:
         """`record` for what happens by the hundred thousand: its sequence number. The observation is made
         when somebody asks for it.
         """
-        if self._is_watched(layer):
+        if layer in self._watched or self._waiting or self._undelivered:
             return self.record(layer, event, source=source, target=target, data=data, **detail).sequence
-        self._check(layer, event)
+        if (layer, event) not in self._names:
+            self._check(layer, event)
         sequence = self.next_sequence
         self.next_sequence = sequence + 1
         self._kept.append((sequence, self._clock.time(), layer, event, source, target, data, detail))
@@ -274,10 +277,9 @@ class Trace:
         return sequence
 
     def _check(self, layer: Layer, event: str) -> None:
-        if (layer, event) not in self._names:
-            if layer not in LAYERS or not _is_event(event):
-                raise LocalProtocolError(f"not an observation: layer {layer!r}, event {event!r}")
-            self._names.add((layer, event))
+        if layer not in LAYERS or not _is_event(event):
+            raise LocalProtocolError(f"not an observation: layer {layer!r}, event {event!r}")
+        self._names.add((layer, event))
 
     def record(
         self,
@@ -290,7 +292,8 @@ class Trace:
         **detail: Detail,
     ) -> Observation:
         """Note that something happened now, and tell the subscribers."""
-        self._check(layer, event)
+        if (layer, event) not in self._names:
+            self._check(layer, event)
         if self._noted:
             self._noted += 1
         seen = Observation(
@@ -305,7 +308,7 @@ class Trace:
         )
         self.next_sequence += 1
         self._kept.append(seen)
-        if self._is_watched(layer):
+        if layer in self._watched or self._waiting or self._undelivered:
             self._undelivered.append(seen)
             if not self._delivering:
                 self._deliver()
@@ -325,12 +328,6 @@ class Trace:
         finally:
             self._delivering = False
 
-    def _is_watched(self, layer: Layer) -> bool:
-        """Whether somebody is to be told at once of what happens in a layer."""
-        if self._waiting or self._undelivered:
-            return True
-        return any(layer in layers for _, layers in self._subscribers.values())
-
     def subscribe(
         self, callback: Callable[[Observation], object], *, layers: Sequence[Layer] = LAYERS
     ) -> Callable[[], None]:
@@ -338,11 +335,16 @@ class Trace:
         number = self._next_subscriber
         self._next_subscriber += 1
         self._subscribers[number] = (callback, tuple(layers))
+        self._watch()
 
         def unsubscribe() -> None:
             self._subscribers.pop(number, None)
+            self._watch()
 
         return unsubscribe
+
+    def _watch(self) -> None:
+        self._watched = frozenset(layer for _, layers in self._subscribers.values() for layer in layers)
 
     def find(
         self,

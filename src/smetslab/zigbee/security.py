@@ -44,6 +44,11 @@ _NETWORK = KeyIdentifier.NETWORK
 _HEAD = Struct("<BI")
 _NETWORK_LAYOUT = Struct("<BI8sB")
 """The whole header under a network key, with the sender named: nearly all that hops make."""
+_NAMED_UNDER_NETWORK_KEY = _NETWORK << _KEY_SHIFT | _EXTENDED_NONCE
+"""How such a header begins."""
+_INSIDE = tuple(bytes((control & ~_LEVEL_MASK | LEVEL,)) for control in range(256))
+_OUTSIDE = tuple(bytes((control & ~_LEVEL_MASK,)) for control in range(256))
+"""Security controls with the level, as they are authenticated, and without it, as they are sent."""
 
 
 @value_class(frozen=True, slots=True)
@@ -79,6 +84,11 @@ def decode_auxiliary(data: bytes, position: int) -> tuple[AuxiliaryHeader, int]:
     end = position + 5
     if end > len(data):
         raise _truncated(position, 5, len(data))
+    if data[position] == _NAMED_UNDER_NETWORK_KEY and end + 9 <= len(data):
+        end += 9
+        control, counter, raw, sequence = _NETWORK_LAYOUT.unpack_from(data, position)
+        inside = _INSIDE[control] + data[position + 1 : end]
+        return AuxiliaryHeader(_NETWORK, counter, eui64_of(raw[::-1]), sequence, inside), end
     control, counter = _HEAD.unpack_from(data, position)
     source = None
     if control & _EXTENDED_NONCE:
@@ -93,7 +103,7 @@ def decode_auxiliary(data: bytes, position: int) -> tuple[AuxiliaryHeader, int]:
             raise _truncated(end, 1, len(data))
         sequence = data[end]
         end += 1
-    inside = bytes((control & ~_LEVEL_MASK | LEVEL,)) + data[position + 1 : end]
+    inside = _INSIDE[control] + data[position + 1 : end]
     return AuxiliaryHeader(key, counter, source, sequence, inside), end
 
 
@@ -112,7 +122,7 @@ def seal(cipher: CcmStar, header: bytes, auxiliary: AuxiliaryHeader, source: Eui
     """A layer's frame: header, auxiliary header, encrypted payload, MIC. `source` is whose counter it is."""
     inside = auxiliary.encode(level=LEVEL)
     sealed = cipher.seal(_nonce(source, inside), payload, header + inside)
-    return header + bytes((inside[0] & ~_LEVEL_MASK,)) + inside[1:] + sealed
+    return header + _OUTSIDE[inside[0]] + inside[1:] + sealed
 
 
 def unseal(cipher: CcmStar, header: bytes, auxiliary: AuxiliaryHeader, source: Eui64, sealed: bytes) -> bytes:

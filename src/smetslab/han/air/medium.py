@@ -150,6 +150,7 @@ class Radio:
 
     __slots__ = (
         "_medium",
+        "audiences",
         "awaiting",
         "band",
         "channel",
@@ -178,6 +179,8 @@ class Radio:
         self.sending_from = self.sending_until = -1.0
         self.links: dict[Radio, Link] = {}
         """How this radio hears each other one."""
+        self.audiences: dict[int, tuple[Radio, ...]] = {}
+        """Whom its frames may concern, by their destination, as long as no radio has changed."""
 
     def tune(self, channel: Channel) -> None:
         """Another channel from now on."""
@@ -261,7 +264,6 @@ class Medium:
         self._seed = seed
         self.default = LinkQuality() if quality is None else quality
         self._radios: list[Radio] = []
-        self._audiences: dict[tuple[Channel, int], tuple[Radio, ...]] = {}
         self.changes = 0
         """How often a radio has come, gone, or changed its channel or an address."""
         self._links: dict[tuple[Eui64, Eui64], Link] = {}
@@ -291,24 +293,26 @@ class Medium:
     def changed(self) -> None:
         """Some radio has come, gone, or changed its channel or its addresses."""
         self.changes += 1
-        self._audiences.clear()
+        for radio in self._radios:
+            radio.audiences.clear()
 
-    def _audience(self, channel: Channel, octets: bytes) -> tuple[Radio, ...]:
+    def _audience(self, source: Radio, channel: Channel, octets: bytes) -> tuple[Radio, ...]:
         """Whom a frame may concern, by its destination, in the order in which they came."""
         if len(octets) >= _TO_SHORT_ADDRESS and octets[1] & _ADDRESSING == _SHORT_ADDRESS:
             destination = octets[5] | octets[6] << 8
         else:
             destination = BROADCAST
-        found = self._audiences.get((channel, destination))
+        found = source.audiences.get(destination)
         if found is None:
-            found = self._audiences[channel, destination] = tuple(
+            found = tuple(
                 radio
                 for radio in self._radios
-                if radio.channel == channel
+                if radio is not source
+                and radio.channel == channel
                 and (radio.promiscuous or destination in {BROADCAST, radio.short_address})
             )
-            if len(self._audiences) > _MOST_AUDIENCES:
-                del self._audiences[next(iter(self._audiences))]
+            if source.channel == channel and len(source.audiences) < _MOST_AUDIENCES:
+                source.audiences[destination] = found
         return found
 
     def rename(self, radio: Radio, eui64: Eui64) -> None:
@@ -451,11 +455,10 @@ class Medium:
             jammed = self._jammed.get(channel, -1.0) > transmission.start
             jammed = self._disturbed(channel, transmission.end) or jammed
         is_acknowledgement = len(octets) == ACKNOWLEDGEMENT_OCTETS and octets[0] in _ACKNOWLEDGEMENTS
-        for radio in self._audience(channel, octets):
+        for radio in self._audience(source, channel, octets):
             if (
                 radio.receiving
                 and (radio.awaiting or not is_acknowledgement or radio.promiscuous)
-                and radio is not source
                 and radio.channel == channel
             ):
                 self._reach(radio, transmission, jammed=jammed)
