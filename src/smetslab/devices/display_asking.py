@@ -196,10 +196,10 @@ POLLED: Final[tuple[Row, ...]] = (
 
 TOLD: Final[tuple[Row, ...]] = (
     Question(Price.get_current_price, PRICE_INTERVAL, _fixed(command_options=0)),
-    Question(Messaging.get_last_message, PRICE_INTERVAL),
-    Question(DeviceManagement.get_change_of_tenancy, PRICE_INTERVAL),
+    Question(Messaging.get_last_message, HISTORY_INTERVAL),
+    Question(DeviceManagement.get_change_of_tenancy, HISTORY_INTERVAL),
 )
-"""What changes by somebody's will; meters publish it, too."""
+"""What changes by somebody's will; meters publish it, too. Who was away meanwhile asks within the hour."""
 
 PARTIES: Final[tuple[Row, ...]] = (
     Question(DeviceManagement.get_change_of_supplier, DAILY),
