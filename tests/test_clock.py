@@ -210,6 +210,64 @@ def test_an_exception_in_a_timer_ends_the_run() -> None:
         run_virtual(main)
 
 
+def test_alarms_come_in_order_with_timers_and_before_what_they_make_ready() -> None:
+    async def main(clock: LoopClock) -> list[tuple[str, float]]:
+        seen: list[tuple[str, float]] = []
+
+        def note(name: str) -> None:
+            seen.append((name, clock.time()))
+
+        def wake(name: str) -> None:
+            note(name)
+            asyncio.get_running_loop().call_soon(note, f"after {name}")
+
+        clock.alarm(2.0, wake, "second")
+        clock.alarm(1.0, wake, "first")
+        clock.call_at(2.0, note, "timer")
+        taken_back = clock.call_at(1.5, note, "never")
+        taken_back.cancel()
+        await clock.sleep(3.0)
+        return seen
+
+    assert run_virtual(main) == [
+        ("first", 1.0),
+        ("after first", 1.0),
+        ("second", 2.0),
+        ("timer", 2.0),
+        ("after second", 2.0),
+    ]
+
+
+def test_an_exception_in_an_alarm_ends_the_run() -> None:
+    def break_down(what: str) -> None:
+        raise ZeroDivisionError(what)
+
+    async def main(clock: LoopClock) -> None:
+        clock.alarm(5.0, break_down, "in an alarm")
+        await clock.sleep(3600)
+
+    with pytest.raises(ZeroDivisionError, match="in an alarm"):
+        run_virtual(main)
+
+
+def test_thousands_of_timers_that_are_taken_back_are_thrown_away() -> None:
+    async def main(clock: LoopClock) -> tuple[int, list[float]]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        fired: list[float] = []
+        for number in range(5000):
+            timer = clock.call_at(1000.0 + number, lambda: fired.append(clock.time()))
+            if number % 100:
+                timer.cancel()
+        kept = len(loop._timers)
+        await clock.sleep(10_000)
+        return kept, fired
+
+    kept, fired = run_virtual(main)
+    assert kept < 500
+    assert fired == [1000.0 + number for number in range(0, 5000, 100)]
+
+
 def test_timeout_counts_laboratory_seconds() -> None:
     async def main(clock: LoopClock) -> float:
         with pytest.raises(TimeoutError):

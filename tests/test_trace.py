@@ -139,6 +139,42 @@ def test_subscribers_are_called_in_order_and_can_leave() -> None:
     assert run_virtual(main) == ["a0", "b0", "b1"]
 
 
+@pytest.mark.parametrize("keep", [None, 3])
+def test_a_note_is_the_observation_that_a_record_would_be(keep: int | None) -> None:
+    async def main(clock: LoopClock) -> tuple[list[Observation], list[Observation]]:
+        noted, recorded = Trace(clock, keep), Trace(clock, keep)
+        for number in range(5):
+            await clock.sleep(0.25)
+            data = bytes((number,))
+            noted.note("air", "FrameOnAir", source="A", target="B", data=data, detail={"lqi": number})
+            recorded.record("air", "FrameOnAir", source="A", target="B", data=data, lqi=number)
+            if number == 2:
+                assert [seen.sequence for seen in noted.observations] == [0, 1, 2]
+                for trace in (noted, recorded):
+                    trace.record("device", "Woke")
+        return list(noted.observations), list(recorded.observations)
+
+    noted, recorded = run_virtual(main)
+    assert noted == recorded
+    assert len(noted) == (keep or 6)
+
+
+def test_who_watches_a_layer_is_told_of_that_layer_at_once() -> None:
+    async def main(clock: LoopClock) -> list[int]:
+        trace = Trace(clock)
+        calls: list[int] = []
+        leave = trace.subscribe(lambda seen: calls.append(seen.sequence), layers=("air",))
+        for layer in ("air", "han", "air"):
+            trace.note(layer, "FrameSent", source="", target="", data=b"", detail={})
+        trace.record("device", "Woke")
+        leave()
+        trace.note("air", "FrameSent", source="", target="", data=b"", detail={})
+        assert [seen.sequence for seen in trace.observations] == [0, 1, 2, 3, 4]
+        return calls
+
+    assert run_virtual(main) == [0, 2]
+
+
 def test_what_a_subscriber_records_reaches_everybody_in_sequence() -> None:
     async def main(clock: LoopClock) -> list[tuple[str, int]]:
         trace = Trace(clock)

@@ -20,6 +20,7 @@ from smetslab.zigbee.mac_layer import (
     decode_beacon,
     decode_mac,
     frame_check_sequence,
+    is_intact,
 )
 from smetslab.zigbee.nwk import NwkFrame, NwkFrameType, decode_nwk, open_nwk
 from smetslab.zigbee.rows import Row, table
@@ -54,6 +55,16 @@ def test_an_acknowledgement_has_five_octets() -> None:
     octets = MacFrame(kind=MacFrameType.ACKNOWLEDGEMENT, sequence=7, frame_pending=True).encode()
     assert octets == bytes.fromhex("120007")
     assert len(octets + frame_check_sequence(octets)) == 5
+
+
+@given(st.binary(min_size=1, max_size=125), st.data())
+def test_a_frame_is_intact_with_its_own_check_sequence_alone(octets: bytes, data: st.DataObject) -> None:
+    whole = octets + frame_check_sequence(octets)
+    assert is_intact(whole)
+    place = data.draw(st.integers(0, 8 * len(whole) - 1))
+    changed = bytearray(whole)
+    changed[place // 8] ^= 1 << place % 8
+    assert not is_intact(bytes(changed))
 
 
 def test_the_check_sequence_is_crc_16_kermit() -> None:

@@ -4,6 +4,8 @@ air.
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from smetslab.errors import HanError, LocalProtocolError
@@ -12,7 +14,7 @@ from smetslab.han.air.medium import LinkQuality
 from smetslab.han.stack.sleeper import SleepRules
 from smetslab.ids import Eui64
 from smetslab.zigbee.mac_layer import MacFrame, MacFrameType, frame_check_sequence
-from smetslab.zigbee.nwk import decode_nwk
+from smetslab.zigbee.nwk import BROADCAST_ALL, decode_nwk
 
 METERING, BASIC, ENDPOINT = 0x0702, 0x0000, 7
 
@@ -151,6 +153,26 @@ def test_a_sleeper_fetches_what_waits_and_sends_when_it_likes(run_home) -> None:
     hub, meter, asleep = run_home(story)
     assert (hub, meter) == ([b"I am awake"], [bytes(200)])
     assert asleep == 0, "a sleeper is silent"
+
+
+def test_what_waits_for_a_sleeper_is_no_replay_when_it_has_heard_its_parent_meanwhile(run_home) -> None:
+    async def story(home):
+        hub = await home.device(1)
+        meter = await home.device(2, sleepy=True)
+        await home.clock.sleep(100)
+        sending = asyncio.create_task(hub.send(meter, b"kept"))
+        await home.clock.sleep(1)
+        meter.link.node.mac.listen(on=True)
+        hub.link.node.network.broadcast(b"to everybody", BROADCAST_ALL)
+        await home.clock.sleep(1)
+        before = home.clock.time()
+        meter.link.node.sleeper.stay_awake()
+        await sending
+        return meter.payloads, meter.link.node.network.counts.replayed, home.clock.time() - before
+
+    payloads, replayed, took_s = run_home(story)
+    assert (payloads, replayed) == ([b"kept"], 0)
+    assert took_s < 2, "it came with the first poll"
 
 
 def test_a_sleeper_wakes_at_its_interval(run_home) -> None:

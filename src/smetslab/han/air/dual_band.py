@@ -14,7 +14,7 @@ from collections.abc import Callable
 from smetslab.han.air.bands import Channel
 from smetslab.han.air.duty import DutyLedger
 from smetslab.han.air.impair import Impairments
-from smetslab.han.air.mac_entity import Done, MacEntity, Reception
+from smetslab.han.air.mac_entity import Done, MacEntity, Payload, Reception
 from smetslab.han.air.medium import Medium, Scheduler
 from smetslab.ids import Eui64
 from smetslab.zigbee.mac_layer import BROADCAST, Address, MacFrame
@@ -149,9 +149,16 @@ class DualBandMac(MacEntity):
         else:
             super().send(frame, done, tag)
 
-    def keep(self, frame: MacFrame, done: Done | None = None, tag: int | None = None) -> None:
+    def keep(
+        self,
+        frame: MacFrame,
+        done: Done | None = None,
+        tag: int | None = None,
+        *,
+        payload: Payload | None = None,
+    ) -> None:
         """Keep a frame until the sleeper it is for asks for it, in its band."""
         if frame.destination is not None and frame.destination in self.members:
-            self.sub_ghz.keep(frame, done, tag)
+            self.sub_ghz.keep(frame, done, tag, payload=payload)
         else:
-            super().keep(frame, done, tag)
+            super().keep(frame, done, tag, payload=payload)

@@ -55,6 +55,10 @@ _REMEMBERED = 8
 
 Done: TypeAlias = Callable[[bool], None]
 """Called with True when a frame has left and, where that was asked, been acknowledged."""
+Payload: TypeAlias = Callable[[], bytes]
+"""Makes what a frame carries when it is about to leave: then it is sealed under the counter of that moment,
+and not taken for a replay by who has heard a later frame while it was kept.
+"""
 
 
 @value_class(frozen=True, slots=True)
@@ -85,6 +89,7 @@ class _Kept:
     done: Done | None
     tag: int | None
     until: float
+    payload: Payload | None
 
 
 @dataclass(slots=True)
@@ -244,8 +249,18 @@ class MacEntity:
             self._queue.append(outgoing)
         return True
 
-    def keep(self, frame: MacFrame, done: Done | None = None, tag: int | None = None) -> None:
-        """Keep a frame until the sleeper it is for asks. Spec: IEEE 802.15.4 7.5.6.3."""
+    def keep(
+        self,
+        frame: MacFrame,
+        done: Done | None = None,
+        tag: int | None = None,
+        *,
+        payload: Payload | None = None,
+    ) -> None:
+        """Keep a frame until the sleeper it is for asks; `payload` makes what it carries then.
+
+        Spec: IEEE 802.15.4 7.5.6.3
+        """
         address = frame.destination
         if address is None or not self._on:
             self.counts.refused += 1
@@ -253,7 +268,7 @@ class MacEntity:
                 done(False)
             return
         until = self._scheduler.time() + INDIRECT_PERSISTENCE_S
-        kept = _Kept(frame, done, tag, until)
+        kept = _Kept(frame, done, tag, until, payload)
         self._kept.setdefault(address, deque()).append(kept)
         self._scheduler.call_at(until, self._expire, address, kept)
 
@@ -410,7 +425,9 @@ class MacEntity:
         """Send a sleeper the next frame that is kept for it, and say whether there is more."""
         waiting = self._kept[address]
         kept = waiting.popleft()
-        self.send(replace(kept.frame, frame_pending=bool(waiting)), kept.done, kept.tag)
+        payload = kept.frame.payload if kept.payload is None else kept.payload()
+        frame = replace(kept.frame, frame_pending=bool(waiting), payload=payload)
+        self.send(frame, kept.done, kept.tag)
 
     def _acknowledge(self, sequence: int, *, pending: bool) -> None:
         octets = acknowledgement(sequence, pending=pending)

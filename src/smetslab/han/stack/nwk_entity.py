@@ -228,12 +228,11 @@ class NwkEntity:
     ) -> None:
         """Send a command to a device in reach; one that is `asleep` gets it when it asks."""
         frame = self._command_frame(row, destination, values, secured=secured)
-        mac_frame = self._mac_frame(destination, self._octets(frame))
         self.counts.sent += 1
         if asleep:
-            self.mac.keep(mac_frame, done)
+            self._keep(frame, destination, done)
         else:
-            self.mac.send(mac_frame, done)
+            self.mac.send(self._mac_frame(destination, self._octets(frame)), done)
 
     def _command_frame(
         self, row: Row, destination: int, values: dict[str, FieldInput], *, secured: bool
@@ -285,17 +284,20 @@ class NwkEntity:
     def _hop(self, frame: NwkFrame, hop: int, done: Done | None, tag: int | None = None) -> None:
         """Send a frame over one hop, sealed by this device where it is secured."""
         try:
-            octets = self._octets(frame)
-            mac_frame = self._mac_frame(hop, octets)
             if hop in self.sleepers:
-                self.mac.keep(mac_frame, done, tag)
+                self._keep(frame, hop, done, tag)
             else:
+                mac_frame = self._mac_frame(hop, self._octets(frame))
                 self.mac.send(mac_frame, lambda ok: self._hopped(frame.destination, hop, done, ok=ok), tag)
         except ZigbeeEncodeError:
             if done is not None:
                 done(False)
             raise
         self.counts.sent += 1
+
+    def _keep(self, frame: NwkFrame, child: int, done: Done | None, tag: int | None = None) -> None:
+        """Have a frame wait for a sleeper; it is sealed when it leaves."""
+        self.mac.keep(self._mac_frame(child, b""), done, tag, payload=lambda: self._octets(frame))
 
     def _hopped(self, destination: int, hop: int, done: Done | None, *, ok: bool) -> None:
         if not ok and self.is_router:
@@ -340,7 +342,7 @@ class NwkEntity:
         self.counts.sent += 1
         if frame.destination == nwk.BROADCAST_ALL and not attempt:
             for child in self.sleepers:
-                self.mac.keep(self._mac_frame(child, self._octets(frame)))
+                self._keep(frame, child, None)
         if attempt < BROADCAST_RETRIES and frame.radius > 1 and quiet:
             self._scheduler.call_at(self._scheduler.time() + PASSIVE_ACK_S, self._spread, frame, attempt + 1)
 
