@@ -123,6 +123,20 @@ def test_what_is_never_whole_is_forgotten_and_counted() -> None:
     assert reassembler.next_deadline() is None
 
 
+def test_a_counter_that_has_gone_round_begins_another_message_and_a_repeated_block_does_not() -> None:
+    reassembler = Reassembler(FragmentRules())
+    came: list[bytes] = []
+    for message in (b"a" * 100, b"b" * 150, b"b" * 150, b"c" * 150):
+        sender = FragmentSender(message, FragmentRules())
+        blocks = sender.start(0.0)
+        while blocks:
+            received = reassembler.receive(5, blocks[0].extended, blocks[0].octets, 0.0)
+            came += [] if received.message is None else [received.message]
+            blocks = [] if received.acknowledge is None else sender.acknowledged(received.acknowledge, 0.0)
+        assert sender.done
+    assert came == [b"a" * 100, b"b" * 150, b"c" * 150]
+
+
 def test_many_messages_at_once_make_room_for_each_other() -> None:
     reassembler = Reassembler(FragmentRules(concurrent=2))
     for counter in range(100):

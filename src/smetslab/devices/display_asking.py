@@ -141,26 +141,39 @@ def _head(kind: int) -> Fields:
     )
 
 
-def _rates(reading: Reading) -> Sequence[Attribute]:
-    """The registers of the rates that have a price."""
-    ladder = (
-        Metering.current_tier_1_summation_delivered,
-        Metering.current_tier_2_summation_delivered,
-        Metering.current_tier_3_summation_delivered,
-        Metering.current_tier_4_summation_delivered,
-        *Metering.tier_summations,
-    )
-    rates = [ladder[rate - 1] for rate in sorted(reading.tariff.rates) if 1 <= rate <= len(ladder)]
-    blocks = [
-        Metering.block_summations[(tier - 1) * 4 + block - 1]
-        for tier, block in sorted(reading.tariff.blocks)
-        if tier >= 1 and block <= 4
-    ]
-    return [*rates, *blocks][:MOST_REGISTERS]
-
-
+_TIERS: Final = (
+    Metering.current_tier_1_summation_delivered,
+    Metering.current_tier_2_summation_delivered,
+    Metering.current_tier_3_summation_delivered,
+    Metering.current_tier_4_summation_delivered,
+    *Metering.tier_summations,
+)
+_BLOCKS: Final = (
+    Metering.current_no_tier_block_1_summation_delivered,
+    Metering.current_no_tier_block_2_summation_delivered,
+    Metering.current_no_tier_block_3_summation_delivered,
+    Metering.current_no_tier_block_4_summation_delivered,
+    *Metering.block_summations,
+)
+"""Four blocks without a tier, then four of each tier."""
+_BLOCKS_OF_A_TIER: Final = 4
 MOST_REGISTERS: Final = 12
 """Of one read, so that its answer stays small. Unverified."""
+
+
+def _rates(first: int) -> Callable[[Reading], Sequence[Attribute]]:
+    """The registers of the rates that have a price, from one on as many as a read may have."""
+
+    def read(reading: Reading) -> Sequence[Attribute]:
+        tariff = reading.tariff
+        rates = [_TIERS[rate - 1] for rate in sorted(tariff.rates) if 1 <= rate <= len(_TIERS)]
+        places = [tier * _BLOCKS_OF_A_TIER + block - 1 for tier, block in sorted(tariff.blocks)]
+        blocks = [_BLOCKS[place] for place in places if place < len(_BLOCKS)]
+        return [*rates, *blocks][first : first + MOST_REGISTERS]
+
+    return read
+
+
 _DEBTS: Final = (Prepayment.debt_amount_1, Prepayment.debt_amount_2, Prepayment.debt_amount_3)
 _PRICE: Final = (
     Price.standing_charge,
@@ -265,7 +278,10 @@ RECORDS: Final[tuple[Row, ...]] = (
     Read(lambda _reading: Metering.month_consumption, DAILY, _ESME, after_midnight=True),
     Read(lambda _reading: Metering.alternative_week_consumption, DAILY, _GPF, after_midnight=True),
     Read(lambda _reading: Metering.alternative_month_consumption, DAILY, _GPF, after_midnight=True),
-    Read(_rates, HISTORY_INTERVAL),
+    *(
+        Read(_rates(first), HISTORY_INTERVAL)
+        for first in range(0, len(_TIERS) + len(_BLOCKS), MOST_REGISTERS)
+    ),
     Read(lambda reading: _DEBTS if reading.prepayment else (), HISTORY_INTERVAL),
 )
 """What a meter has recorded."""

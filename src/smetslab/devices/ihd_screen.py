@@ -14,12 +14,13 @@ from smetslab.devices.consumption import Period
 from smetslab.devices.display_reading import Reading, applies, switches
 from smetslab.devices.display_terms import FIRST_BLOCK_SCRIPT
 from smetslab.devices.schedule import after_2000
-from smetslab.devices.zcl.calendar_table import TARIFF
+from smetslab.devices.zcl.calendar_table import NON_DISABLEMENT, TARIFF
 from smetslab.gbcs.codes import DeviceType
 
 _AMBIENT: Final = ("low", "medium", "high")
 _COLOURS: Final = ("#2e9e5b", "#d99a1c", "#c8402f")
 _DEBTS: Final = ("accumulated_debt", "debt_amount_1", "debt_amount_2", "debt_amount_3")
+_CUBIC_METRES: Final = 1
 _SUPPLY: Final = {0: "off", 1: "armed", 2: "on"}
 _WIDTH, _HEIGHT = 480, 320
 _FIRST_LINE, _LINE = 140, 13
@@ -103,14 +104,28 @@ def _tariff_lines(reading: Reading, time: datetime | None) -> list[str]:
         shown.append(f"  standing   {tariff.standing_charge / 1000:.2f}p a day")
     for rate, price in sorted(tariff.rates.items()):
         if price:
-            shown.append(f"  rate {rate:<5} {pence_per_kwh(price)}{_from_when(reading, rate, time)}")
+            counted = _counted(reading, f"current_tier_{rate}_summation_delivered")
+            shown.append(f"  rate {rate:<5} {pence_per_kwh(price)}{_from_when(reading, rate, time)}{counted}")
     for (tier, block), price in sorted(tariff.blocks.items()):
         limits = tariff.thresholds.get(tier, tariff.thresholds.get(0, []))
         up_to = f" up to {limits[block - 1] * tariff.scale:g} kWh" if block <= len(limits) else ""
         name = f"{tier}/{block}" if tier else f"block {block}"
         begins = _from_when(reading, FIRST_BLOCK_SCRIPT + tier, time) if block == 1 and tier else ""
-        shown.append(f"  rate {name:<5} {pence_per_kwh(price)}{up_to}{begins}")
+        place = f"tier_{tier}_block_{block}" if tier else f"no_tier_block_{block}"
+        counted = _counted(reading, f"current_{place}_summation_delivered")
+        shown.append(f"  rate {name:<5} {pence_per_kwh(price)}{up_to}{begins}{counted}")
+    view = reading.calendar(NON_DISABLEMENT)
+    if view is not None and time is not None and applies(view, time):
+        shown.append("  no disconnection at this time")
     return shown
+
+
+def _counted(reading: Reading, register: str) -> str:
+    """What the register of a rate has counted."""
+    counted = reading.units(reading.values.get(register))
+    if counted is None:
+        return ""
+    return f", {counted:.2f} {'m3' if reading.values.get('unit_of_measure') == _CUBIC_METRES else 'kWh'}"
 
 
 def _from_when(reading: Reading, rate: int, time: datetime | None) -> str:

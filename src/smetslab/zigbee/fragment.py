@@ -139,6 +139,11 @@ class _Partial:
     deadline: float = 0.0
     complete: bool = False
 
+    def begins_anew(self, extended: ExtendedHeader, octets: bytes) -> bool:
+        """Whether a block begins another message, after this one was whole."""
+        first = extended.kind is FragmentKind.FIRST
+        return self.complete and first and (extended.block, octets) != (self.total, self.parts[0])
+
 
 class Reassembler:
     """Messages of one peer on their way in, told apart by their APS counter."""
@@ -150,6 +155,10 @@ class Reassembler:
     def receive(self, counter: int, extended: ExtendedHeader, octets: bytes, now: float) -> Received:
         """A block has come. Raises ZigbeeDecodeError for one that contradicts what is there already."""
         self.expire(now)
+        known_before = self._partial.get(counter)
+        if known_before is not None and known_before.begins_anew(extended, octets):
+            # The counter has gone round: 256 messages have left since.
+            del self._partial[counter]
         partial = self._partial.setdefault(counter, _Partial())
         partial.deadline = now + self._rules.reassembly_timeout_s
         if len(self._partial) > self._rules.concurrent:

@@ -105,7 +105,7 @@ def test_a_new_tariff_is_published_and_its_calendar_fetched(run_display) -> None
             core.server.put(work, "supplier_name", "A SUPPLIER")
             core.server.put(work, "customer_identification_number", "1234")
         core.han.refresh(home.clock.now())
-        await home.clock.sleep(5)
+        await home.clock.sleep(3_700)
         return before, reading, core.life.configuration
 
     before, reading, meter = run_display(story)
@@ -117,6 +117,8 @@ def test_a_new_tariff_is_published_and_its_calendar_fetched(run_display) -> None
         time = NOW + timedelta(hours=hour)
         assert applies(calendar, time) == meter.calendar.script_before(time)
     assert set(reading.tariff.rates) == set(range(2, 27))
+    registers = {f"current_tier_{rate}_summation_delivered" for rate in range(2, 27)}
+    assert registers <= reading.values.keys(), "three reads"
     assert not reading.tariff.blocks
     assert (reading.supplier.split(" 0")[0], reading.customer) == ("A SUPPLIER", "1234")
 
