@@ -23,13 +23,11 @@ from smetslab.devices.han_frames import HanFrame, HanOutbox
 from smetslab.devices.han_time import TimeServer
 from smetslab.devices.hub_log import HubDeviceLog, Refusal
 from smetslab.devices.hub_radio import HubRadio
-from smetslab.devices.hub_relay import FetchDesk, Relay, UpwardBuffer
+from smetslab.devices.hub_relay import FetchDesk, Relay, UpwardBuffer, carry_up
 from smetslab.devices.limits import (
     HUB_DELIVERY_ATTEMPTS,
     HUB_RETRY_S,
     LOCAL_DELIVERY_S,
-    WAN_RETRY_FIRST_S,
-    WAN_RETRY_LONGEST_S,
 )
 from smetslab.devices.ota_rules import ACTIVATED_BY_COMMAND, ServerRules
 from smetslab.devices.ota_server import Ending, OtaServer
@@ -45,7 +43,6 @@ from smetslab.errors import (
     HanError,
     LocalProtocolError,
     TransportError,
-    WanError,
 )
 from smetslab.gbcs.codes import DeviceType, RemotePartyRole
 from smetslab.gbcs.gbt import routing
@@ -159,7 +156,8 @@ class CommunicationsHub(Device[HubCore]):
                 self._serve(relay, device)
             detach = self._wan.attach_hub(self.eui64, self._from_wan)
             self.tunnel_server = gas_tunnels
-            group.create_task(self._carry_up(relay), name=f"hub {self.eui64} to the WAN")
+            up = carry_up(relay, self._wan, self.clock, buffered=self._buffered, refused=self._refused_by_wan)
+            group.create_task(up, name=f"hub {self.eui64} to the WAN")
             try:
                 yield self._to_head
             finally:
@@ -492,6 +490,12 @@ class CommunicationsHub(Device[HubCore]):
         """A message of the hub's own."""
         self._add_upward(payload)
 
+    def _buffered(self, payload: bytes, waiting: int) -> None:
+        self._note("MessageBuffered", payload, waiting=waiting)
+
+    def _refused_by_wan(self, payload: bytes, why: str) -> None:
+        self._drop(payload, "undeliverable", detail=why)
+
     def _add_upward(self, payload: bytes, kind: Kind = "gbcs") -> None:
         relay = self._relay
         if relay is None or relay.terminal.takes(payload):
@@ -499,36 +503,6 @@ class CommunicationsHub(Device[HubCore]):
         for dropped in relay.upward.add(payload, kind):
             self._drop(dropped.message.payload, "buffer-full")
         relay.wake.set()
-
-    async def _carry_up(self, relay: Relay) -> None:
-        """Give the WAN what waits, in order; while it is down, try again ever more rarely."""
-        delay_s = WAN_RETRY_FIRST_S
-        while True:
-            waiting = relay.upward.first()
-            if waiting is None:
-                relay.wake.clear()
-                await relay.wake.wait()
-                continue
-            try:
-                await self._wan.to_head(waiting.message)
-            except WanError as error:
-                if error.transient:
-                    self._note("MessageBuffered", waiting.message.payload, waiting=len(relay.upward))
-                    await self._pause_upward(relay, delay_s)
-                    delay_s = min(2 * delay_s, WAN_RETRY_LONGEST_S)
-                    continue
-                self._drop(waiting.message.payload, "undeliverable", detail=str(error))
-            delay_s = WAN_RETRY_FIRST_S
-            relay.upward.done(waiting)
-
-    async def _pause_upward(self, relay: Relay, delay_s: float) -> None:
-        """Wait before the WAN is tried again; a new message is a reason to try at once."""
-        relay.wake.clear()
-        try:
-            async with timeout(self.clock, delay_s):
-                await relay.wake.wait()
-        except TimeoutError:
-            pass
 
     # ---------------------------------------------------------------------------- the world around it
 

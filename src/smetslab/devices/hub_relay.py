@@ -6,14 +6,20 @@ Spec: GBCS 10.2 (tunnels), CHTS 4.4 (transport); sizes and order of the buffer a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from smetslab.clock import Clock, timeout
 from smetslab.devices.fetch import FetchQueue
-from smetslab.devices.limits import HUB_BUFFER_MESSAGES, HUB_BUFFER_OCTETS
-from smetslab.errors import GbcsDecodeError
+from smetslab.devices.limits import (
+    HUB_BUFFER_MESSAGES,
+    HUB_BUFFER_OCTETS,
+    WAN_RETRY_FIRST_S,
+    WAN_RETRY_LONGEST_S,
+)
+from smetslab.errors import GbcsDecodeError, WanError
 from smetslab.gbcs.codes import Cra
 from smetslab.gbcs.gbt import decode_block, is_block
 from smetslab.gbcs.message import decode_message
@@ -21,7 +27,7 @@ from smetslab.han import TunnelClient, TunnelServer
 from smetslab.ids import Eui64
 from smetslab.inbox import Inbox, Signal
 from smetslab.store import Nvm
-from smetslab.wan import Kind, Seen, WanMessage
+from smetslab.wan import Kind, Seen, Wan, WanMessage
 
 _UP = "up/"
 _BOOT = "up-boot"
@@ -176,3 +182,41 @@ class Relay:
         self.desks: dict[Eui64, FetchDesk] = {}
         """What waits for gas meters, which fetch their messages themselves."""
         self.tasks: dict[Eui64, asyncio.Task[None]] = {}
+
+
+async def carry_up(
+    relay: Relay,
+    wan: Wan,
+    clock: Clock,
+    *,
+    buffered: Callable[[bytes, int], None],
+    refused: Callable[[bytes, str], None],
+) -> None:
+    """Give the WAN what waits, in order; while it is down, try again ever more rarely, and when a new message
+    comes.
+
+    `buffered`: a message waits on, one of so many; `refused`: the WAN will never take it, and why.
+    """
+    delay_s = WAN_RETRY_FIRST_S
+    while True:
+        waiting = relay.upward.first()
+        if waiting is None:
+            relay.wake.clear()
+            await relay.wake.wait()
+            continue
+        try:
+            await wan.to_head(waiting.message)
+        except WanError as error:
+            if error.transient:
+                buffered(waiting.message.payload, len(relay.upward))
+                relay.wake.clear()
+                try:
+                    async with timeout(clock, delay_s):
+                        await relay.wake.wait()
+                except TimeoutError:
+                    pass
+                delay_s = min(2 * delay_s, WAN_RETRY_LONGEST_S)
+                continue
+            refused(waiting.message.payload, str(error))
+        delay_s = WAN_RETRY_FIRST_S
+        relay.upward.done(waiting)
