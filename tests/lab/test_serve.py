@@ -14,6 +14,7 @@ import pytest
 from smetslab.clock import LoopClock, run_real
 from smetslab.dcc import ServiceUser
 from smetslab.dcc.services.client import CallbackListener, CheckedResponse, DuisClient, find_certificates
+from smetslab.dcc.services.doorkeeper import DocumentSigner
 from smetslab.dcc.services.listening import base_url, listen, running
 from smetslab.duis.codes import CommandVariant
 from smetslab.duis.document import DeviceAlert, parse_response
@@ -21,11 +22,17 @@ from smetslab.errors import TransportError, UsageError
 from smetslab.ids import Eui64
 from smetslab.lab.config import LabConfig, ServeConfig, StoreConfig, load_lab
 from smetslab.lab.serve import LabServer
+from smetslab.registry import DeviceStatus
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 ESME = Eui64.parse("00DB1234567890A0")
 SUPPLIER = Eui64.parse("90B3D51F30010000")
 PATH = "/smartdcc/duis"
+LAUGHS = (
+    b'<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">'
+    b'<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;">]><l>&c;</l>'
+)
+EXTERNAL = b'<?xml version="1.0"?><!DOCTYPE l [<!ENTITY x SYSTEM "file:///etc/passwd">]><l>&x;</l>'
 
 
 def _config(store: str = "sqlite://", **changes: Any) -> LabConfig:
@@ -217,3 +224,77 @@ def test_chosen_certificate_signs_and_time_begins_where_it_is_told() -> None:
     for chosen in (str(own.certificate.serial), own.name):
         chosen_server = LabServer(_config(signing_certificate=chosen), now=NOW)
         assert chosen_server.signer.certificate == own.certificate
+
+
+def test_bad_input_over_sockets_is_answered_and_holds_up_nobody() -> None:
+    """Every kind of bad request that a client may make, one after the other, and then a good one."""
+    answers: dict[str, int | str] = {}
+
+    async def main(clock: LoopClock) -> None:
+        server = LabServer(_config(stop_within_s=0.1), now=NOW)
+        ring = server.keystore
+        users = {party.name: party.eui64 for party in server.lab.config.parties}
+
+        def signed(document: bytes, party: Eui64 = SUPPLIER) -> bytes:
+            return DocumentSigner(ring.xml_signer(party)).sign(document)
+
+        def request(
+            variant: str = "4.2",
+            user: str = "supplier",
+            command_variant: CommandVariant = CommandVariant.SEND,
+            target: Eui64 = ESME,
+            counter: int | None = None,
+        ) -> bytes:
+            asker = ServiceUser(users[user], keystore=ring, dcc=None)  # type: ignore[arg-type]
+            return asker.document(variant, target, None, command_variant, counter=counter)
+
+        async with server, httpx.AsyncClient(timeout=30) as http:
+
+            async def post(name: str, body: bytes, kind: str = "application/xml") -> None:
+                url = f"{server.addresses.duis}/api/v1/serviceS"
+                reply = await http.post(url, content=body, headers={"Content-Type": kind})
+                assert b"Traceback" not in reply.content
+                answers[name] = reply.status_code
+                if reply.status_code == 200:
+                    answers[name] = parse_response(reply.content).code
+
+            good = signed(request(counter=2000))
+            await post("malformed", b"<sr:Request")
+            await post("billion laughs", LAUGHS)
+            await post("external entity", EXTERNAL)
+            await post("schema", signed(request().replace(b"ServiceReference>4.2<", b"ServiceReference>x<")))
+            await post("50 MB", b" " * (50 * 1024 * 1024))
+            await post("content type", good, "text/plain")
+            await post("unsigned", request())
+            await post("signature", good.replace(b"-A0:2000", b"-A0:2001"))
+            await post("signed by another", signed(request(), users["network-operator"]))
+            await post("no user", signed(request(user="recovery"), users["recovery"]))
+            await post("role", signed(request("4.3", user="network-operator"), users["network-operator"]))
+            await post("device", signed(request(target=Eui64.parse("00DB1234567890FF"))))
+            await post("variant", signed(request(command_variant=CommandVariant.TRANSFORM)))
+            await post("service", signed(request(command_variant=CommandVariant.RETURN_LOCALLY)))
+            await post("good", good)
+            await post("counter", signed(request(counter=1999)))
+            server.lab.inventory.set_status(ESME, DeviceStatus.DECOMMISSIONED)
+            await post("status", signed(request(counter=3000)))
+
+    run_real(main, epoch=NOW)
+    assert answers == {
+        "malformed": 400,
+        "billion laughs": 400,
+        "external entity": 400,
+        "schema": 400,
+        "50 MB": 413,
+        "content type": 415,
+        "unsigned": 403,
+        "signature": 403,
+        "signed by another": 403,
+        "no user": "E1",
+        "role": "E2",
+        "device": "E19",
+        "variant": "E12",
+        "service": "E13",
+        "good": "I99",
+        "counter": "E65",
+        "status": "E5",
+    }

@@ -12,6 +12,7 @@ from typing import Final
 import uvicorn
 from starlette.applications import Starlette
 
+from smetslab.dcc.services.patience import PatientProtocol
 from smetslab.errors import UsageError
 
 IDLE_S: Final = 75
@@ -65,6 +66,7 @@ async def running(
     """Serve `app` while the block is open; then finish requests under way, but within `stop_within_s`."""
     config = uvicorn.Config(
         app,
+        http=PatientProtocol,
         lifespan="off",
         ws="none",
         log_config=None,
