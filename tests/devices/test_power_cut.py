@@ -145,13 +145,18 @@ def check(bench: Any, left: list[bytes]) -> None:
     assert sorted(told.values()) == [1, 1, 1, 1]
 
 
-def test_a_power_cut_at_any_step_of_any_commit(faulty_bench: Callable[[Fault], Any]) -> None:
+EVERY = pytest.mark.parametrize("nth", [4, pytest.param(1, marks=pytest.mark.soak)])
+"""Some of the moments; all of them where there is time."""
+
+
+@EVERY
+def test_a_power_cut_at_any_step_of_any_commit(faulty_bench: Callable[[Fault], Any], nth: int) -> None:
     fault = Fault()
     bench = faulty_bench(fault)
     check(bench, story(bench, commands_of(bench), wait=timedelta(minutes=20)))
     steps = fault.steps
     assert steps > 40
-    for at in range(1, steps + 1):
+    for at in range(1, steps + 1, nth):
         fault = Fault(at)
         bench = faulty_bench(fault)
         left = story(bench, commands_of(bench), wait=timedelta(minutes=20))
@@ -270,23 +275,25 @@ def run_cut(make_premises: Any, at: int | None, quirks: tuple[str, ...] = ()) ->
     return turns.count
 
 
-def test_a_power_cut_at_any_turn_of_the_device(make_premises: Any) -> None:
+@EVERY
+def test_a_power_cut_at_any_turn_of_the_device(make_premises: Any, nth: int) -> None:
     turns = run_cut(make_premises, None)
     assert turns > 20
-    for at in range(1, turns + 1):
+    for at in range(1, turns + 1, nth):
         run_cut(make_premises, at)
 
 
 @pytest.mark.parametrize("quirk", ["loses-pending-over-power-cut", "forgets-counter-over-power-cut"])
 def test_a_meter_that_forgets_is_found_by_the_same_check(make_premises: Any, quirk: str) -> None:
-    turns = run_cut(make_premises, None, (quirk,))
-    found = 0
-    for at in range(1, turns + 1):
+    def is_found(at: int) -> bool:
         try:
             run_cut(make_premises, at, (quirk,))
         except AssertionError:
-            found += 1
-    assert found
+            return True
+        return False
+
+    turns = run_cut(make_premises, None, (quirk,))
+    assert any(is_found(at) for at in range(turns, 0, -1))
 
 
 def test_a_power_cut_inside_a_commit_turns_the_device_off_until_power_is_back(make_premises: Any) -> None:

@@ -179,8 +179,8 @@ def test_files_that_are_no_profiles_are_refused(tmp_path: Path) -> None:
     for octets, message in (
         (b"\xff\xfe", "not UTF-8 at byte 0"),
         (b"#" * (MAX_OCTETS + 1), "longer than 1048576 octets"),
-        (b"x = " + b"[" * 100_000, "nested too deeply"),
-        (b"[" + b".".join([b"a"] * 50_000) + b"]", "nested too deeply"),
+        (b"x = " + b"[" * 5_000, "nested too deeply"),
+        (b"[" + b".".join([b"a"] * 5_000) + b"]", "nested too deeply"),
         (b"", "schema_version: missing"),
     ):
         (tmp_path / "odd.toml").write_bytes(octets)
