@@ -19,6 +19,7 @@ from smetslab.lab.air import sub_ghz_channel
 from smetslab.lab.build import Lab, lab_profile
 from smetslab.lab.config import HOME_NAME, LabConfig, load_lab
 from smetslab.trace import Observation
+from smetslab.zigbee.zcl.clusters.metering import CHANNEL_CHANGE_PENDING
 
 ESME, GSME, HUB, GPF = (Eui64.parse(f"00DB1234567890A{last}") for last in "0123")
 
@@ -66,7 +67,9 @@ def test_a_dual_band_home_is_read_scanned_and_moved(tmp_path: Path) -> None:
             # The channel is disturbed; a scan finds a better one, and everybody goes there.
             home.medium.interfere(Interference(channel=Channel(0, 28), on_s=0.1, off_s=0.3))
             assert (await supplier.request("6.29", HUB)).ok
+            assert lab.hubs[HUB].functional_flags(GSME) & CHANNEL_CHANGE_PENDING
             await lab.clock.sleep(60)
+            assert not lab.hubs[HUB].functional_flags(GSME) & CHANNEL_CHANGE_PENDING
             lower = home.settings.sub_ghz
             assert lower is not None
             assert lower != Channel(0, 28)

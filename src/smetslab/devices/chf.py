@@ -267,7 +267,7 @@ class CommunicationsHub(Device[HubCore]):
         # A meter that the hub does not know as one yet shows itself when it fetches.
         waiting = desk is None or len(desk.queue) > 0
         image = self._images is not None and self._images.pending(device)
-        return (NEW_OTA_FIRMWARE if image else 0) | (TUNNEL_MESSAGE_PENDING if waiting else 0)
+        return (NEW_OTA_FIRMWARE * image) | (TUNNEL_MESSAGE_PENDING * waiting) | self.radio.flags
 
     async def deliver_locally(self, command: bytes, timeout_s: float = LOCAL_DELIVERY_S) -> bytes:
         """A command that somebody brings to a device of this home, or to the hub, and the device's response.

@@ -17,6 +17,7 @@ from smetslab.gbcs.message import decode_message
 from smetslab.gbcs.usecases.registry import find
 from smetslab.han.stack.sub_ghz import SubGhzServer
 from smetslab.ids import Eui64
+from smetslab.zigbee.zcl.clusters.metering import CHANNEL_CHANGE_PENDING
 
 
 class Drop(Protocol):
@@ -51,6 +52,12 @@ class HubRadio:
         if self._air is not None:
             with core.work(now) as work:
                 core.radio.attach(work, self._air, self._moved)
+
+    @property
+    def flags(self) -> int:
+        """What gas meters are told of the radio, as notification flags. Spec: ZSE 1.4 D.3.3.3.1.1."""
+        moves = self._air is not None and self._air.announced is not None
+        return CHANNEL_CHANGE_PENDING if moves else 0
 
     def _duty_changed(self, _state: object) -> None:
         core = self._core()

@@ -89,6 +89,7 @@ NotificationFlags = Flags(
 )
 """FunctionalNotificationFlags. Spec: ZSE 1.4 D.3.3.3.1.1."""
 NEW_OTA_FIRMWARE, TIME_SYNC, TUNNEL_MESSAGE_PENDING = 1 << 0, 1 << 2, 1 << 21
+CHANNEL_CHANGE_PENDING = 1 << 26
 
 SCHEME_B = 2
 """Five sets of notification flags: functional, price, calendar, prepayment, device management. Spec: ZSE 1.4
