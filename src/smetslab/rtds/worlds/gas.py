@@ -76,6 +76,7 @@ RULES: Final = (
     Rule(scenarios=r"_GCS21d/", overlays=("monthly-billing",)),
     Rule(scenarios=r"_GCS21e/", overlays=("full-identity",)),
     Rule(scenarios=r"_GCS18/.*NOT_FOUND", overlays=("no-network-log",)),
+    # What is not found where several things are read is unverified: calendars are lists as logs are.
     Rule(scenarios=r"_GCS21[bf]/.*NOT_FOUND", overlays=("no-calendars",)),
     Rule(scenarios=r"_URP_", alert_counter=2000),
     Rule(scenarios=r"_FDRA-ZigBee/", overlays=("firmware-distribution",)),
