@@ -9,6 +9,7 @@ Spec: ZSE 1.4 D.4.2.4 (Price), D.5.2.3 (Messaging), D.9.2.3 (Calendar), D.10.2.4
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final, TypeAlias
 
@@ -58,7 +59,8 @@ _Told: TypeAlias = "list[tuple[tuple[str, ZclValue], ...]]"
 class DisplayPublisher:
     """What one meter publishes, as long as it has power. What it knew at power on is not news."""
 
-    def __init__(self, server: DisplayServer, log: DeviceLog, outbox: HanOutbox) -> None:
+    def __init__(self, server: Callable[[], DisplayServer], log: DeviceLog, outbox: HanOutbox) -> None:
+        """`server` is asked for when there is a display."""
         self._server = server
         self._log = log
         self._outbox = outbox
@@ -73,7 +75,7 @@ class DisplayPublisher:
             return
         for question in PUBLISHED:
             self._look(question, displays, now)
-        revision = self._server.revision()
+        revision = self._server().revision()
         if not self._known.keys() >= set(PUBLISHED_WITH_REVISION) or revision != self._revision:
             self._revision = revision
             for question in PUBLISHED_WITH_REVISION:
@@ -89,7 +91,7 @@ class DisplayPublisher:
         return [entry.device for entry in self._log.entries if entry.device_type in SHOW]
 
     def _look(self, question: Command, displays: list[Eui64], now: datetime) -> None:
-        told = self._server.tell(question, now)
+        told = self._server().tell(question, now)
         told_before, first = self._known.get(question), question not in self._known
         self._known[question] = [_without_moment(record) for record in told]
         if question is Messaging.get_last_message:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 
 from smetslab.devices import events
 from smetslab.devices.application import Application, Station
@@ -195,7 +196,7 @@ class EsmeCore:
             meter=self,
             switches=self._switches_of,
             switched=self._switched,
-            displays=EsmeDisplays(self).server(confirmations(workplace)),
+            displays=cache(lambda: EsmeDisplays(self).server(confirmations(workplace))),
         )
         with workplace.work(now) as work:
             self._boot(work, off_since)

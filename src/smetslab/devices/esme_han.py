@@ -105,7 +105,7 @@ class EsmeHan:
         meter: Meter,
         switches: Switches,
         switched: Switched,
-        displays: DisplayServer,
+        displays: Callable[[], DisplayServer],
     ) -> None:
         self._displays = displays
         self._application = application
@@ -128,7 +128,7 @@ class EsmeHan:
         command = find_command(frame.cluster, frame.frame)
         handler = None if command is None else _HANDLERS.get(command)
         if kind is DeviceType.TYPE_2 or (kind is DeviceType.PPMID and handler is None):
-            for told in self._displays.receive(frame, now):
+            for told in self._displays().receive(frame, now):
                 self.outbox.put(told)
             return
         wanted = DeviceType.HCALCS if frame.cluster == LoadControl.id else DeviceType.PPMID

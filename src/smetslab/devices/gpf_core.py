@@ -12,10 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final
 
 from smetslab.devices.application import Application, Station
 from smetslab.devices.display_publisher import SHOW, DisplayPublisher
+from smetslab.devices.display_server import DisplayServer
 from smetslab.devices.gas_meter import DailyConsumption, HalfHourProfile
 from smetslab.devices.gas_model import CALENDAR_LIMITS, GPF_MODEL
 from smetslab.devices.gas_records import GasRecords
@@ -153,21 +155,24 @@ class GpfCore:
         )
         self.mirror = Mirror(self._memory, self.records)
         self.han = HanOutbox()
-        self._displays = GpfDisplays(
-            Mirrored(
-                memory=self._memory,
-                calendars=self.calendars,
-                tariff=self.tariff,
-                records=self.records,
-                event_log=self.application.event_log,
-                message=self._message,
-                tenancy=self.tenancy,
-                time=self.clock.time,
-            )
-        ).server(confirmations(workplace))
+        self._displays = cache(self._make_displays)
         self._publisher = DisplayPublisher(self._displays, self.security.log, self.han)
         self.application.tell_home = self._publisher.tell
         self.tap_off = TapOff(nvm, self.engine, self.application.raise_event)
+
+    def _make_displays(self) -> DisplayServer:
+        """The answers to displays, made for the first of them."""
+        mirrored = Mirrored(
+            memory=self._memory,
+            calendars=self.calendars,
+            tariff=self.tariff,
+            records=self.records,
+            event_log=self.application.event_log,
+            message=self._message,
+            tenancy=self.tenancy,
+            time=self.clock.time,
+        )
+        return GpfDisplays(mirrored).server(confirmations(self._place))
 
     def _memory(self) -> ZclMemory:
         return self.engine.memory
@@ -197,7 +202,7 @@ class GpfCore:
             self._place.note("FrameRefused", peer=str(frame.peer), cluster=frame.cluster)
             self.han.put(default_response(frame, Status.NOT_AUTHORIZED))
             return
-        for told in self._displays.receive(frame, now):
+        for told in self._displays().receive(frame, now):
             self.han.put(told)
 
     def pair_display(self, device: Eui64, now: datetime) -> None:

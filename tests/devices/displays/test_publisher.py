@@ -38,7 +38,7 @@ def test_a_change_is_published_to_every_display_once(store) -> None:
 
     outbox = HanOutbox()
     server = DisplayServer({}, {Messaging.get_last_message: message})
-    publisher = DisplayPublisher(server, log, outbox)
+    publisher = DisplayPublisher(lambda: server, log, outbox)
 
     def published(after_s: int) -> list[Eui64]:
         publisher.refresh(NOW + timedelta(seconds=after_s))
