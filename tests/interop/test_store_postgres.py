@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -136,6 +137,30 @@ def test_server_that_is_not_there_is_one_clear_line_without_the_password() -> No
     assert "/nowhere" in text
     assert "secret" not in text
     assert "\n" not in text
+
+
+def test_gathered_commits_are_on_the_server_when_durable_returns(postgres_cluster, postgres_url: str) -> None:
+    async def main() -> None:
+        with Store(postgres_url) as store:
+            async with store.grouping():
+                for number in range(20):
+                    write(store, {"count": bytes((number,)), f"item/{number:02}": b"x"}, "meter")
+                write(store, {"count": b"one"}, "hub")
+                assert store.nvm("meter").get("count") == bytes((19,))
+                assert kept(postgres_url, "hub") == (0, {})
+                await store.durable()
+                assert kept(postgres_url, "hub") == (1, {"count": b"one"})
+                generation, items = kept(postgres_url, "meter")
+                assert (generation, len(items), items["count"]) == (20, 21, bytes((19,)))
+                postgres_cluster.restart()
+                write(store, {"count": b"two"}, "hub")
+                await store.durable()
+                assert kept(postgres_url, "hub") == (2, {"count": b"two"})
+                write(store, {"count": b"three"}, "hub")
+            # Whoever leaves the block leaves nothing unwritten.
+            assert kept(postgres_url, "hub") == (3, {"count": b"three"})
+
+    asyncio.run(main())
 
 
 # What dies: the device, its process, the server -------------------------------------------------------------

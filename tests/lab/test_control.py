@@ -98,6 +98,32 @@ def test_a_fault_is_injected_and_its_effect_is_seen() -> None:
     in_lab(act)
 
 
+def test_quarantined_requests_are_listed_released_and_discarded(tmp_path: Path) -> None:
+    limits = b'\n[dcc.anomaly_limits]\nuser = { "7.4" = { requests = 1, window_s = 600 } }\n'
+    path = tmp_path / "limits.lab.toml"
+    path.write_bytes(load_lab().source_text + limits)
+
+    async def act(lab: Lab) -> None:
+        supplier, meter = lab.users["supplier"], Eui64.parse(METER)
+        requests = []
+        for _ in range(3):
+            document = supplier.document("7.4", meter, None, CommandVariant.SEND)
+            requests.append(parse_response(await lab.dcc.receive(document)).request_id)
+        async with client(lab) as http:
+            held = (await http.get("/lab/quarantine")).json()["quarantined"]
+            assert [one["request_id"] for one in held] == [str(one) for one in requests[1:]]
+            assert {one["breach"] for one in held} == {"ADUserThresholdBreach"}
+            first, second = (one["number"] for one in held)
+            assert (await http.post(f"/lab/quarantine/{first}/release")).json()["verdict"] == "release"
+            assert (await http.post(f"/lab/quarantine/{second}/discard")).status_code == 200
+            assert (await http.post(f"/lab/quarantine/{second}/release")).status_code == 409
+            assert (await http.post(f"/lab/quarantine/{second}/forget")).status_code == 400
+        codes = [parse_response(await lab.dcc.final_response(one)).code for one in requests]
+        assert codes == ["I0", "I0", "E49"]
+
+    in_lab(act, load_lab(path))
+
+
 def test_a_command_is_brought_to_a_device_and_its_response_brought_back(tmp_path: Path) -> None:
     """Past the WAN; 8.13 makes of the response what it would be over it."""
 

@@ -163,7 +163,10 @@ def send(
     try:
         response = run_real(ask(request, asker.keystore, dialogue))
     except TimeoutError:
-        output.error(f"no call-back within {timeout:g} s", hint=f"does the DCC send call-backs to {listen}?")
+        hint = f"does the DCC send call-backs to {listen}?"
+        if execution is not None:
+            hint = f"it is dated {execution}: --timeout says how long to wait for it"
+        output.error(f"no call-back within {timeout:g} s", hint=hint)
         raise typer.Exit(output.EXIT_INCONCLUSIVE) from None
     report = _report(request, response, seen)
     if as_json:

@@ -6,6 +6,8 @@ Routes of an ASGI application for this machine alone; whoever is elsewhere is re
     GET  /lab/devices/EUI             everything that is known about one; a name such as `gsme` will do
     GET  /lab/hans                    the home networks: who is in each, through whom, with which keys
     GET  /lab/faults                  the faults there are
+    GET  /lab/quarantine              the requests that anomaly detection holds
+    POST /lab/quarantine/NUMBER/release or .../discard    one of them goes on, or is refused
     POST /lab/devices/EUI/faults      {"fault": "power-cut", "parameters": {"seconds": 60}}
     POST /lab/devices/EUI/commands    a GBCS message, brought to the device on the premises: its response
     POST /lab/devices/EUI/firmware    an OTA file: a hub gets it from the WAN provider and runs it, any other
@@ -149,6 +151,7 @@ def control_routes(lab: Lab) -> Sequence[BaseRoute]:
         return JSONResponse({"device": str(found.eui64), "response": response.hex().upper()})
 
     return [
+        *_quarantine_routes(lab),
         Route("/lab/devices/{eui64}/commands", _guarded(deliver), methods=["POST"]),
         Route("/lab/hans", _guarded(hans), methods=["GET"]),
         Route("/lab/devices", _guarded(devices), methods=["GET"]),
@@ -156,6 +159,39 @@ def control_routes(lab: Lab) -> Sequence[BaseRoute]:
         Route("/lab/devices/{eui64}", _guarded(device), methods=["GET"]),
         Route("/lab/devices/{eui64}/faults", _guarded(disturb), methods=["POST"]),
         Route("/lab/devices/{eui64}/firmware", _guarded(update), methods=["POST"]),
+    ]
+
+
+def _quarantine_routes(lab: Lab) -> Sequence[BaseRoute]:
+    """What anomaly detection holds, and what becomes of it."""
+
+    async def quarantine(request: Request) -> JSONResponse:
+        del request
+        return JSONResponse(
+            {
+                "quarantined": [
+                    {
+                        "number": entry.number,
+                        "request_id": str(entry.request_id),
+                        "service_request": entry.question.variant,
+                        "breach": entry.note,
+                    }
+                    for entry in lab.dcc.quarantined()
+                ]
+            }
+        )
+
+    async def settle(request: Request) -> JSONResponse:
+        number, verdict = request.path_params["number"], request.path_params["verdict"]
+        settled = {"release": lab.dcc.release, "discard": lab.dcc.discard}.get(verdict)
+        if settled is None:
+            raise UsageError(f"a quarantined request is released or discarded, not {verdict!r}")
+        settled(number)
+        return JSONResponse({"number": number, "verdict": verdict})
+
+    return [
+        Route("/lab/quarantine", _guarded(quarantine), methods=["GET"]),
+        Route("/lab/quarantine/{number:int}/{verdict}", _guarded(settle), methods=["POST"]),
     ]
 
 
