@@ -10,6 +10,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Final, Literal
+
+PeriodName = Literal["day", "week", "month"]
+PERIODS: Final[tuple[PeriodName, ...]] = ("day", "week", "month")
 
 
 @dataclass(slots=True)
@@ -19,6 +23,8 @@ class Period:
     begun: str = ""
     energy_wh: int = 0
     cost: int = 0
+    seen_from: str = ""
+    """When the display began, where the energy before it is the meter's word; the cost is since then."""
 
     @property
     def cost_millipence(self) -> int:
@@ -36,6 +42,8 @@ class Ledger:
     yesterday: Period = field(default_factory=Period)
     tenancy: str = ""
     """The change of tenancy that it has followed last."""
+    first: str = ""
+    """When the first reading came."""
 
     def change_tenancy(self, date: datetime) -> None:
         """A new tenant begins at `date`: sums of periods that began before it are nobody's business."""
@@ -49,6 +57,7 @@ class Ledger:
     def add(self, time: datetime, *, energy_wh: int, price: int, standing_charge: int) -> None:
         """A reading of the register. `price` and `standing_charge` in thousandths of a penny. UTC days."""
         today = time.date()
+        self.first = self.first or time.isoformat()
         used = 0 if self.register_wh is None else max(0, energy_wh - self.register_wh)
         days = _days_since(self.day.begun, today)
         self._turn(today)
@@ -60,6 +69,12 @@ class Ledger:
             inside = min(days, (today - date.fromisoformat(period.begun)).days + 1)
             period.cost += inside * standing_charge * 1000
         self.register_wh = energy_wh
+
+    def told(self, name: PeriodName, energy_wh: int) -> None:
+        """What the meter says of the period that runs; it counts for one that began before the display."""
+        period: Period = getattr(self, name)
+        if period.begun <= self.first and energy_wh > period.energy_wh:
+            period.energy_wh, period.seen_from = energy_wh, self.first
 
     def _turn(self, today: date) -> None:
         monday = today - timedelta(days=today.weekday())
@@ -78,9 +93,9 @@ class Ledger:
     @classmethod
     def decode(cls, octets: bytes) -> Ledger:
         kept = json.loads(octets)
-        register, tenancy = kept.pop("register_wh"), kept.pop("tenancy")
+        register, tenancy, first = (kept.pop(name) for name in ("register_wh", "tenancy", "first"))
         periods = {name: Period(**period) for name, period in kept.items()}
-        return cls(register, tenancy=tenancy, **periods)
+        return cls(register, tenancy=tenancy, first=first, **periods)
 
 
 def _days_since(begun: str, today: date) -> int:

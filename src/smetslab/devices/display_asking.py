@@ -274,9 +274,19 @@ RECORDS: Final[tuple[Row, ...]] = (
         _when_prepaying(latest_end_time=_END, number_of_debts=5, debt_type=0xFF),
     ),
     Question(Events.get_event_log, DAILY, _last_day),
-    Read(lambda _reading: Metering.week_consumption, DAILY, _ESME, after_midnight=True),
+    Read(
+        lambda _reading: (*Metering.day_consumption[:1], *Metering.week_consumption),
+        DAILY,
+        _ESME,
+        after_midnight=True,
+    ),
     Read(lambda _reading: Metering.month_consumption, DAILY, _ESME, after_midnight=True),
-    Read(lambda _reading: Metering.alternative_week_consumption, DAILY, _GPF, after_midnight=True),
+    Read(
+        lambda _reading: (*Metering.alternative_day_consumption[:1], *Metering.alternative_week_consumption),
+        DAILY,
+        _GPF,
+        after_midnight=True,
+    ),
     Read(lambda _reading: Metering.alternative_month_consumption, DAILY, _GPF, after_midnight=True),
     *(
         Read(_rates(first), HISTORY_INTERVAL)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from smetslab.devices.consumption import Ledger
+from smetslab.devices.consumption import PERIODS, Ledger
 from smetslab.devices.display_asking import DISPLAY_ROWS, RETRY, Asker
 from smetslab.devices.display_reading import Reading, ShownMeter
 from smetslab.devices.han_frames import HanFrame, HanOutbox
@@ -22,6 +22,11 @@ from smetslab.zigbee.zcl.clusters.messaging import Messaging
 
 TIME_WAIT, TIME_LOOK = timedelta(seconds=5), timedelta(seconds=0.5)
 """How long a display waits for the time before it asks its meters, and how often it looks. Unverified."""
+
+
+FIRST_WAIT = timedelta(seconds=30)
+"""After its first question a display asks a meter again so soon, then after twice as long each time, until
+the meter's interval is reached: a proxy knows nothing before its gas meter has woken. Unverified."""
 
 
 class DisplayCore:
@@ -46,6 +51,7 @@ class DisplayCore:
             if octets is not None:
                 reading.ledger = Ledger.decode(octets)
         self._due = {meter.device: now for meter in meters}
+        self._waits = {meter.device: min(FIRST_WAIT, meter.interval) for meter in meters}
 
     @property
     def refusals(self) -> int:
@@ -66,7 +72,8 @@ class DisplayCore:
         for reading in self.readings.values():
             meter = reading.meter
             if now >= self._due[meter.device]:
-                self._due[meter.device] = now + meter.interval
+                self._due[meter.device] = now + self._waits[meter.device]
+                self._waits[meter.device] = min(2 * self._waits[meter.device], meter.interval)
                 self._asker.ask(reading, now, time)
 
     def receive(self, data: bytes, now: datetime) -> None:
@@ -109,6 +116,10 @@ class DisplayCore:
             price=reading.price or 0,
             standing_charge=reading.values.get("standing_charge", 0),
         )
+        for name in PERIODS:
+            used = reading.used_wh(name)
+            if used is not None:
+                reading.ledger.told(name, used)
         if before != reading.ledger:
             with self._place.work(now) as work:
                 work.tx.put(_key(reading), reading.ledger.encode())

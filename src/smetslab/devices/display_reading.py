@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, cast
 
-from smetslab.devices.consumption import Ledger
+from smetslab.devices.consumption import Ledger, PeriodName
 from smetslab.devices.display_terms import NO_END
 from smetslab.devices.schedule import after_2000, midnight
 from smetslab.devices.zcl.calendar_table import TARIFF, WEEKDAYS, CalendarTable, CalendarView, SpecialDays
@@ -152,6 +152,14 @@ class Reading:
         if register is None:
             return None
         return register * self.values.get("multiplier", 1) / max(1, self.values.get("divisor", 1))
+
+    def used_wh(self, period: PeriodName) -> int | None:
+        """What the meter says that was used in the period that runs."""
+        gas = self.values.get(f"current_{period}_alternative_consumption_delivered")
+        if gas is not None:
+            return gas
+        used = self.units(self.values.get(f"current_{period}_consumption_delivered"))
+        return None if used is None else round(used * 1000)
 
     @property
     def energy_kwh(self) -> float | None:

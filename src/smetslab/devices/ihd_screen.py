@@ -39,11 +39,14 @@ def pence_per_kwh(price: int) -> str:
 
 
 NO_TIME: Final = "waiting for the time"
+NO_METER: Final = "not paired with a meter"
 
 
 def lines(readings: Sequence[Reading], now: datetime, time: datetime | None) -> list[str]:
     """The screen as text, a block for each fuel. `time`: what the display knows of it at the moment `now`."""
     shown = [NO_TIME if time is None else f"{time:%a %d %b %Y %H:%M}"]
+    if not readings:
+        shown.append(NO_METER)
     for reading in readings:
         shown += _fuel_lines(reading, now, time)
     return shown
@@ -151,7 +154,8 @@ def _history_lines(reading: Reading) -> list[str]:
 
 
 def _used(period: Period) -> str:
-    return f"{period.energy_wh / 1000:.2f} kWh  {pounds(period.cost_millipence)}"
+    since = "" if not period.seen_from else f" since {datetime.fromisoformat(period.seen_from):%d %b %H:%M}"
+    return f"{period.energy_wh / 1000:.2f} kWh  {pounds(period.cost_millipence)}{since}"
 
 
 def _ambient(reading: Reading) -> str:

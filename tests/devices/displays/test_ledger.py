@@ -66,3 +66,17 @@ def test_what_is_kept_is_what_is_read_again(steps: list[tuple[int, int, int]]) -
         used += 0 if before is None else wh
         assert Ledger.decode(ledger.encode()) == ledger
     assert ledger.month.energy_wh <= used
+
+
+def test_energy_of_a_period_that_runs_already_is_the_meters_word() -> None:
+    ledger = Ledger()
+    add(ledger, START + timedelta(days=1), 5000)
+    ledger.told("week", 1800)
+    ledger.told("day", 300)
+    add(ledger, START + timedelta(days=1, hours=1), 5200)
+    ledger.told("week", 1800)
+    assert (ledger.week.energy_wh, ledger.day.energy_wh, ledger.month.energy_wh) == (2000, 500, 200)
+    assert (ledger.week.cost_millipence, ledger.week.seen_from) == (5600, "2026-01-06T12:00:00+00:00")
+    add(ledger, START + timedelta(days=2), 5400)
+    ledger.told("day", 9000)
+    assert (ledger.day.energy_wh, ledger.day.seen_from) == (200, ""), "it has seen all of this day itself"
