@@ -518,7 +518,7 @@ def test_a_hub_is_returned_once(served: Served) -> None:
 
 
 def test_a_hub_without_a_fault_is_returned(served: Served) -> None:
-    hub, proxy = "00-DB-12-34-56-78-91-B8", "00-DB-12-34-56-78-91-B9"
+    hub, proxy = "00-DB-12-34-56-78-91-C8", "00-DB-12-34-56-78-91-C9"
     device = {
         "DeviceID": hub,
         "DeviceManufacturer": "AB01",
