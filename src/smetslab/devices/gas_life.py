@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Final, cast
 
 from smetslab.devices.clock import DeviceClock
@@ -96,6 +97,8 @@ class GasLife:
         self.since = None if kept is None else moment_of(int.from_bytes(kept, "big"))
         """Until when the meter has measured when it last had power; None for a new one."""
         self.at_us = microseconds(now)
+        self._periods: dict[str, tuple[object, RepeatingPeriod]] = {}
+        """The document of each period in force, and what it says."""
         self.leak_ml_per_hour = 0
         """Gas that flows whenever the valve is open, whatever the household does: an appliance left on."""
 
@@ -200,16 +203,22 @@ class GasLife:
         self.count(work, volume, self.clock.time(moment_of(first_us)))
 
     def count(self, work: Work, volume_ml: int, time: datetime) -> None:
-        """Count and charge a volume; what crosses a block threshold is split there."""
+        """Count and charge a volume. Where it crosses a block threshold, the millilitre that reaches it is
+        the last of its block, whenever the meter measures."""
         if volume_ml <= 0:
             return
-        registers = self.meter.registers
-        energy = self.meter.energy(volume_ml, self.tariff.conversion())
+        registers, conversion = self.meter.registers, self.tariff.conversion()
+        before, used, passed_ml = registers.remainder, 0, 0
+        energy = self.meter.energy(volume_ml, conversion)
         tier = self.tariff.tier(time)
         while True:
             block, room = self.tariff.block(registers.block_mwh)
             part = energy if room is None else min(energy, room)
-            share = volume_ml if part == energy else volume_ml * part // energy
+            used += part
+            share = volume_ml
+            if part < energy:
+                share = ceil((used - before) / conversion.milliwatt_hours_per_ml) - passed_ml
+            passed_ml += share
             price = self.tariff.price(time, registers.block_mwh)
             self.meter.add(share, tier, block)
             registers.block_mwh += part
@@ -261,13 +270,18 @@ class GasLife:
         kept = self._memory().document(name)
         if not isinstance(kept, dict):
             return None
+        known = self._periods.get(name)
+        if known is not None and known[0] == kept:
+            return known[1]
         record = command.from_json(cast("JsonValue", kept))
         kind = record.integer(f"{name}_duration_type")
-        return RepeatingPeriod(
+        period = RepeatingPeriod(
             EPOCH_2000 + timedelta(seconds=record.integer(f"{name}_start_time")),
             record.integer(f"{name}_duration"),
             Timebase(kind & 0x0F),
         )
+        self._periods[name] = kept, period
+        return period
 
     def _beginnings(self, time: datetime) -> list[datetime]:
         """When the next billing and block periods begin."""

@@ -385,8 +385,8 @@ class GasLedger(AccountLedger):
 
     Energy is counted in parts of 3 600 000 to a thousandth of a watt hour, so that a tenth of a MJ/m3 by a
     hundred-thousandth of a conversion factor is a whole number: `worth_of_ml`. Blocks are bounded by the
-    energy of a month, in thousandths of a watt hour; a volume in which a threshold is passed is shared out
-    like its energy, in whole millilitres.
+    energy of a month, in thousandths of a watt hour; the millilitre that reaches a threshold is the last of
+    its block.
     """
 
     working_days: int = 1
@@ -445,10 +445,13 @@ class GasLedger(AccountLedger):
         """Before anything else of the step, for what is left over of finer parts is still the old."""
         energy, _ = self.energy(used)
         self.upcoming = self.parts(energy)
+        counted = done = 0
         for block, part in self.upcoming:
-            share = used if part == energy else used * part // energy
-            self.blocks[block] += share
-            energy, used = energy - part, used - share
+            counted += part
+            reached = -((self.energy_rest - counted * 3_600_000) // self.worth_of_ml)
+            reached = used if counted == energy else reached
+            self.blocks[block] += reached - done
+            done = reached
 
     def count(self, used: int) -> None:
         if self.register() >= 0:
