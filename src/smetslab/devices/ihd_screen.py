@@ -21,6 +21,9 @@ _AMBIENT: Final = ("low", "medium", "high")
 _COLOURS: Final = ("#2e9e5b", "#d99a1c", "#c8402f")
 _DEBTS: Final = ("accumulated_debt", "debt_amount_1", "debt_amount_2", "debt_amount_3")
 _CUBIC_METRES: Final = 1
+_NOW: Final = " now"
+_BLOCKS: Final = "ABCD"
+"""The blocks of a rate, as its label names them: `B1` is the second block of rate 1."""
 _SUPPLY: Final = {0: "off", 1: "armed", 2: "on"}
 _WIDTH, _HEIGHT = 480, 320
 _FIRST_LINE, _LINE = 140, 13
@@ -113,7 +116,10 @@ def _tariff_lines(reading: Reading, time: datetime | None) -> list[str]:
         limits = tariff.thresholds.get(tier, tariff.thresholds.get(0, []))
         up_to = f" up to {limits[block - 1] * tariff.scale:g} kWh" if block <= len(limits) else ""
         name = f"{tier}/{block}" if tier else f"block {block}"
-        begins = _from_when(reading, FIRST_BLOCK_SCRIPT + tier, time) if block == 1 and tier else ""
+        begins = _from_when(reading, FIRST_BLOCK_SCRIPT + tier, time) if tier else ""
+        active = f"{_BLOCKS[block - 1]}{tier}" == reading.rate if reading.rate else block == 1
+        if not (active if begins == _NOW else block == 1):
+            begins = ""
         place = f"tier_{tier}_block_{block}" if tier else f"no_tier_block_{block}"
         counted = _counted(reading, f"current_{place}_summation_delivered")
         shown.append(f"  rate {name:<5} {pence_per_kwh(price)}{up_to}{begins}{counted}")
@@ -137,7 +143,7 @@ def _from_when(reading: Reading, rate: int, time: datetime | None) -> str:
     if view is None or time is None:
         return ""
     if applies(view, time) == rate:
-        return " now"
+        return _NOW
     return next((f" from {at:%H:%M}" for at, what in switches(view, time) if what == rate), "")
 
 

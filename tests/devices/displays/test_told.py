@@ -75,6 +75,8 @@ def test_a_display_knows_the_tariff_and_when_which_rate_applies(run_display) -> 
     assert f"{meter.prices['A1'] / 1000:.2f}p/kWh up to 10 kWh" in text
     assert f"{meter.standing_charge / 1000:.2f}p a day" in text
     assert "p a day" in drawing
+    [active] = [line for line in screen if line.startswith("  rate") and " now" in line]
+    assert f" {reading.price / 1000:.2f}p/kWh" in active
 
 
 def test_a_new_tariff_is_published_and_its_calendar_fetched(run_display) -> None:
