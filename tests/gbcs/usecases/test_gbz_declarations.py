@@ -11,6 +11,7 @@ from smetslab.gbcs.codes import CounterFamily, DeviceType
 from smetslab.gbcs.usecases import USE_CASES, UseCase
 from smetslab.gbcs.usecases.gbz import Exchange, GbzAccess
 from smetslab.gbcs.usecases.gbzalert import GbzAlert
+from smetslab.zigbee.zcl.cluster import Ladder
 from smetslab.zigbee.zcl.clusters.basic import Basic
 from smetslab.zigbee.zcl.clusters.calendar import Calendar
 from smetslab.zigbee.zcl.clusters.device_management import DeviceManagement
@@ -93,9 +94,16 @@ def test_every_declared_command_and_attribute_has_a_use() -> None:
     used = {exchange.command for exchange in EXCHANGES} | {exchange.answer for exchange in EXCHANGES}
     read = {attribute for exchange in EXCHANGES for attribute in exchange.attributes}
     sources = [file.read_text() for file in Path(smetslab.__file__).parent.rglob("*.py")]
+    clusters = (Basic, Price, Metering, Messaging, Prepayment, Calendar, DeviceManagement, Events)
+    for cluster in clusters:
+        for name, ladder in vars(cluster).items():
+            if isinstance(ladder, Ladder) and any(
+                f"{cluster.__name__}.{name}" in source for source in sources
+            ):
+                read |= {*ladder}
     unused = [
         f"{cluster.__name__}.{row.name}"
-        for cluster in (Basic, Price, Metering, Messaging, Prepayment, Calendar, DeviceManagement, Events)
+        for cluster in clusters
         for row in (*cluster.commands.values(), *cluster.attributes.values())
         if row not in used and row not in read
     ]
