@@ -264,7 +264,7 @@ class _ServerSession(_Session):
         return []
 
 
-class _Shell:
+class _Shell(ABC):
     """What clients and servers share: a place on the HAN, tasks, and messages whose senders wait."""
 
     def __init__(
@@ -332,9 +332,9 @@ class _Shell:
             if failure.exceptions != (error,):
                 raise
 
+    @abstractmethod
     def arrive(self, frame: ApsFrame) -> None:
         """A frame of the Tunnelling cluster has come; every shell has its own way to find the session."""
-        raise NotImplementedError
 
     def spawn(self, session: _Session, name: str) -> None:
         if self._group is None:

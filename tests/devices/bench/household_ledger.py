@@ -7,6 +7,7 @@ in thousandths of a watt hour, gas in millilitres.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -41,7 +42,7 @@ def within(half_hours: HalfHours, first: datetime, last: datetime) -> int:
 
 
 @dataclass(kw_only=True)
-class AccountLedger:
+class AccountLedger(ABC):
     """One account. `supply`: switch or valve is on; `cause`: off for want of credit; `spared`: when nobody is
     cut off for want of credit. Debt is taken neither from emergency credit nor while the supply is off."""
 
@@ -208,17 +209,17 @@ class AccountLedger:
 
     # ------------------------------------------------------------------------ time
 
+    @abstractmethod
     def register(self) -> int:
         """The place of the register that counts now."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cost(self, used: int) -> tuple[int, object]:
         """Of what is used now: thousandths of a penny, and what is left over of finer parts."""
-        raise NotImplementedError
 
+    @abstractmethod
     def leave_over(self, rest: object) -> None:
         """Remember what `cost` has left over."""
-        raise NotImplementedError
 
     def count(self, used: int) -> None:
         """What is used goes to the register that counts now."""
@@ -242,9 +243,9 @@ class AccountLedger:
         used = within(self.half_hours, self.now, moment)
         return self.credit - self.cost(used)[0] <= self.threshold
 
+    @abstractmethod
     def ends(self, border: datetime) -> datetime:
         """When the supply goes off, of which it is known that it does so before the border."""
-        raise NotImplementedError
 
     def run(self, end: datetime) -> None:
         """Half hour by half hour."""
@@ -259,9 +260,9 @@ class AccountLedger:
                 self.judge()
                 self.border()
 
+    @abstractmethod
     def border(self) -> None:
         """What falls due at the end of a half hour."""
-        raise NotImplementedError
 
     def cut(self, end: datetime) -> None:
         """No power: standing charges alone fall due."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from abc import ABC, abstractmethod
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -57,18 +58,18 @@ class Shape(Protocol):
         ...
 
 
-class Simple:
+class Simple(ABC):
     """An element, or attribute, that holds one text."""
 
     keeps_space: ClassVar[bool] = False
 
+    @abstractmethod
     def parse(self, text: str) -> Value:
         """Raises Refusal."""
-        raise NotImplementedError
 
+    @abstractmethod
     def format(self, value: Value) -> str:
         """Raises Refusal."""
-        raise NotImplementedError
 
     def read(self, element: Element, path: str) -> Value:
         text = leaf_text(element, path)
