@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from smetslab.devices.hub_log import HubDeviceLog
-from smetslab.devices.hub_relay import UpwardBuffer
+from smetslab.devices.hub_relay import HandHeldTerminal, UpwardBuffer
 from smetslab.devices.limits import HUB_BUFFER_MESSAGES
 from smetslab.gbcs.codes import DeviceType
 from smetslab.gbcs.gbt import BlockRules, segment
@@ -132,3 +133,18 @@ def test_too_many_octets_are_too_much(nvm: Nvm) -> None:
     (dropped,) = buffer.add(bytes(100_000))
     assert len(dropped.message.payload) == 200_000
     assert len(buffer) == 1
+
+
+def test_a_command_that_is_brought_twice_is_answered_to_who_brought_it_last(
+    command: bytes, response: bytes
+) -> None:
+    async def bring() -> tuple[bool, bytes, bool]:
+        terminal = HandHeldTerminal()
+        with terminal.expect(command) as first:
+            second = terminal.expect(command)
+            awaited = second.__enter__()
+        taken = terminal.takes(response)
+        second.__exit__(None, None, None)
+        return taken, awaited.result(), first.done()
+
+    assert asyncio.run(bring()) == (True, response, False)

@@ -52,7 +52,7 @@ class Ledger:
         self.tenancy = date.isoformat()
         for period in (self.day, self.week, self.month, self.yesterday):
             if period.begun and datetime.fromisoformat(period.begun).replace(tzinfo=date.tzinfo) < date:
-                period.energy_wh, period.cost = 0, 0
+                period.energy_wh, period.cost, period.seen_from = 0, 0, ""
 
     def add(self, time: datetime, *, energy_wh: int, price: int, standing_charge: int) -> None:
         """A reading of the register. `price` and `standing_charge` in thousandths of a penny. UTC days."""

@@ -167,7 +167,11 @@ def _rates(first: int) -> Callable[[Reading], Sequence[Attribute]]:
     def read(reading: Reading) -> Sequence[Attribute]:
         tariff = reading.tariff
         rates = [_TIERS[rate - 1] for rate in sorted(tariff.rates) if 1 <= rate <= len(_TIERS)]
-        places = [tier * _BLOCKS_OF_A_TIER + block - 1 for tier, block in sorted(tariff.blocks)]
+        places = [
+            tier * _BLOCKS_OF_A_TIER + block - 1
+            for tier, block in sorted(tariff.blocks)
+            if block <= _BLOCKS_OF_A_TIER
+        ]
         blocks = [_BLOCKS[place] for place in places if place < len(_BLOCKS)]
         return [*rates, *blocks][first : first + MOST_REGISTERS]
 

@@ -135,7 +135,8 @@ class HandHeldTerminal:
         try:
             yield waiting
         finally:
-            del self._waiting[asked]
+            if self._waiting.get(asked) is waiting:
+                del self._waiting[asked]  # and not what somebody expects who has brought it again
 
     def takes(self, payload: bytes) -> bool:
         """Whether this is a response that the terminal waits for; it has it then."""

@@ -22,7 +22,7 @@ _COLOURS: Final = ("#2e9e5b", "#d99a1c", "#c8402f")
 _DEBTS: Final = ("accumulated_debt", "debt_amount_1", "debt_amount_2", "debt_amount_3")
 _CUBIC_METRES: Final = 1
 _NOW: Final = " now"
-_BLOCKS: Final = "ABCD"
+_BLOCKS: Final = "ABCDEFGHIJKLMNOP"
 """The blocks of a rate, as its label names them: `B1` is the second block of rate 1."""
 _SUPPLY: Final = {0: "off", 1: "armed", 2: "on"}
 _WIDTH, _HEIGHT = 480, 320

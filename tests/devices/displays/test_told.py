@@ -7,17 +7,23 @@ from datetime import timedelta
 import pytest
 from meter_bench import NOW
 
-from smetslab.clock import run_virtual
+from smetslab.clock import StandingClock, run_virtual
 from smetslab.devices import events
-from smetslab.devices.display_reading import ShownMeter, applies
+from smetslab.devices.display_reading import Reading, ShownMeter, applies
+from smetslab.devices.esme_history_told import MOST_EVENTS, events_told
+from smetslab.devices.event_log import EventLog
+from smetslab.devices.ihd_screen import lines
 from smetslab.devices.metering import microseconds, whole
 from smetslab.devices.profile import load_profile
 from smetslab.devices.tariff import price_index
 from smetslab.devices.type2 import Ihd
+from smetslab.devices.work import Workplace
 from smetslab.devices.zcl.calendar_table import TARIFF
 from smetslab.gbcs.codes import DeviceType
 from smetslab.gbcs.values import utc_text
 from smetslab.ids import Eui64
+from smetslab.trace import Trace
+from smetslab.zigbee.zcl.clusters.events import Events
 
 DISPLAY = Eui64(b"DISPLAY1")
 
@@ -190,3 +196,28 @@ def test_an_event_for_the_home_is_published_at_once(run_display) -> None:
 
     before, after = run_display(story)
     assert [code for _, code in after if (_, code) not in before] == [events.UTRN_ENTRY_SUSPENDED]
+
+
+@pytest.mark.parametrize(("wanted", "told"), [(0, range(3, 3 + MOST_EVENTS)), (2, range(2))])
+def test_of_many_events_a_display_is_told_the_newest_unless_it_says_how_many(store, wanted, told) -> None:
+    nvm = store.nvm("log")
+    log = EventLog(nvm, "event")
+    with Workplace(DISPLAY, nvm, Trace(StandingClock(NOW))).work(NOW) as work:
+        for code in range(3 + MOST_EVENTS):
+            log.append(work, code, NOW)
+    asked = Events.get_event_log.record(
+        event_control_log_id=3,
+        event_id=0,
+        start_time=0,
+        end_time=0xFFFFFFFE,
+        number_of_events=wanted,
+        event_offset=0,
+    )
+    answer = events_told(asked, log, None)
+    assert [entry.integer("event_id") for entry in answer.records("log_payload")] == list(told)
+
+
+def test_a_block_beyond_those_that_meters_have_is_shown_too() -> None:
+    reading = Reading(ShownMeter(DISPLAY, DeviceType.ESME), rate="B1", at=NOW)
+    reading.tariff.blocks = {(1, 16): 12_000}
+    assert "  rate 1/16  12.00p/kWh" in lines([reading], NOW, NOW)

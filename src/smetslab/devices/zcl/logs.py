@@ -213,7 +213,8 @@ class RecordLog:
 
 
 def answer_events(record: Record, logs: Mapping[int, EventLog], *, most: int = 0) -> Record:
-    """The answer to Get Event Log, in one frame of at most `most` events (0: as many as are asked for)."""
+    """The answer to Get Event Log, in one frame. `most` (0: no bound) is for who tells few: the newest, where
+    nobody says how many."""
     log_id = record.integer("event_control_log_id") & _LOG_ID_BITS
     log = logs.get(log_id)
     if log is None:
@@ -226,8 +227,8 @@ def answer_events(record: Record, logs: Mapping[int, EventLog], *, most: int = 0
         if first <= entry.seconds <= last and (not wanted or entry.code == wanted)
     ][record.integer("event_offset") :]
     wanted_number = record.integer("number_of_events")
-    number = min((one for one in (wanted_number, most) if one), default=0)
-    found = found[:number] if number else found
+    number = min(wanted_number, most) if most else wanted_number
+    found = found[:number] if number else found[-most:]
     if not found:
         raise _not_found("no events")
     return Events.publish_event_log.record(
