@@ -215,6 +215,24 @@ def test_a_joined_device_needs_no_second_joining_after_a_power_cut(run_home) -> 
     assert (payloads, attempts) == ([b"back"], 1)
 
 
+def test_a_power_cut_while_keys_are_agreed_only_delays_joining(run_home) -> None:
+    async def story(home):
+        hub = await home.device(1)
+        home.radio.open_gate(Door({METER: CODE}))
+        meter = await home.device(2, install_code=CODE)
+        while meter.link.node.joiner._exchange is None:
+            await home.clock.sleep(0.001)
+        state = meter.link.node.joiner.state
+        await home.power(meter, on=False)
+        await home.clock.sleep(30)
+        await home.power(meter, on=True)
+        await home.clock.sleep(100)
+        await meter.send(hub, b"hello")
+        return state, hub.payloads
+
+    assert run_home(story) == (JoinState.ESTABLISHING, [b"hello"])
+
+
 def test_joining_is_the_same_with_the_same_seed(run_home) -> None:
     async def story(home):
         await home.device(1)

@@ -136,6 +136,7 @@ class Joiner:
         self._node.mac.always_listening = True
         self._node.mac.listen(on=True)
         self.attempts += 1
+        self._exchange = None
         self._found.clear()
         self._channels = all_channels(self._node.mac.channel.band)
         self._enter(JoinState.SCANNING)
@@ -170,7 +171,6 @@ class Joiner:
         """Give up for now."""
         self._node.home.record("JoinFailed", source=str(self._node.eui64), state=self.state.name, reason=why)
         self._enter(JoinState.OUTSIDE)
-        self._exchange = None
         self._after(self._rules.retry_s, self.start)
 
     # ---------------------------------------------------------------------------- scan and association
