@@ -37,7 +37,8 @@ class Broadcasts:
 
     def find(self, frame: NwkFrame) -> Broadcast | None:
         """What is known of the broadcast that a frame carries; None when it is new."""
-        return self._seen.get((frame.source, frame.sequence))
+        found = self._seen.get((frame.source, frame.sequence))
+        return None if found is None or found.until <= self._scheduler.time() else found
 
     def remember(self, frame: NwkFrame) -> Broadcast:
         """From now on the broadcast is known."""
