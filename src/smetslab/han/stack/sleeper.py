@@ -50,6 +50,8 @@ class Sleeper:
         self._missed = 0
         self._awake_until = 0.0
         self._timer: Cancellable | None = None
+        self._listening: Cancellable | None = None
+        """What ends it, when nothing comes after a poll."""
         self._running = False
 
     def start(self) -> None:
@@ -135,7 +137,10 @@ class Sleeper:
                 self._lost("the parent does not acknowledge polls")
             return
         self._missed = 0
-        self._scheduler.call_at(self._scheduler.time() + self._rules.listen_s, self._stop_listening)
+        if self._listening is not None:
+            self._listening.cancel()  # that of the poll before must not cut this one short
+        until = self._scheduler.time() + self._rules.listen_s
+        self._listening = self._scheduler.call_at(until, self._stop_listening)
 
     def _stop_listening(self) -> None:
         self._mac.listen(on=False)
