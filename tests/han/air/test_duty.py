@@ -60,6 +60,15 @@ def test_no_sequence_of_frames_passes_the_limit() -> None:
     assert sent_s > 0.8 * 2 * 0.025 * HOUR_S
 
 
+def test_who_was_sent_most_long_ago_is_not_the_busiest() -> None:
+    ledger = DutyLedger()
+    ledger.spent(0.0, 1, 80.0)
+    ledger.spent(HOUR_S + BUCKET_S - 1, 2, 1.0)
+    assert ledger.busiest() == [1, 2]
+    ledger.spent(HOUR_S + 2 * BUCKET_S, 2, 1.0)
+    assert ledger.busiest() == [2]
+
+
 def test_an_account_is_lost_with_the_power() -> None:
     ledger = DutyLedger()
     ledger.spent(0.0, 1, 80.0)

@@ -79,7 +79,6 @@ class DualBandMac(MacEntity):
     def switch_off(self) -> None:
         super().switch_off()
         self.sub_ghz.switch_off()
-        self.ledger.forget()
 
     def leave(self) -> None:
         super().leave()

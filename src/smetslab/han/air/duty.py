@@ -59,7 +59,7 @@ class DutyLedger:
 
     def __init__(self, limits: DutyLimits | None = None) -> None:
         self.limits = DutyLimits() if limits is None else limits
-        self._buckets: deque[_Bucket] = deque(maxlen=BUCKETS + 1)
+        self._buckets: deque[_Bucket] = deque()
         self.peak = 0.0
         """The largest share until now."""
         self.told: Callable[[], None] = lambda: None
@@ -68,6 +68,8 @@ class DutyLedger:
     def spent(self, now: float, peer: Address, seconds: float) -> None:
         """The radio has sent for so long, to a device or to everybody."""
         if not self._buckets or now - self._buckets[-1].start >= BUCKET_S:
+            while self._buckets and self._buckets[0].start + BUCKET_S <= now - BUCKET_S * BUCKETS:
+                self._buckets.popleft()
             self._buckets.append(_Bucket(now, {}))
         bucket = self._buckets[-1]
         bucket.by_peer[peer] = bucket.by_peer.get(peer, 0.0) + seconds
@@ -95,7 +97,7 @@ class DutyLedger:
         return self.share(now, LONGEST_S) <= self.limits.regulated
 
     def busiest(self) -> list[Address]:
-        """To whom was sent, most first; in doubt the one heard of first."""
+        """To whom was sent in the hour before the last frame, most first; in doubt the one heard of first."""
         totals: dict[Address, float] = {}
         for bucket in self._buckets:
             for peer, seconds in bucket.by_peer.items():

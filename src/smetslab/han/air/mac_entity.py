@@ -88,7 +88,6 @@ class _Kept:
     frame: MacFrame
     done: Done | None
     tag: int | None
-    until: float
     payload: Payload | None
 
 
@@ -179,6 +178,8 @@ class MacEntity:
         self._queue.clear()
         self._kept.clear()
         self._seen.clear()
+        if self.duty is not None:
+            self.duty.forget()
 
     def leave(self) -> None:
         """Take the radio off the medium for good."""
@@ -267,10 +268,9 @@ class MacEntity:
             if done is not None:
                 done(False)
             return
-        until = self._scheduler.time() + INDIRECT_PERSISTENCE_S
-        kept = _Kept(frame, done, tag, until, payload)
+        kept = _Kept(frame, done, tag, payload)
         self._kept.setdefault(address, deque()).append(kept)
-        self._scheduler.call_at(until, self._expire, address, kept)
+        self._scheduler.call_at(self._scheduler.time() + INDIRECT_PERSISTENCE_S, self._expire, address, kept)
 
     def _expire(self, address: Address, kept: _Kept) -> None:
         waiting = self._kept.get(address)

@@ -320,9 +320,7 @@ class Medium:
         self._refuse_second(eui64, radio.channel)
         radio.eui64 = eui64
         radio.links.clear()
-        for other in self._radios:
-            other.links.pop(radio, None)
-        self.changed()
+        self._forget(radio)
 
     def _refuse_second(self, eui64: Eui64, channel: Channel) -> None:
         if any(radio.eui64 == eui64 and radio.channel.page == channel.page for radio in self._radios):
@@ -331,6 +329,12 @@ class Medium:
     def remove(self, radio: Radio) -> None:
         """Take a radio away."""
         self._radios.remove(radio)
+        self._forget(radio)
+
+    def _forget(self, radio: Radio) -> None:
+        """How the others hear a radio is looked up anew."""
+        for other in self._radios:
+            other.links.pop(radio, None)
         self.changed()
 
     def set_link(self, source: Eui64, destination: Eui64, quality: LinkQuality) -> None:
