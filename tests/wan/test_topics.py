@@ -40,6 +40,7 @@ def test_an_address_says_where_and_how() -> None:
         ("broker:1883", "scheme"),
         ("mqtt://", "no host"),
         ("mqtt://broker:99999", "port"),
+        ("mqtt://[broker", "Invalid IPv6"),
         ("mqtt://broker/a/b", "site 'a/b'"),
         ("mqtt://broker/a?ca=x", "files without mqtts"),
         ("mqtts://broker/a?what=x", "what"),

@@ -35,7 +35,7 @@ from smetslab.wan.broker import MqttRules, connection, library
 from smetslab.wan.courier import Courier
 from smetslab.wan.parcels import FULL_OCTETS, Parcel, Receipt, decode_parcels, encode_parcels
 from smetslab.wan.service import Receive, WanMessage
-from smetslab.wan.topics import HEAD_NODE, HERE, LOST, Direction, MqttAddress, Topics
+from smetslab.wan.topics import HEAD_NODE, HERE, LOST, Direction, MqttAddress, Topics, is_name
 
 if TYPE_CHECKING:
     import aiomqtt
@@ -102,6 +102,8 @@ class MqttWan:
         self._clock = clock
         self._trace = trace
         self._node = HEAD_NODE if head else node
+        if not is_name(self._node):
+            raise LocalProtocolError(f"{node!r} is no name of a node of the WAN")
         self._is_head = head
         self._rules = MqttRules() if rules is None else rules
         self._hub_lost = hub_lost
@@ -117,6 +119,7 @@ class MqttWan:
         self._hub_nodes: dict[Eui64, str] = {}
         self._nodes: dict[str, bool] = {}
         self._couriers: dict[str, Courier[Parcel]] = {}
+        self._publishing: dict[str, asyncio.Timeout] = {}
         self._receipts: dict[tuple[str, Eui64, str], _Waiting] = {}
         self._timers: dict[Eui64, asyncio.TimerHandle] = {}
         self._said: dict[Eui64, None] = {}
@@ -259,6 +262,9 @@ class MqttWan:
         self._connected.clear()
         # What the broker remembers of others is told again behind the next connection.
         self._nodes.clear()
+        # The library waits for the broker's word on what it published though the connection is gone.
+        for publication in self._publishing.values():
+            publication.reschedule(0)
         for waiting in list(self._receipts.values()):
             for future in waiting.futures:
                 if not future.done():
@@ -337,11 +343,16 @@ class MqttWan:
         failure = f"no connection to the broker at {self.address}"
         if out is not None:
             try:
-                await out.publish(self._topics.post(node), encode_parcels(self._node, parcels), qos=1)
-            except mqtt.MqttError as error:
+                async with asyncio.timeout(None) as self._publishing[node]:
+                    await out.publish(self._topics.post(node), encode_parcels(self._node, parcels), qos=1)
+            except TimeoutError:
+                failure = "the connection to the broker was lost"
+            except (mqtt.MqttError, CodecError) as error:
                 failure = str(error)
             else:
                 return
+            finally:
+                del self._publishing[node]
         for direction, what in parcels:
             if isinstance(what, Receipt):
                 self._record("ReceiptFailed", node, reason=failure)
@@ -363,6 +374,8 @@ class MqttWan:
     def _hub_says(self, hub: Eui64, payload: bytes) -> None:
         """Which node has a hub; none when it was switched off in good order."""
         node = payload.decode()
+        if node and not is_name(node):
+            raise CodecError("no name of a node", path="state", found=node[:64])
         if node:
             self._hub_nodes[hub] = node
             self._presence_changed()

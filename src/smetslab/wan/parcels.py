@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 from smetslab.errors import CodecError
 from smetslab.ids import Eui64
 from smetslab.wan.service import WanMessage
-from smetslab.wan.topics import Direction, decode_message, encode_message
+from smetslab.wan.topics import Direction, decode_message, encode_message, is_name
 
 FULL_OCTETS: Final = 64 * 1024
 """When a publication has as much, what follows goes with the next one. A choice."""
@@ -40,9 +40,9 @@ Parcel: TypeAlias = tuple[Direction, WanMessage | Receipt]
 
 def encode_parcels(sender: str, parcels: Sequence[Parcel]) -> bytes:
     """A publication. Raises CodecError."""
+    if not is_name(sender):
+        raise CodecError("no name of a node", path="sender", found=sender[:64])
     name = sender.encode()
-    if not 1 <= len(name) <= 0xFF:
-        raise CodecError("name of a node does not fit", path="sender", expected="1 to 255 octets")
     parts = [bytes((len(name),)), name]
     for direction, what in parcels:
         flags = _UP if direction == "up" else 0
@@ -63,6 +63,8 @@ def decode_parcels(octets: bytes) -> tuple[str, list[Parcel]]:
     parcels: list[Parcel] = []
     try:
         sender = octets[1:position].decode()
+        if not is_name(sender):  # receipts go to a topic of that name
+            raise CodecError("no name of a node", path="sender", found=sender[:64])
         while position < len(octets):
             if len(octets) - position < _HEAD.size:
                 raise CodecError("cut off", offset=position, path="parcel")

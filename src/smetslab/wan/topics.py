@@ -26,7 +26,7 @@ MAX_PAYLOAD_OCTETS: Final = 16 * 1024 * 1024
 """A choice: above the largest firmware image (10 MB)."""
 
 _PORT, _TLS_PORT = 1883, 8883
-_SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _OPTIONS: Final = ("ca", "cert", "key")
 _KINDS: Final[dict[int, Kind]] = {0: "gbcs", 1: "firmware", 2: "hub-firmware"}
 _HINT: Final = "mqtt://[USER:PASSWORD@]HOST[:PORT][/SITE], or mqtts:// with ?ca=FILE&cert=FILE&key=FILE"
@@ -51,9 +51,17 @@ class MqttAddress:
         return f"{scheme}://{self.host}:{self.port}/{self.site}"
 
 
+def is_name(text: str) -> bool:
+    """Whether a site or a node may be called so: nothing that means something in a topic."""
+    return _NAME.fullmatch(text) is not None
+
+
 def parse_address(url: str) -> MqttAddress:
     """Raises UsageError that names the part that is wrong."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise UsageError(f"WAN address {url!r}: {error}", hint=_HINT) from error
     if parts.scheme not in {"mqtt", "mqtts"}:
         raise UsageError(f"WAN address {url!r}: scheme {parts.scheme or 'missing'}", hint=_HINT)
     tls = parts.scheme == "mqtts"
@@ -64,7 +72,7 @@ def parse_address(url: str) -> MqttAddress:
     if not parts.hostname:
         raise UsageError(f"WAN address {url!r}: no host", hint=_HINT)
     site = unquote(parts.path.strip("/")) or "lab"
-    if not _SITE.fullmatch(site):
+    if not is_name(site):
         raise UsageError(f"WAN address: site {site!r}: letters, digits, '.', '_' and '-' alone", hint=_HINT)
     options = parse_qs(parts.query, keep_blank_values=True)
     odd = [name for name in options if name not in _OPTIONS]
