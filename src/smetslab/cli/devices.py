@@ -147,7 +147,7 @@ def _local_command(file: Path) -> bytes:
     if octets.lstrip()[:1] == b"{":
         try:
             return bytes.fromhex(json.loads(octets)["gbcs"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise UsageError(f"{file}: no output of `duis send --local --json`: {error}") from error
     if octets.lstrip()[:1] == b"<":
         try:
