@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 
-PeriodName = Literal["day", "week", "month"]
-PERIODS: Final[tuple[PeriodName, ...]] = ("day", "week", "month")
+from smetslab.devices.history import Length
+
+PERIODS: Final[tuple[Length, ...]] = ("day", "week", "month")
 
 
 @dataclass(slots=True)
@@ -70,7 +71,7 @@ class Ledger:
             period.cost += inside * standing_charge * 1000
         self.register_wh = energy_wh
 
-    def told(self, name: PeriodName, energy_wh: int) -> None:
+    def told(self, name: Length, energy_wh: int) -> None:
         """What the meter says of the period that runs; it counts for one that began before the display."""
         period: Period = getattr(self, name)
         if period.begun <= self.first and energy_wh > period.energy_wh:

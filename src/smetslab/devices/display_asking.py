@@ -15,8 +15,12 @@ from typing import Final
 
 from smetslab.devices.display_reading import Reading
 from smetslab.devices.display_server import ANSWERS, DAYS
+from smetslab.devices.display_terms import BLOCK_REGISTERS, RATE_REGISTERS
+from smetslab.devices.gas_records import END_OF_BILLING_PERIOD
 from smetslab.devices.han_frames import HanFrame, HanOutbox, readings_in
+from smetslab.devices.tariff import BLOCKS
 from smetslab.devices.zcl.calendar_table import NON_DISABLEMENT, TARIFF
+from smetslab.devices.zcl.logs import GENERAL_EVENT_LOG
 from smetslab.errors import ZclDecodeError
 from smetslab.gbcs.codes import DeviceType
 from smetslab.gbcs.values import seconds_since_2000
@@ -40,10 +44,8 @@ RETRY: Final = timedelta(minutes=5)
 AFTER_MIDNIGHT: Final = timedelta(minutes=1)
 HISTORY_DAYS: Final = 8
 EVENTS_SINCE: Final = timedelta(days=1)
-GENERAL_EVENT_LOG: Final = 3
 _END: Final = 0xFFFFFFFE
-_ANY_CALENDAR: Final = {TARIFF: 0xFFFFFFFF, NON_DISABLEMENT: 0xFFFFFFFE}
-_END_OF_BILLING_PERIOD: Final = 1 << 1
+_ANY_TARIFF_CALENDAR: Final = 0xFFFFFFFF
 _BOTH: Final = frozenset({DeviceType.ESME, DeviceType.GPF})
 
 Fields = Callable[[Reading, "datetime | None"], "Mapping[str, FieldInput] | None"]
@@ -115,7 +117,7 @@ def _bill(reading: Reading, _time: datetime | None) -> Mapping[str, FieldInput]:
         "earliest_start_time": 0,
         "latest_end_time": _END,
         "snapshot_offset": max(0, reading.bills - 1),
-        "snapshot_cause": _END_OF_BILLING_PERIOD,
+        "snapshot_cause": END_OF_BILLING_PERIOD,
     }
 
 
@@ -141,22 +143,6 @@ def _head(kind: int) -> Fields:
     )
 
 
-_TIERS: Final = (
-    Metering.current_tier_1_summation_delivered,
-    Metering.current_tier_2_summation_delivered,
-    Metering.current_tier_3_summation_delivered,
-    Metering.current_tier_4_summation_delivered,
-    *Metering.tier_summations,
-)
-_BLOCKS: Final = (
-    Metering.current_no_tier_block_1_summation_delivered,
-    Metering.current_no_tier_block_2_summation_delivered,
-    Metering.current_no_tier_block_3_summation_delivered,
-    Metering.current_no_tier_block_4_summation_delivered,
-    *Metering.block_summations,
-)
-"""Four blocks without a tier, then four of each tier."""
-_BLOCKS_OF_A_TIER: Final = 4
 MOST_REGISTERS: Final = 12
 """Of one read, so that its answer stays small. Unverified."""
 
@@ -166,13 +152,11 @@ def _rates(first: int) -> Callable[[Reading], Sequence[Attribute]]:
 
     def read(reading: Reading) -> Sequence[Attribute]:
         tariff = reading.tariff
-        rates = [_TIERS[rate - 1] for rate in sorted(tariff.rates) if 1 <= rate <= len(_TIERS)]
-        places = [
-            tier * _BLOCKS_OF_A_TIER + block - 1
-            for tier, block in sorted(tariff.blocks)
-            if block <= _BLOCKS_OF_A_TIER
+        rates = [
+            RATE_REGISTERS[rate - 1] for rate in sorted(tariff.rates) if 1 <= rate <= len(RATE_REGISTERS)
         ]
-        blocks = [_BLOCKS[place] for place in places if place < len(_BLOCKS)]
+        places = [tier * BLOCKS + block - 1 for tier, block in sorted(tariff.blocks) if block <= BLOCKS]
+        blocks = [BLOCK_REGISTERS[place] for place in places if place < len(BLOCK_REGISTERS)]
         return [*rates, *blocks][first : first + MOST_REGISTERS]
 
     return read
@@ -252,7 +236,7 @@ TARIFF_ROWS: Final[tuple[Row, ...]] = (
             number_of_events=0,
             calendar_type=TARIFF,
             provider_id=0,
-            issuer_calendar_id=_ANY_CALENDAR[TARIFF],
+            issuer_calendar_id=_ANY_TARIFF_CALENDAR,
         ),
     ),
     *(
@@ -294,7 +278,7 @@ RECORDS: Final[tuple[Row, ...]] = (
     Read(lambda _reading: Metering.alternative_month_consumption, DAILY, _GPF, after_midnight=True),
     *(
         Read(_rates(first), HISTORY_INTERVAL)
-        for first in range(0, len(_TIERS) + len(_BLOCKS), MOST_REGISTERS)
+        for first in range(0, len(RATE_REGISTERS) + len(BLOCK_REGISTERS), MOST_REGISTERS)
     ),
     Read(lambda reading: _DEBTS if reading.prepayment else (), HISTORY_INTERVAL),
 )

@@ -92,13 +92,13 @@ class DisplayPublisher:
 
     def _look(self, question: Command, displays: list[Eui64], now: datetime) -> None:
         told = self._server().tell(question, now)
-        told_before, first = self._known.get(question), question not in self._known
+        told_before = self._known.get(question)
         self._known[question] = [_without_moment(record) for record in told]
         if question is Messaging.get_last_message:
             gone, self._message = self._message, told[0] if told else None
             if gone is not None and not told:
                 self._cancel(gone, displays)
-        if first or self._known[question] == told_before:
+        if told_before is None or self._known[question] == told_before:
             return
         for display in displays:
             for record in told:

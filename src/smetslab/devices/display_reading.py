@@ -10,8 +10,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, cast
 
-from smetslab.devices.consumption import Ledger, PeriodName
+from smetslab.devices.consumption import Ledger
 from smetslab.devices.display_terms import NO_END
+from smetslab.devices.gas_account import PREPAYMENT_ENABLED
+from smetslab.devices.gas_model import CUBIC_METRES
+from smetslab.devices.history import Length
 from smetslab.devices.schedule import after_2000, midnight
 from smetslab.devices.zcl.calendar_table import TARIFF, WEEKDAYS, CalendarTable, CalendarView, SpecialDays
 from smetslab.gbcs.codes import DeviceType
@@ -33,8 +36,6 @@ GAS_INTERVAL: Final = timedelta(minutes=30)
 STALE_AFTER: Final = 3
 """Intervals without an answer after which a meter counts as out of reach."""
 EVENTS_KEPT: Final = 8
-_PREPAYMENT_ENABLED: Final = 0x0002
-_CUBIC_METRES: Final = 1
 _MEGAJOULES_PER_KWH: Final = 3.6
 _CONFIRM: Final = 1 << 7
 """The bit of a message that its sender wants to know it read. Spec: ZSE 1.4 D.5.2.3.1."""
@@ -153,7 +154,7 @@ class Reading:
             return None
         return register * self.values.get("multiplier", 1) / max(1, self.values.get("divisor", 1))
 
-    def used_wh(self, period: PeriodName) -> int | None:
+    def used_wh(self, period: Length) -> int | None:
         """What the meter says that was used in the period that runs."""
         gas = self.values.get(f"current_{period}_alternative_consumption_delivered")
         if gas is not None:
@@ -165,7 +166,7 @@ class Reading:
     def energy_kwh(self) -> float | None:
         """The register in kWh: gas by its calorific value. Spec: SMETS 4.6.4.3, 4.6.4.5."""
         total = self.total
-        if total is None or self.values.get("unit_of_measure") != _CUBIC_METRES:
+        if total is None or self.values.get("unit_of_measure") != CUBIC_METRES:
             return total
         factor = _scaled(self.values, "conversion_factor")
         calorific = _scaled(self.values, "calorific_value")
@@ -180,7 +181,7 @@ class Reading:
     @property
     def prepayment(self) -> bool:
         """Whether the meter is in Prepayment Mode."""
-        return bool(self.values.get("payment_control_configuration", 0) & _PREPAYMENT_ENABLED)
+        return bool(self.values.get("payment_control_configuration", 0) & PREPAYMENT_ENABLED)
 
     def reachable(self, now: datetime) -> bool:
         """Whether the meter has answered lately."""

@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final, TypeAlias
 
+from smetslab.devices.event_log import EventLog
 from smetslab.devices.han_frames import HanFrame, answer, default_response
 from smetslab.devices.tenancy import Tenancy
+from smetslab.devices.zcl.logs import GENERAL_EVENT_LOG, answer_events
 from smetslab.devices.zcl.model import Answer, ComponentError
 from smetslab.errors import RegistryError, ZclDecodeError, ZclEncodeError
 from smetslab.gbcs.values import seconds_since_2000
@@ -76,6 +78,7 @@ ANSWERS: Final[Mapping[Command, Command]] = {
 """
 
 MOST_SAMPLES: Final = 50
+MOST_EVENTS: Final = 8
 """Of one answer, so that its frame stays small. Unverified."""
 HALF_HOURS: Final = 0
 DAYS: Final = 1
@@ -226,3 +229,10 @@ def not_before(asked: Record, name: str, hidden_before: datetime | None, period_
     first = max(asked.integer(name), seconds_since_2000(hidden_before) + period_s)
     values = {field: first if field == name else value for field, value in asked.items()}
     return Record(asked.shape, tuple(values.values()), asked.trailing)
+
+
+def events_told(asked: Record, log: EventLog, hidden_before: datetime | None) -> Record:
+    """The event log as a display is told it; the security log is for remote parties alone (unverified)."""
+    return answer_events(
+        not_before(asked, "start_time", hidden_before), {GENERAL_EVENT_LOG: log}, most=MOST_EVENTS
+    )

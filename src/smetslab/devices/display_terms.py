@@ -1,8 +1,11 @@
-"""Numbers of the Price and Calendar clusters that meters write and displays read."""
+"""Numbers of the Price and Calendar clusters, and registers, that meters write and displays read."""
 
 from __future__ import annotations
 
 from typing import Final
+
+from smetslab.devices.gas_model import BLOCK_COUNTERS, TIER_REGISTERS
+from smetslab.zigbee.zcl.clusters.metering import Metering
 
 KILOWATT_HOURS: Final = 0
 POUND, EURO = 826, 978
@@ -19,3 +22,7 @@ FIRST_BLOCK_SCRIPT: Final = 100
 MOST_PRICES, MOST_THRESHOLDS, MOST_ENTRIES = 8, 3, 14
 """Prices, rows of thresholds, and switching times or days of one command, so that its frame needs no
 fragments. Unverified."""
+RATE_REGISTERS: Final = (*TIER_REGISTERS, *Metering.tier_summations)
+"""From the first rate on."""
+BLOCK_REGISTERS: Final = (*BLOCK_COUNTERS, *Metering.block_summations)
+"""Four blocks without a tier, then four of each tier."""

@@ -13,12 +13,19 @@ from typing import Final, Protocol
 from smetslab.devices.application import Application
 from smetslab.devices.clock import DeviceClock
 from smetslab.devices.display_server import Act, DisplayServer, change_of_tenancy
-from smetslab.devices.display_terms import KILOWATT_HOURS, NO_END, PRICE_DIGITS
+from smetslab.devices.display_terms import (
+    BLOCK_REGISTERS,
+    KILOWATT_HOURS,
+    NO_END,
+    PRICE_DIGITS,
+    RATE_REGISTERS,
+)
 from smetslab.devices.esme_history_told import EsmeHistoryTold
 from smetslab.devices.esme_life import EsmeLife
 from smetslab.devices.esme_logs import EsmeLogs
 from smetslab.devices.esme_prepay import EsmePrepayment
 from smetslab.devices.esme_tariff_told import EsmeTariffTold
+from smetslab.devices.gas_account import PREPAYMENT_ENABLED
 from smetslab.devices.load import Energies
 from smetslab.devices.metering import MILLI, EnergyMeter
 from smetslab.devices.supplier_message import SupplierMessage
@@ -37,16 +44,8 @@ from smetslab.zigbee.zcl.values import ZclValue
 DIVISOR: Final = 1000
 """Registers count watt hours, prices thousandths of a penny."""
 _SUPPLY: Final = {"enabled": 2, "armed": 1, "disabled": 0}
-_PREPAYMENT_ENABLED: Final = 0x0002
 _NOW: Final = 0
 _CONTACT: Final = ("supplier_name", "supplier_telephone_number", "customer_identification_number")
-TIERS: Final = (
-    Metering.current_tier_1_summation_delivered,
-    Metering.current_tier_2_summation_delivered,
-    Metering.current_tier_3_summation_delivered,
-    Metering.current_tier_4_summation_delivered,
-    *Metering.tier_summations,
-)
 
 
 class Server(Protocol):
@@ -122,7 +121,7 @@ class EsmeDisplays:
     def _payment(self, now: datetime) -> int:
         del now
         prepayment = dig(self._meter.server.value("account_mode"), "payment_mode") == "prepayment"
-        return _PREPAYMENT_ENABLED if prepayment else 0
+        return PREPAYMENT_ENABLED if prepayment else 0
 
     def _stored(self, name: str, now: datetime) -> int:
         del now
@@ -218,9 +217,9 @@ _READINGS: Final[Mapping[Attribute, _Read]] = {
     Metering.multiplier: _fixed(1),
     Metering.divisor: _fixed(DIVISOR),
     Metering.instantaneous_demand: EsmeDisplays._watts,
-    **{TIERS[place]: _of_tier(place) for place in range(TOU_REGISTERS)},
+    **{RATE_REGISTERS[place]: _of_tier(place) for place in range(TOU_REGISTERS)},
     **{
-        Metering.block_summations[column * BLOCKS + block]: _of_block(column, block)
+        BLOCK_REGISTERS[(column + 1) * BLOCKS + block]: _of_block(column, block)
         for column in range(BLOCK_COLUMNS)
         for block in range(BLOCKS)
     },

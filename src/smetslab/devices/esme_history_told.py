@@ -15,10 +15,9 @@ from typing import Final, Protocol
 from smetslab.devices import display_server, limits
 from smetslab.devices.application import Application
 from smetslab.devices.clock import DeviceClock
-from smetslab.devices.display_server import MOST_SAMPLES, Reader, Teller, not_before
+from smetslab.devices.display_server import MOST_SAMPLES, Reader, Teller, events_told, not_before
 from smetslab.devices.esme_logs import EsmeLogs
 from smetslab.devices.esme_prepay import EsmePrepayment
-from smetslab.devices.event_log import EventLog
 from smetslab.devices.gas_meter import DAY_S, HALF_HOUR_S, NO_INTERVAL
 from smetslab.devices.gas_records import (
     BALANCES,
@@ -34,12 +33,10 @@ from smetslab.devices.schedule import after_2000
 from smetslab.devices.tariff import BLOCK_COLUMNS, BLOCKS
 from smetslab.devices.tenancy import Tenancy
 from smetslab.devices.zcl.logs import (
-    GENERAL_EVENT_LOG,
     Samples,
     Snapshot,
     SnapshotList,
     Values,
-    answer_events,
     answer_samples,
     answer_snapshot,
 )
@@ -54,7 +51,6 @@ from smetslab.zigbee.zcl.foundation import Status
 
 PAYMENT_DEBT: Final = 2
 """Debt type of the debt that payments repay. Spec: GBCS use case GCS15d."""
-MOST_EVENTS: Final = 8
 MOST_ENTRIES: Final = 5
 """Of one answer, so that its frame stays small. Unverified."""
 _HISTORY_DAYS: Final = 400
@@ -240,13 +236,6 @@ class EsmeHistoryTold:
 
     def _events(self, now: datetime, asked: Record) -> Answer:
         return events_told(asked, self._meter.application.event_log, self._hidden(now))
-
-
-def events_told(asked: Record, log: EventLog, hidden_before: datetime | None) -> Record:
-    """The event log as a display is told it; the security log is for remote parties alone (unverified)."""
-    return answer_events(
-        not_before(asked, "start_time", hidden_before), {GENERAL_EVENT_LOG: log}, most=MOST_EVENTS
-    )
 
 
 def _registers(entry: dict[str, Value]) -> Values:

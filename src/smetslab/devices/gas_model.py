@@ -43,7 +43,6 @@ UNCHANGED: Final = 3
 CUBIC_METRES: Final = 1
 GBP: Final = 826
 TRAILING_5: Final = 0x50
-MAX_UINT8: Final = 0xFF
 
 BLOCK_THRESHOLDS: Final = (Price.block_1_threshold, Price.block_2_threshold, Price.block_3_threshold)
 BLOCK_PRICES: Final = (

@@ -18,6 +18,7 @@ from smetslab.devices.display_server import (
     Reader,
     Teller,
     change_of_tenancy,
+    events_told,
     not_before,
 )
 from smetslab.devices.display_terms import (
@@ -30,7 +31,6 @@ from smetslab.devices.display_terms import (
     PRICE_DIGITS,
     RATES,
 )
-from smetslab.devices.esme_history_told import events_told
 from smetslab.devices.event_log import EventLog
 from smetslab.devices.gas_meter import DAY_S, HALF_HOUR_S, LITRE_ML
 from smetslab.devices.gas_model import (
@@ -222,9 +222,8 @@ class GpfDisplays:
     def _history(self, now: datetime) -> History:
         """In Wh, at the calorific value of today (unverified: a meter would use that of each day)."""
         if self._known is None or self._known[0] != now:
-            mirrored, hidden, seconds = self._mirrored, self._hidden(now), self._seconds(now)
+            mirrored, since, seconds = self._mirrored, self._since(now), self._seconds(now)
             energy = mirrored.tariff.conversion().milliwatt_hours_per_ml * LITRE_ML / _MWH_PER_WH
-            since = 0 if hidden is None else seconds_since_2000(hidden)
             first = max(seconds - _HISTORY_DAYS * DAY_S, since + DAY_S)
             log = mirrored.records.daily_consumption.samples(max(0, first), _HISTORY_DAYS)
             days = {

@@ -13,6 +13,7 @@ from typing import Final
 from smetslab.devices.consumption import Period
 from smetslab.devices.display_reading import Reading, applies, switches
 from smetslab.devices.display_terms import FIRST_BLOCK_SCRIPT
+from smetslab.devices.gas_model import CUBIC_METRES
 from smetslab.devices.schedule import after_2000
 from smetslab.devices.zcl.calendar_table import NON_DISABLEMENT, TARIFF
 from smetslab.gbcs.codes import DeviceType
@@ -20,7 +21,6 @@ from smetslab.gbcs.codes import DeviceType
 _AMBIENT: Final = ("low", "medium", "high")
 _COLOURS: Final = ("#2e9e5b", "#d99a1c", "#c8402f")
 _DEBTS: Final = ("accumulated_debt", "debt_amount_1", "debt_amount_2", "debt_amount_3")
-_CUBIC_METRES: Final = 1
 _NOW: Final = " now"
 _BLOCKS: Final = "ABCDEFGHIJKLMNOP"
 """The blocks of a rate, as its label names them: `B1` is the second block of rate 1."""
@@ -134,7 +134,7 @@ def _counted(reading: Reading, register: str) -> str:
     counted = reading.units(reading.values.get(register))
     if counted is None:
         return ""
-    return f", {counted:.2f} {'m3' if reading.values.get('unit_of_measure') == _CUBIC_METRES else 'kWh'}"
+    return f", {counted:.2f} {'m3' if reading.values.get('unit_of_measure') == CUBIC_METRES else 'kWh'}"
 
 
 def _from_when(reading: Reading, rate: int, time: datetime | None) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 from smetslab.pki import KeyRing, load_keystore, load_pem_folder
 
 KEYSTORE_FOLDER: Final = "keystore"
+"""Where the published set has its keys, beside the folder of its messages."""
 
 
 def key_folders(root: Path) -> list[Path]:

@@ -53,8 +53,6 @@ RTDS_TIME: Final = datetime(2015, 1, 1, tzinfo=UTC)
 
 NOT_SUPPORTED: Final = f"{COMMAND_NOT_SUPPORTED:04X}"
 
-"""Where the published set has its keys, beside the folder of its messages."""
-
 _DS, _KA = KeyUsage.DIGITAL_SIGNATURE, KeyUsage.KEY_AGREEMENT
 
 

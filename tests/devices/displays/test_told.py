@@ -10,7 +10,7 @@ from meter_bench import NOW
 from smetslab.clock import StandingClock, run_virtual
 from smetslab.devices import events
 from smetslab.devices.display_reading import Reading, ShownMeter, applies
-from smetslab.devices.esme_history_told import MOST_EVENTS, events_told
+from smetslab.devices.display_server import MOST_EVENTS, events_told
 from smetslab.devices.event_log import EventLog
 from smetslab.devices.ihd_screen import lines
 from smetslab.devices.metering import microseconds, whole

@@ -28,7 +28,6 @@ from smetslab.zigbee.zcl.clusters.calendar import Calendar
 from smetslab.zigbee.zcl.foundation import Status
 
 UTC_REFERENCE: Final = 0
-_NO_PROVIDER: Final = 0
 _BEGINS: Final = {TARIFF: "price_tier", NON_DISABLEMENT: "friendly_credit_enable"}
 """What begins at a switching time of a calendar of each type."""
 
