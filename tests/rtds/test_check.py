@@ -21,6 +21,7 @@ from smetslab.pki import Authority, Entry, KeyRing
 from smetslab.pki.files import export_json
 from smetslab.rng import RootSeed
 from smetslab.rtds import CheckReport, MessageKeys, MessageRow, check_folder, check_message, report_schema
+from smetslab.rtds.key_folders import key_folders
 
 Secret = Callable[[Eui64, Eui64], bytes]
 
@@ -31,6 +32,14 @@ def rows(report: CheckReport) -> dict[str, MessageRow]:
 
 def check(message: Message, ring: KeyRing) -> MessageRow:
     return check_message("file", encode_message(message), MessageKeys(ring))
+
+
+@pytest.mark.parametrize("ending", ["pem", "PEM"])
+def test_keys_are_found_however_their_ending_is_written(tmp_path: Path, ending: str) -> None:
+    (tmp_path / "keystore").mkdir()
+    (tmp_path / "keystore" / f"a-ds.{ending}").touch()
+    (tmp_path / "gbcs").mkdir()
+    assert key_folders(tmp_path) == key_folders(tmp_path / "gbcs") == [tmp_path / "keystore"]
 
 
 def test_sound_data_set_holds(folder: Path) -> None:

@@ -181,26 +181,22 @@ class EsmeHistoryTold:
 
     # ---------------------------------------------------------------------------- lists
 
-    def _amounts(self, log: str, now: datetime, last: int, most: int) -> list[tuple[int, int]]:
-        """The newest amounts up to a time, the oldest first: when, and how much."""
+    def _amounts(self, log: str, now: datetime) -> list[tuple[int, int]]:
+        """The amounts of a log, the oldest first: when, and how much."""
         hidden = self._hidden(now)
         first = 0 if hidden is None else seconds_since_2000(hidden)
-        found = [
+        return [
             (seconds, amount)
             for entry in self._meter.server.entries(log)
             if isinstance(entry, dict) and (moment := as_moment(entry["timestamp"])) is not None
-            if first <= (seconds := seconds_since_2000(moment)) <= last
+            if first <= (seconds := seconds_since_2000(moment))
             if isinstance(amount := entry["amount"], int)
         ]
-        if not found:
-            raise ComponentError(Status.NOT_FOUND, "no such records")
-        return found[-min(most or MOST_ENTRIES, MOST_ENTRIES) :]
 
     def _top_ups(self, now: datetime, asked: Record) -> Record:
         """The codes of its top-ups a meter does not keep."""
-        found = self._amounts(
-            "prepayment_credits", now, asked.integer("latest_end_time"), asked.integer("number_of_records")
-        )
+        amounts = self._amounts("prepayment_credits", now)
+        found = _newest(amounts, asked.integer("latest_end_time"), asked.integer("number_of_records"))
         return Prepayment.publish_top_up_log.record(
             command_index=0,
             number_of_commands=1,
@@ -213,13 +209,10 @@ class EsmeHistoryTold:
     def _debt_payments(self, now: datetime, asked: Record) -> Record:
         """What was owed after each is what is owed now and was repaid since; a supplier's adjustments since
         then are left out."""
-        found = self._amounts(
-            "payment_based_debt_repayments",
-            now,
-            asked.integer("latest_end_time"),
-            asked.integer("number_of_debts"),
-        )
+        amounts, last = self._amounts("payment_based_debt_repayments", now), asked.integer("latest_end_time")
+        found = _newest(amounts, last, asked.integer("number_of_debts"))
         owed = self._meter.prepayment.account.state.payment_debt
+        owed += sum(amount for seconds, amount in amounts if seconds > last)
         entries: list[FieldInput] = []
         for seconds, amount in reversed(found):
             entries.insert(
@@ -236,6 +229,14 @@ class EsmeHistoryTold:
 
     def _events(self, now: datetime, asked: Record) -> Answer:
         return events_told(asked, self._meter.application.event_log, self._hidden(now))
+
+
+def _newest(amounts: list[tuple[int, int]], last: int, most: int) -> list[tuple[int, int]]:
+    """The newest amounts up to a time, the oldest of them first."""
+    found = [one for one in amounts if one[0] <= last]
+    if not found:
+        raise ComponentError(Status.NOT_FOUND, "no such records")
+    return found[-min(most or MOST_ENTRIES, MOST_ENTRIES) :]
 
 
 def _registers(entry: dict[str, Value]) -> Values:

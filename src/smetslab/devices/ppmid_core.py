@@ -131,8 +131,7 @@ class PpmidCore(Type1Core):
         known = dict(self.readings)
         self.readings = {}
         for entry in entries:
-            kind = DeviceType.ESME if entry.device_type is DeviceType.ESME else DeviceType.GPF
-            fresh = Reading(ShownMeter(entry.device, kind), interval=POLL_INTERVAL)
+            fresh = Reading(ShownMeter(entry.device, entry.device_type), interval=POLL_INTERVAL)
             self.readings[entry.device] = known.get(entry.device, fresh)
         return not self.readings.keys() <= known.keys()
 

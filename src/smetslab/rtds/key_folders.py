@@ -4,6 +4,7 @@ beside it, as in the published set.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +17,12 @@ KEYSTORE_FOLDER: Final = "keystore"
 def key_folders(root: Path) -> list[Path]:
     """The folders with PEM files, those below `root` before that beside it; none when there are none."""
     beside = root.resolve().parent / KEYSTORE_FOLDER
-    found = sorted(root.rglob("*.pem")) or sorted(beside.glob("*.pem"))
+    found = _pem_files(root.rglob("*")) or _pem_files(beside.glob("*"))
     return list(dict.fromkeys(path.parent for path in found))
+
+
+def _pem_files(paths: Iterable[Path]) -> list[Path]:
+    return sorted(path for path in paths if path.suffix.lower() == ".pem")
 
 
 def load_keys(root: Path, keystore: Path | str | None) -> KeyRing:

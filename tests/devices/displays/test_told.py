@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from meter_bench import NOW
@@ -11,6 +12,7 @@ from smetslab.clock import StandingClock, run_virtual
 from smetslab.devices import events
 from smetslab.devices.display_reading import Reading, ShownMeter, applies
 from smetslab.devices.display_server import MOST_EVENTS, events_told
+from smetslab.devices.esme_history_told import EsmeHistoryTold
 from smetslab.devices.event_log import EventLog
 from smetslab.devices.ihd_screen import lines
 from smetslab.devices.metering import microseconds, whole
@@ -20,10 +22,11 @@ from smetslab.devices.type2 import Ihd
 from smetslab.devices.work import Workplace
 from smetslab.devices.zcl.calendar_table import TARIFF
 from smetslab.gbcs.codes import DeviceType
-from smetslab.gbcs.values import utc_text
+from smetslab.gbcs.values import seconds_since_2000, utc_text
 from smetslab.ids import Eui64
 from smetslab.trace import Trace
 from smetslab.zigbee.zcl.clusters.events import Events
+from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
 
 DISPLAY = Eui64(b"DISPLAY1")
 
@@ -221,3 +224,22 @@ def test_a_block_beyond_those_that_meters_have_is_shown_too() -> None:
     reading = Reading(ShownMeter(DISPLAY, DeviceType.ESME), rate="B1", at=NOW)
     reading.tariff.blocks = {(1, 16): 12_000}
     assert "  rate 1/16  12.00p/kWh" in lines([reading], NOW, NOW)
+
+
+@pytest.mark.parametrize(("asked_until", "owed"), [(2, [70, 10]), (1, [70])])
+def test_what_was_owed_after_a_payment_does_not_depend_on_how_many_are_asked_for(asked_until, owed) -> None:
+    payments = [{"timestamp": utc_text(NOW + timedelta(hours=hour)), "amount": 30 * hour} for hour in (1, 2)]
+    meter = SimpleNamespace(
+        server=SimpleNamespace(entries=lambda name: {"payment_based_debt_repayments": payments}[name]),
+        clock=SimpleNamespace(time=lambda now: now),
+        tenancy=SimpleNamespace(hidden_before=lambda _time: None),
+        prepayment=SimpleNamespace(account=SimpleNamespace(state=SimpleNamespace(payment_debt=10))),
+    )
+    question = Prepayment.get_debt_repayment_log
+    asked = question.record(
+        latest_end_time=seconds_since_2000(NOW + timedelta(hours=asked_until)),
+        number_of_debts=0,
+        debt_type=0xFF,
+    )
+    answer = EsmeHistoryTold(meter).tellers()[question](NOW, asked)
+    assert [entry.integer("outstanding_debt") for entry in answer.records("debt_entries")] == owed
