@@ -126,6 +126,28 @@ async def test_endless_answer_is_not_read_to_its_end() -> None:
     assert peer.connections == 2
 
 
+async def test_an_answer_that_trickles_in_has_an_end() -> None:
+    left = asyncio.Event()
+
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"<a/>")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b"x")
+            await asyncio.sleep(0.01)
+        left.set()
+
+    async with (
+        await asyncio.start_server(trickle, "127.0.0.1", 0) as server,
+        KeptConnections(ssl.create_default_context()) as transport,
+    ):
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        request = httpx.Request("POST", url, content=b"<a/>", extensions={"timeout": {"read": 0.1}})
+        with pytest.raises(httpx.TransportError, match="in time"):
+            await transport.handle_async_request(request)
+        await left.wait()
+
+
 @pytest.mark.parametrize("answer", [b"", b"what\r\n\r\n"])
 async def test_what_is_no_answer_is_an_error_of_the_transport(answer: bytes) -> None:
     async with _peer(Peer(answer=answer, close_after=True)) as post:

@@ -7,6 +7,7 @@ is taken from the top of its address's pile, or made, and put back.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Iterable
 from typing import Any, Final, TypeAlias
@@ -35,7 +36,8 @@ class KeptConnections(httpx.AsyncBaseTransport):
     """Raises httpx.TransportError for whatever goes wrong on the way. Of an answer it gives the status alone.
 
     There are never more connections than requests under way at one time, so whoever limits these limits
-    those.
+    those. The longest of a request's time-outs is that of the whole exchange too: an answer that trickles in
+    has an end.
     """
 
     def __init__(self, tls: ssl.SSLContext) -> None:
@@ -45,10 +47,14 @@ class KeptConnections(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url
         place = (url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80))
+        limits = [limit for limit in request.extensions.get("timeout", {}).values() if limit is not None]
         connection = await self._take(place)
         sound = False
         try:
-            status, sound = await self._exchange(connection, place, request)
+            async with asyncio.timeout(max(limits, default=None)):
+                status, sound = await self._exchange(connection, place, request)
+        except TimeoutError as error:
+            raise httpx.TransportError("TimeoutError no answer in time", request=request) from error
         except _FAILURES as error:
             raise httpx.TransportError(f"{type(error).__name__} {error}".rstrip(), request=request) from error
         finally:
