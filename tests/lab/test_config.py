@@ -288,6 +288,8 @@ def test_rules_of_the_dcc_are_those_of_the_lab_file(tmp_path: Path) -> None:
     for wrong in ("check_roles = 1", 'wan_matrix_form = "5.2"', "response_timeout_s = 0", "unknown = true"):
         with pytest.raises(UsageError, match=r"dcc\."):
             load(tmp_path, f"{DEFAULT}\n[dcc]\n{wrong}\n")
+    with pytest.raises(UsageError, match="2a is none of firmware_versions"):
+        load(tmp_path, f"{DEFAULT}\n{STRICT}".replace("{ 2 =", "{ 2a ="))
 
 
 def test_a_gas_proxy_alone_may_wait_for_its_handover(tmp_path: Path) -> None:

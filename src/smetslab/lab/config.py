@@ -114,6 +114,13 @@ class ProductConfig(Declaration):
     """SHA-256 of the manufacturer images, by their versions, where they are known."""
     status: Literal["Active", "Cancelled", "Expired", "Withdrawn"] = "Active"
 
+    @model_validator(mode="after")
+    def _hashes_are_of_its_versions(self) -> ProductConfig:
+        odd = [version for version in self.firmware_hashes if version not in self.firmware_versions]
+        if odd:
+            raise ValueError(f"firmware_hashes: {odd[0]} is none of firmware_versions")
+        return self
+
 
 class DccConfig(Declaration):
     """How strict the DCC is and how long it waits, in laboratory seconds. The names are those of

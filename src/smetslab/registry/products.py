@@ -60,18 +60,16 @@ class CertifiedProducts:
         there is one; it must be the one on the list, where that has any.
         """
         entry = self._products.get(_key(manufacturer, model, firmware_version))
-        status = None if entry is None else entry.status
-        listed_hash = "" if entry is None else entry.firmware_hash
-        if status is ProductStatus.ACTIVE:
-            if not firmware_hash or not listed_hash or firmware_hash.upper() == listed_hash.upper():
-                return None
-            return (
-                f"firmware {firmware_version} of model {model} of {manufacturer} has another hash "
-                "on the Certified Products List"
-            )
-        what = f"firmware {firmware_version} of model {model} of {manufacturer}"
-        listed = "is not" if status is None else f"is {status.value.lower()}"
-        return f"{what} {listed} on the Certified Products List"
+        if entry is None:
+            what = "is not"
+        elif entry.status is not ProductStatus.ACTIVE:
+            what = f"is {entry.status.value.lower()}"
+        elif firmware_hash and entry.firmware_hash and firmware_hash.upper() != entry.firmware_hash.upper():
+            what = "has another hash"
+        else:
+            return None
+        firmware = f"firmware {firmware_version} of model {model} of {manufacturer}"
+        return f"{firmware} {what} on the Certified Products List"
 
 
 def _key(manufacturer: str, model: str, firmware_version: str) -> tuple[str, str, str]:
