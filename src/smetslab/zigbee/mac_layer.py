@@ -31,6 +31,8 @@ NO_SHORT_ADDRESS: Final = 0xFFFE
 _SPEC = "IEEE 802.15.4 7.2"
 _SECURITY, _PENDING, _ACK_REQUEST, _COMPRESSION = 0x0008, 0x0010, 0x0020, 0x0040
 _SHORT, _LONG = 2, 3
+_TO_SHORT_ADDRESS = 7
+"""Octets of a frame up to the end of a short destination."""
 
 Address: TypeAlias = int | Eui64
 """A short address or an extended one."""
@@ -212,6 +214,16 @@ def frame_check_sequence(data: bytes) -> bytes:
     """CRC-16 of header and payload, low octet first. Spec: IEEE 802.15.4 7.2.1.9."""
     crc = binascii.crc_hqx(data.translate(_TURNED), 0)
     return bytes((_TURNED[crc >> 8], _TURNED[crc & 0xFF]))
+
+
+def short_destination(octets: bytes) -> int:
+    """The short address that a frame is sent to, without reading the rest; BROADCAST where it has none.
+
+    Spec: IEEE 802.15.4 7.2.1.1.6
+    """
+    if len(octets) >= _TO_SHORT_ADDRESS and octets[1] >> 2 & 3 == _SHORT:
+        return octets[5] | octets[6] << 8
+    return BROADCAST
 
 
 @lru_cache(maxsize=512)

@@ -32,6 +32,7 @@ from smetslab.zigbee.mac_layer import (
     decode_mac,
     frame_check_sequence,
     is_intact,
+    short_destination,
 )
 
 MIN_BE: Final = 3
@@ -319,9 +320,7 @@ class MacEntity:
             self.counts.duty_cycle += 1
             duty.told()
             return False
-        to_short_address = len(octets) > 6 and octets[1] & 0x0C == 0x08
-        peer = octets[5] | octets[6] << 8 if to_short_address else BROADCAST
-        duty.spent(now, peer, self._radio.band.airtime_s(len(octets)))
+        duty.spent(now, short_destination(octets), self._radio.band.airtime_s(len(octets)))
         return True
 
     def _sent(self, outgoing: _Outgoing) -> None:

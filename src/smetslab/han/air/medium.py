@@ -20,16 +20,11 @@ from smetslab.han.air.bands import Channel
 from smetslab.ids import Eui64
 from smetslab.rng import Draws, RootSeed
 from smetslab.value_class import value_class
-from smetslab.zigbee.mac_layer import ACKNOWLEDGEMENT_OCTETS, BROADCAST, NO_SHORT_ADDRESS
+from smetslab.zigbee.mac_layer import ACKNOWLEDGEMENT_OCTETS, BROADCAST, NO_SHORT_ADDRESS, short_destination
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-_ADDRESSING, _SHORT_ADDRESS, _TO_SHORT_ADDRESS = 0x0C, 0x08, 7
-"""Where frames say that their destination is a short address, and the octets of such a frame's beginning.
-
-Spec: IEEE 802.15.4 7.2.1.1.6
-"""
 _ACKNOWLEDGEMENTS = (0x02, 0x12)
 """How acknowledgements begin, without and with the bit for pending frames."""
 _MOST_AUDIENCES = 1024
@@ -298,10 +293,7 @@ class Medium:
 
     def _audience(self, source: Radio, channel: Channel, octets: bytes) -> tuple[Radio, ...]:
         """Whom a frame may concern, by its destination, in the order in which they came."""
-        if len(octets) >= _TO_SHORT_ADDRESS and octets[1] & _ADDRESSING == _SHORT_ADDRESS:
-            destination = octets[5] | octets[6] << 8
-        else:
-            destination = BROADCAST
+        destination = short_destination(octets)
         found = source.audiences.get(destination)
         if found is None:
             found = tuple(
