@@ -245,7 +245,6 @@ class NetworkChanges:
         self._untold.clear()
         node.network.settings.sub_ghz = channel
         node.mac.tune(channel)
-        node.home.settings.sub_ghz = channel
         node.home.record("NetworkMoved", source=str(node.eui64), what="sub-GHz channel", value=str(channel))
         node.remember()
         self._moved()

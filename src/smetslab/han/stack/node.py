@@ -273,12 +273,7 @@ class RadioNode:
     def joined(self) -> None:
         """The device has become a member by joining."""
         self.ask_for_time()
-        if self.parent is not None:
-            self.parent.start()
-        if self.keep_alive is not None:
-            self.keep_alive.start(urgent=False)
-        if self.sub_ghz_client is not None:
-            self.sub_ghz_client.start()
+        self._begin(urgent=False)
         self.remember()
 
     def returned(self) -> None:
