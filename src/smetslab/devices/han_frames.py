@@ -13,7 +13,6 @@ from smetslab.ids import Eui64
 from smetslab.zigbee.zcl import (
     CLIENT_TO_SERVER,
     CLUSTERS,
-    SERVER_TO_CLIENT,
     Attribute,
     Command,
     Record,
@@ -23,9 +22,9 @@ from smetslab.zigbee.zcl.foundation import (
     DefaultResponse,
     ReadAttributes,
     ReadAttributesResponse,
-    ReadResult,
     Status,
     general_frame,
+    read_answer,
 )
 from smetslab.zigbee.zcl.values import JsonValue, ZclValue
 
@@ -113,17 +112,7 @@ def readings_in(frame: HanFrame) -> dict[str, int] | None:
 
 def read_response(to: HanFrame, values: Mapping[Attribute, ZclValue]) -> HanFrame:
     """The answer to Read Attributes; an attribute without a value is not supported. Spec: ZCL 2.5.2."""
-    known = {attribute.id: (attribute, value) for attribute, value in values.items()}
-    results: list[ReadResult] = []
-    for number in ReadAttributes.decode(to.frame.payload).attributes:
-        if number in known:
-            attribute, value = known[number]
-            results.append(ReadResult(number, Status.SUCCESS, attribute.type.code or 0, value))
-        else:
-            results.append(ReadResult(number, Status.UNSUPPORTED_ATTRIBUTE))
-    response = ReadAttributesResponse(tuple(results))
-    direction = CLIENT_TO_SERVER if to.frame.server_to_client else SERVER_TO_CLIENT
-    frame = general_frame(response, direction=direction, sequence=to.frame.sequence)
+    frame = read_answer(to.frame, ReadAttributes.decode(to.frame.payload).attributes, values)
     return HanFrame(to.peer, to.cluster, frame)
 
 

@@ -19,13 +19,11 @@ from smetslab.zigbee.zcl.foundation import (
     DefaultResponse,
     GeneralCommand,
     ReadAttributes,
-    ReadAttributesResponse,
-    ReadResult,
     Status,
     decode_general,
     general_frame,
+    read_answer,
 )
-from smetslab.zigbee.zcl.types import UInt16
 
 _NO_TUNNEL_ID = 0xFFFF
 """The id in an answer that grants none. Spec: ZSE 1.4 D.6 leaves it open; unverified."""
@@ -249,16 +247,12 @@ class ServerEngine:
     def _receive_general(self, client: _Client, frame: ZclFrame) -> list[Action]:
         command = decode_general(frame)
         if isinstance(command, ReadAttributes):
-            answer = ReadAttributesResponse(tuple(self._read(number) for number in command.attributes))
-            return [_general(client, frame, answer)]
+            values = {Tunnelling.close_tunnel_timeout: self._rules.close_timeout_s}
+            answer = read_answer(frame, command.attributes, values)
+            return [Send(client.eui64, client.endpoint, answer)]
         if isinstance(command, DefaultResponse):
             return []
         return _default_response(client, frame, Status.UNSUP_GENERAL_COMMAND)
-
-    def _read(self, number: int) -> ReadResult:
-        if number != Tunnelling.close_tunnel_timeout.id or UInt16.code is None:
-            return ReadResult(number, Status.UNSUPPORTED_ATTRIBUTE)
-        return ReadResult(number, Status.SUCCESS, UInt16.code, self._rules.close_timeout_s)
 
     def _free_id(self) -> int:
         return next(number for number in range(_NO_TUNNEL_ID) if number not in self._tunnels)

@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 from smetslab.errors import ZigbeeDecodeError
 from smetslab.han.air.medium import Cancellable, Scheduler
+from smetslab.han.limits import SMART_ENERGY_PROFILE
 from smetslab.han.service import ClusterRole
 from smetslab.han.stack.aps_entity import ApsData, ApsEntity
 from smetslab.han.stack.binding import Binding, BindingTable
@@ -124,6 +125,20 @@ class DeviceProfile:
             short_address=self._aps.network.short_address,
             ieee_address=self._aps.network.eui64,
             capability=int(self._capability),
+        )
+
+    def find_server(self, cluster: int, found: Callable[[list[int] | None], None]) -> None:
+        """Ask the hub on which endpoints it serves a cluster; `found` is called once, with None when it does
+        not answer. Spec: ZigBee 2.4.3.1.7.
+        """
+        self.ask(
+            zdo.MATCH_DESCRIPTOR_REQUEST,
+            COORDINATOR_ADDRESS,
+            lambda answer: found(None if answer is None else numbers(answer, "endpoints")),
+            short_address=COORDINATOR_ADDRESS,
+            profile=SMART_ENERGY_PROFILE,
+            input_clusters=(cluster,),
+            output_clusters=(),
         )
 
     def find_name(self, short_address: int) -> None:
@@ -324,8 +339,8 @@ class DeviceProfile:
 
     def _answer_match_descriptor(self, record: Record, data: ApsData, sequence: int) -> None:
         """Endpoints with one of the clusters asked for, on the side asked for. Spec: ZigBee 2.4.3.1.7."""
-        wanted = [(number, ClusterRole.SERVER) for number in _numbers(record, "input_clusters")]
-        wanted += [(number, ClusterRole.CLIENT) for number in _numbers(record, "output_clusters")]
+        wanted = [(number, ClusterRole.SERVER) for number in numbers(record, "input_clusters")]
+        wanted += [(number, ClusterRole.CLIENT) for number in numbers(record, "output_clusters")]
         profile = record.integer("profile")
         endpoints = sorted(
             {
@@ -369,7 +384,7 @@ class DeviceProfile:
 
     def _take_enhanced_update(self, record: Record, data: ApsData, sequence: int) -> None:
         """The same for channels of pages: an answer for each page. Spec: ZigBee 2.4.3.3.10 (unverified)."""
-        for mask in _numbers(record, "channels"):
+        for mask in numbers(record, "channels"):
             energies = self._updated_page(record, mask, data.peer)
             if energies is not None:
                 self._answer(
@@ -488,7 +503,8 @@ class DeviceProfile:
             self._answer(zdo.PERMIT_JOINING_RESPONSE, data, sequence, status=ZdoStatus.NOT_PERMITTED)
 
 
-def _numbers(record: Record, name: str) -> list[int]:
+def numbers(record: Record, name: str) -> list[int]:
+    """The numbers of a list in a message."""
     value = record[name]
     return [number for number in value if isinstance(number, int)] if isinstance(value, tuple) else []
 

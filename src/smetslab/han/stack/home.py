@@ -25,6 +25,7 @@ from smetslab.han.service import ApsFrame, ClusterRole
 from smetslab.han.stack.aps_entity import ApsData
 from smetslab.han.stack.asking import ask, transmit
 from smetslab.han.stack.binding import Binding
+from smetslab.han.stack.discovery import numbers
 from smetslab.han.stack.joining import Gate, Joiner, JoiningRules, JoinState, TrustCentre
 from smetslab.han.stack.link import RadioLink
 from smetslab.han.stack.network import COORDINATOR_ADDRESS, NetworkSettings, NodeKind
@@ -41,7 +42,6 @@ from smetslab.zigbee.cbke.certificate import CertificateAuthority, KeyEstablishm
 from smetslab.zigbee.cbke.curve import SECT283K1
 from smetslab.zigbee.mac_layer import BROADCAST, MAX_PSDU, NO_SHORT_ADDRESS, frame_check_sequence
 from smetslab.zigbee.security import install_code_key, key_load_key, key_transport_key
-from smetslab.zigbee.zcl.fields import Record
 
 _FIRST_SHORT_ADDRESS: Final = 0x0001
 _LAST_SHORT_ADDRESS: Final = 0xFFF7
@@ -371,9 +371,7 @@ class RadioHome:
         sent = self._observe("FrameSent", frame, data=frame.payload)
         if target is None or target == node.eui64:
             raise HanError(f"device {frame.destination} is not on this HAN", transient=False)
-        short_address = node.network.addresses.short_address(target)
-        if short_address is None:
-            short_address = await self._find_address(node, target)
+        short_address = await self._find_address(node, target)
         if node.sub_ghz_client is not None and node.sub_ghz_client.silences(frame.cluster):
             self._observe("FrameSuspended", frame, sent=sent)
             raise HanError("silent for the sake of the duty cycle")
@@ -406,7 +404,10 @@ class RadioHome:
         return device if device in self.expected else None
 
     async def _find_address(self, node: RadioNode, peer: Eui64) -> int:
-        """The short address of another device: everybody is asked."""
+        """The short address of another device: everybody is asked where it is not known."""
+        known = node.network.addresses.short_address(peer)
+        if known is not None:
+            return known
         answer = await ask(
             node,
             zdo.NWK_ADDRESS_REQUEST,
@@ -427,9 +428,7 @@ class RadioHome:
         if radio is None:
             raise HanError(f"device {peer} is not on this HAN", transient=False)
         target = self.nodes.get(radio)
-        address = node.network.addresses.short_address(radio)
-        if address is None:
-            address = await self._find_address(node, radio)
+        address = await self._find_address(node, radio)
         wanted = (cluster,)
         answer = await ask(
             node,
@@ -442,7 +441,7 @@ class RadioHome:
         )
         if answer is None:
             raise HanError(f"no answer from {peer} about its endpoints")
-        for endpoint in _endpoints(answer):
+        for endpoint in numbers(answer, "endpoints"):
             if target is None or target.device_at(endpoint) == peer:
                 return endpoint
         raise HanError(f"device {peer} has no endpoint with cluster 0x{cluster:04X}", transient=False)
@@ -559,8 +558,3 @@ class RadioHome:
         detail["cluster"] = frame.cluster
         source, target = str(frame.source), str(frame.destination)
         return self._trace.note("han", event, source=source, target=target, data=data, detail=detail)
-
-
-def _endpoints(record: Record) -> list[int]:
-    value = record["endpoints"]
-    return [number for number in value if isinstance(number, int)] if isinstance(value, tuple) else []

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 from smetslab.han.air.bands import Channel, all_channels
 from smetslab.han.air.mac_entity import Reception
 from smetslab.han.air.medium import Cancellable, Scheduler
+from smetslab.han.limits import SMART_ENERGY_PROFILE
 from smetslab.han.stack.aps_entity import ApsData
 from smetslab.han.stack.network import COORDINATOR_ADDRESS
 from smetslab.ids import Eui64
-from smetslab.zigbee import aps, mac_layer, nwk, zdo
+from smetslab.zigbee import aps, mac_layer, nwk
 from smetslab.zigbee.cbke.certificate import KeyEstablishmentKey
 from smetslab.zigbee.cbke.exchange import Action, Established, Failed, KeyExchange, Send
 from smetslab.zigbee.mac_layer import (
@@ -43,7 +44,6 @@ from smetslab.zigbee.zcl.fields import Record
 if TYPE_CHECKING:
     from smetslab.han.stack.node import RadioNode
 
-SMART_ENERGY: Final = 0x0109
 KEY_ENDPOINT: Final = 1
 """Where a node has Key Establishment; its peers ask for it by its cluster."""
 
@@ -288,22 +288,13 @@ class Joiner:
         node.aps.link_keys[hub] = self._link_key
         node.profile.announce()
         self._enter(JoinState.ESTABLISHING)
-        node.profile.ask(
-            zdo.MATCH_DESCRIPTOR_REQUEST,
-            COORDINATOR_ADDRESS,
-            lambda answer: self._matched(answer, hub),
-            short_address=COORDINATOR_ADDRESS,
-            profile=SMART_ENERGY,
-            input_clusters=(KeyEstablishment.id,),
-            output_clusters=(),
-        )
+        node.profile.find_server(KeyEstablishment.id, lambda endpoints: self._matched(endpoints, hub))
 
-    def _matched(self, answer: Record | None, hub: Eui64) -> None:
+    def _matched(self, endpoints: list[int] | None, hub: Eui64) -> None:
         """The hub has said where its Key Establishment is. Spec: ZSE 1.4 5.4.7.1."""
         if self.state is not JoinState.ESTABLISHING or self._exchange is not None:
             return
-        endpoints = () if answer is None else answer["endpoints"]
-        if not isinstance(endpoints, tuple) or not endpoints or not isinstance(endpoints[0], int):
+        if not endpoints:
             self._fail("the hub has no key establishment")
             return
         self._endpoint = endpoints[0]
@@ -359,7 +350,7 @@ def send_key_message(node: RadioNode, peer: int, endpoint: int, action: Send) ->
         ApsData(
             peer=peer,
             cluster=KeyEstablishment.id,
-            profile=SMART_ENERGY,
+            profile=SMART_ENERGY_PROFILE,
             source_endpoint=KEY_ENDPOINT,
             destination_endpoint=endpoint,
             payload=frame.encode(),

@@ -16,17 +16,15 @@ from smetslab.han.limits import SMART_ENERGY_PROFILE
 from smetslab.han.stack.aps_entity import ApsData
 from smetslab.han.stack.network import COORDINATOR_ADDRESS
 from smetslab.han.stack.rules import UpkeepRules
-from smetslab.zigbee import zdo
-from smetslab.zigbee.zcl import CLIENT_TO_SERVER, SERVER_TO_CLIENT, decode_frame
+from smetslab.zigbee.zcl import CLIENT_TO_SERVER, decode_frame
 from smetslab.zigbee.zcl.clusters.keep_alive import KeepAlive
-from smetslab.zigbee.zcl.fields import Record
 from smetslab.zigbee.zcl.foundation import (
     ReadAttributes,
     ReadAttributesResponse,
-    ReadResult,
     Status,
     decode_general,
     general_frame,
+    read_answer,
 )
 
 if TYPE_CHECKING:
@@ -85,26 +83,17 @@ class KeepAliveClient:
         self._sequence = self._node.next_sequence()
         self._set(self._rules.keep_alive_answer_s, self._missed)
         if self._endpoint is None:
-            self._node.profile.ask(
-                zdo.MATCH_DESCRIPTOR_REQUEST,
-                COORDINATOR_ADDRESS,
-                self._matched,
-                short_address=COORDINATOR_ADDRESS,
-                profile=SMART_ENERGY_PROFILE,
-                input_clusters=(KeepAlive.id,),
-                output_clusters=(),
-            )
+            self._node.profile.find_server(KeepAlive.id, self._found)
         else:
             self._read()
 
-    def _matched(self, answer: Record | None) -> None:
-        endpoints = () if answer is None else answer["endpoints"]
-        if self._sequence is None or not isinstance(endpoints, tuple):
+    def _found(self, endpoints: list[int] | None) -> None:
+        if self._sequence is None:
             return
-        if endpoints and isinstance(endpoints[0], int):
+        if endpoints:
             self._endpoint = endpoints[0]
             self._read()
-        elif answer is not None:
+        elif endpoints is not None:
             self._alive()  # the hub is there, and has no Keep-Alive
 
     def _read(self) -> None:
@@ -165,17 +154,8 @@ def answer_keep_alive(node: RadioNode, data: ApsData, rules: UpkeepRules) -> Non
     command = decode_general(frame)
     if frame.server_to_client or not isinstance(command, ReadAttributes):
         return
-    values = {_BASE.id: rules.keep_alive_base_minutes, _JITTER.id: rules.keep_alive_jitter_s}
-    types = {_BASE.id: _BASE.type.code or 0, _JITTER.id: _JITTER.type.code or 0}
-    results = tuple(
-        ReadResult(number, Status.SUCCESS, types[number], values[number])
-        if number in values
-        else ReadResult(number, Status.UNSUPPORTED_ATTRIBUTE)
-        for number in command.attributes
-    )
-    answer = general_frame(
-        ReadAttributesResponse(results), direction=SERVER_TO_CLIENT, sequence=frame.sequence
-    )
+    values = {_BASE: rules.keep_alive_base_minutes, _JITTER: rules.keep_alive_jitter_s}
+    answer = read_answer(frame, command.attributes, values)
     node.aps.send(
         ApsData(
             peer=data.peer,

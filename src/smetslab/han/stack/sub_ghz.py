@@ -22,19 +22,9 @@ from smetslab.han.stack.aps_entity import ApsData
 from smetslab.han.stack.network import COORDINATOR_ADDRESS
 from smetslab.han.stack.rules import UpkeepRules
 from smetslab.ids import Eui64
-from smetslab.zigbee import zdo
-from smetslab.zigbee.zcl import SERVER_TO_CLIENT, ZclFrame, decode_frame, find_command
+from smetslab.zigbee.zcl import Attribute, ZclFrame, decode_frame, find_command
 from smetslab.zigbee.zcl.clusters.sub_ghz import SubGhz
-from smetslab.zigbee.zcl.fields import Record
-from smetslab.zigbee.zcl.foundation import (
-    ReadAttributes,
-    ReadAttributesResponse,
-    ReadResult,
-    Status,
-    decode_general,
-    general_frame,
-)
-from smetslab.zigbee.zcl.types import Bitmap32
+from smetslab.zigbee.zcl.foundation import ReadAttributes, decode_general, read_answer
 
 if TYPE_CHECKING:
     from smetslab.han.stack.node import RadioNode
@@ -44,10 +34,10 @@ SUB_GHZ_ENDPOINT: Final = 1
 NOT_SILENT: Final = frozenset({0x0000, 0x0003, 0x0025, 0x0800, SubGhz.id})
 """What a silent device still sends: keys, signs of life, and this cluster (unverified)."""
 _PAGES: Final = {
-    28: SubGhz.page_28_channel_mask.id,
-    29: SubGhz.page_29_channel_mask.id,
-    30: SubGhz.page_30_channel_mask.id,
-    31: SubGhz.page_31_channel_mask.id,
+    28: SubGhz.page_28_channel_mask,
+    29: SubGhz.page_29_channel_mask,
+    30: SubGhz.page_30_channel_mask,
+    31: SubGhz.page_31_channel_mask,
 }
 
 
@@ -204,24 +194,15 @@ class SubGhzServer:
             return
         command = decode_general(frame)
         if isinstance(command, ReadAttributes):
-            values = self._attributes()
-            results = tuple(
-                ReadResult(number, Status.SUCCESS, Bitmap32.code or 0, values[number])
-                if number in values
-                else ReadResult(number, Status.UNSUPPORTED_ATTRIBUTE)
-                for number in command.attributes
-            )
-            answer = general_frame(
-                ReadAttributesResponse(results), direction=SERVER_TO_CLIENT, sequence=frame.sequence
-            )
+            answer = read_answer(frame, command.attributes, self._attributes())
             send(self._node, data.peer, data.source_endpoint, answer)
 
-    def _attributes(self) -> dict[int, int]:
+    def _attributes(self) -> dict[Attribute, int]:
         return {
-            SubGhz.channel_change.id: 0 if self.announced is None else channel_mask([self.announced]),
+            SubGhz.channel_change: 0 if self.announced is None else channel_mask([self.announced]),
             **{
-                number: channel_mask(one for one in self.allowed if one.page == page)
-                for page, number in _PAGES.items()
+                attribute: channel_mask(one for one in self.allowed if one.page == page)
+                for page, attribute in _PAGES.items()
             },
         }
 
@@ -247,19 +228,10 @@ class SubGhzClient:
 
     def start(self) -> None:
         """The device has come, or is back."""
-        self._node.profile.ask(
-            zdo.MATCH_DESCRIPTOR_REQUEST,
-            COORDINATOR_ADDRESS,
-            self._matched,
-            short_address=COORDINATOR_ADDRESS,
-            profile=SMART_ENERGY_PROFILE,
-            input_clusters=(SubGhz.id,),
-            output_clusters=(),
-        )
+        self._node.profile.find_server(SubGhz.id, self._found)
 
-    def _matched(self, answer: Record | None) -> None:
-        endpoints = () if answer is None else answer["endpoints"]
-        if not isinstance(endpoints, tuple) or not endpoints or not isinstance(endpoints[0], int):
+    def _found(self, endpoints: list[int] | None) -> None:
+        if not endpoints:
             return
         command = SubGhz.get_suspend_zcl_messages_status
         frame = command.frame(command.record(), sequence=self._node.next_sequence())

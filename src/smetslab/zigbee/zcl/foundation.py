@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import IntEnum
 from struct import pack, unpack
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from typing import ClassVar, TypeAlias
 
 from smetslab.errors import ZclDecodeError
 from smetslab.value_class import value_class
-from smetslab.zigbee.zcl.cluster import Direction
+from smetslab.zigbee.zcl.cluster import Attribute, Direction
 from smetslab.zigbee.zcl.frame import ZclFrame
 from smetslab.zigbee.zcl.types import decode_typed, encode_typed
 from smetslab.zigbee.zcl.values import ZclValue, truncated
@@ -271,6 +271,26 @@ def general_frame(
         sequence=sequence,
         command=command.code,
         payload=command.encode(),
+    )
+
+
+def read_answer(request: ZclFrame, numbers: Iterable[int], values: Mapping[Attribute, ZclValue]) -> ZclFrame:
+    """The answer to Read Attributes for these numbers; an attribute without a value is not supported.
+
+    Spec: ZCL 2.5.2
+    """
+    known = {attribute.id: (attribute.type.code or 0, value) for attribute, value in values.items()}
+    results = tuple(
+        ReadResult(number, Status.SUCCESS, *known[number])
+        if number in known
+        else ReadResult(number, Status.UNSUPPORTED_ATTRIBUTE)
+        for number in numbers
+    )
+    return general_frame(
+        ReadAttributesResponse(results),
+        direction=Direction.CLIENT_TO_SERVER if request.server_to_client else Direction.SERVER_TO_CLIENT,
+        sequence=request.sequence,
+        manufacturer_code=request.manufacturer_code,
     )
 
 
