@@ -234,7 +234,10 @@ class EsmeHan:
         """A frame could not be carried: an HCALCS is told again at the next change, or when it asks."""
         self._place.note("FrameNotDelivered", peer=str(frame.peer), cluster=frame.cluster)
         for key in [key for key in self._sent if key[0] == frame.peer]:
-            self._switched(self._sent.pop(key).command_id, now, done=False)
+            del self._sent[key]
+        if find_command(frame.cluster, frame.frame) is LoadControl.load_control_event:
+            lost = LoadControl.load_control_event.decode(frame.frame.payload)
+            self._switched(lost.integer("issuer_event_id"), now, done=False)
 
 
 _Handler = Callable[[EsmeHan, HanFrame, Mapping[str, JsonValue], datetime], None]
