@@ -16,6 +16,8 @@ EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 SLOT, TICK, DAY = timedelta(minutes=30), timedelta(seconds=10), timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
 SLOT_US = SLOT // MICROSECOND
+CHECK = timedelta(seconds=130)
+"""Ten seconds in which the flow of an opened valve settles, and two minutes in which it is measured."""
 
 HalfHours = Mapping[int, tuple[int, ...]]
 """What is used in each of the 48 half hours of a day, by its number since 2000-01-01."""

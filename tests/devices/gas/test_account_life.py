@@ -19,7 +19,7 @@ from account_life import (
     maker,
     parameters_of,
 )
-from household_ledger import GasLedger, HalfHours
+from household_ledger import CHECK, GasLedger, HalfHours
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 from prepaying_home import debts, gas_rules, gas_tariff, spared
@@ -34,8 +34,6 @@ from smetslab.ids import Eui64
 from smetslab.rng import RootSeed
 
 BEGIN = datetime(2026, 3, 2, 12, tzinfo=UTC)
-CHECK = timedelta(seconds=130)
-"""Ten seconds in which the flow of an opened valve settles, and two minutes in which it is measured."""
 FIRST_L = 4_321
 METER = Eui64.parse("00DB1234567890A1")
 PROFILE = GasProfile(RootSeed(1).octets("gas", 16))
