@@ -128,6 +128,15 @@ def test_only_firmware_on_the_list_is_activated(play, ask) -> None:
         assert "has the hash" in bench.events("RequestRefused")[1]["reason"]
         assert (await ask(bench, "11.1", update(ESME))).code == "I0"
         assert await code(distributed) == "I0"
+        assert await code(distributed.lower()) == "I0"
+
+        # The list has since learnt that this version is another image.
+        other = CertifiedProduct(
+            manufacturer="AB01", model="GOOD", firmware_version="0002012F", firmware_hash="00" * 32
+        )
+        bench.dcc._intake._rules = DccRules(certified_products=CertifiedProducts([other]))
+        assert await code(distributed) == "E65"
+        assert "has another hash" in bench.events("RequestRefused")[2]["reason"]
 
     play(story, rules=DccRules(certified_products=PRODUCTS))
 
