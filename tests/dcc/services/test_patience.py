@@ -104,6 +104,25 @@ def test_a_second_request_of_a_connection_has_as_long_as_the_first() -> None:
     served(act)
 
 
+def test_empty_lines_behind_a_request_do_not_keep_a_connection() -> None:
+    async def act(port: int, url: str) -> None:
+        del url
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(HEAD + b"\r\nok")
+        assert b"200 OK" in await reader.readuntil(b"ok")
+        answered = asyncio.ensure_future(rest(reader))
+        for _ in range(40):
+            writer.write(b"\r\n")
+            await asyncio.sleep(0.05)
+            if answered.done():
+                break
+        assert answered.done()
+        assert await answered == b""
+        writer.close()
+
+    served(act)
+
+
 def test_a_head_without_bounds_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PatientProtocol, "head_timeout_s", 10)
 

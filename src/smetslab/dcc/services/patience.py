@@ -22,6 +22,7 @@ class PatientProtocol(HttpToolsProtocol):
         super().__init__(*given, **named)
         self._patience: asyncio.TimerHandle | None = None
         self._head_octets = 0
+        self._rests = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -32,6 +33,9 @@ class PatientProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._rests:
+            # Empty lines before a request, too, which the parser passes over.
+            self._await_head()
         if self._patience is not None:
             self._head_octets += len(data)
         super().data_received(data)
@@ -47,7 +51,12 @@ class PatientProtocol(HttpToolsProtocol):
         self._head_is_here()
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._rests = True
+
     def _await_head(self) -> None:
+        self._rests = False
         self._head_octets = 0
         self._patience = self.loop.call_later(self.head_timeout_s, self._give_up)
 
