@@ -281,7 +281,7 @@ class RadioNode:
         self.profile.announce()
         self.ask_for_time()
         if self.sleeper is not None:
-            self.sleeper.begin()
+            self.sleeper.start()
         if self.keep_alive is not None:
             self.keep_alive.start(urgent=False)
         if self.sub_ghz_client is not None:
@@ -291,7 +291,7 @@ class RadioNode:
     def realigned(self) -> None:
         """The parent still has this device for its child: it goes on as before."""
         if self.sleeper is not None:
-            self.sleeper.begin()
+            self.sleeper.start()
         self.remember()
 
     def ask_for_time(self) -> None:

@@ -245,7 +245,7 @@ class Rejoiner:
 
     def _asked(self, ok: bool) -> None:
         if ok and self._node.sleeper is not None:
-            self._node.sleeper.begin()
+            self._node.sleeper.start()
 
     def _silent(self, offer: _Offer) -> None:
         if self._secured:

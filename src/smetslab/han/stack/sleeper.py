@@ -55,13 +55,7 @@ class Sleeper:
         self._running = False
 
     def start(self) -> None:
-        """The device has power and a parent."""
-        self._running = True
-        self._missed = 0
-        self.stay_awake()
-
-    def begin(self) -> None:
-        """Something is expected of a parent: poll soon, running or not."""
+        """The device has power and a parent, or expects something of one: it asks soon, running or not."""
         self._running = True
         self._missed = 0
         self._awake_until = max(self._awake_until, self._scheduler.time() + self._rules.awake_s)
@@ -70,6 +64,7 @@ class Sleeper:
     def stop(self) -> None:
         """The power goes."""
         self._running = False
+        self._awake_until = 0.0
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
