@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from smetslab.clock import LoopClock, run_virtual
+from smetslab.devices.limits import FORGET_AFTER_S
 from smetslab.gbcs.codes import Cra
 from smetslab.gbcs.message import decode_message, encode_message
 from smetslab.gbcs.values import utc_text
@@ -331,3 +332,34 @@ def test_a_power_cut_inside_a_commit_turns_the_device_off_until_power_is_back(ma
     assert steps >= 4
     for at in range(1, steps + 1):
         run_virtual(lambda clock, at=at: main(clock, at))
+
+
+def test_responses_that_have_not_left_are_kept_apart_over_power_cuts(make_bench: Any) -> None:
+    bench = make_bench()
+    for counter in (1, 2, 3):
+        bench.core.receive(bench.head.command("ECS45", counter=counter), bench.now)
+        bench.power_cut()
+        waiting = [one for one in bench.place.outbox if one.event == "ResponseSent"]
+        assert [decode_message(one.data).originator_counter for one in waiting] == list(range(1, counter + 1))
+    bench.take()
+    bench.power_cut()
+    assert [one for one in bench.place.outbox if one.event == "ResponseSent"] == []
+
+
+def test_a_response_in_blocks_is_remembered_until_the_last_of_them_has_arrived(make_premises: Any) -> None:
+    async def main(clock: LoopClock) -> None:
+        async with make_premises(clock, {"history_days": 60}) as premises:
+            period = {"start_date_time": "hex:" + "FF" * 9 + "8000FF", "end_date_time": "never"}
+            await premises.send(premises.head.command("ECS22b", {"read_log_period": period}, counter=1000))
+            await clock.sleep(4 * FORGET_AFTER_S)  # and nobody acknowledges a block
+            await premises.esme.power_cut()
+            await clock.sleep(1)
+            await premises.esme.power_restore()
+            message = await premises.answer(1000)
+            assert message is not None
+            answer = premises.head.read(encode_message(message))
+            assert len(answer["read_log_period"]["active_energy_imported_log"]) == 60 * 48
+            executed = premises.trace.find(layer="device", event="CommandExecuted", use_case="ECS22b")
+            assert len(executed) == 1
+
+    run_virtual(main)
