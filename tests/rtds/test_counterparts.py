@@ -82,48 +82,33 @@ def texts(value: Value) -> Iterator[str]:
         yield value
 
 
-EVERY = pytest.mark.parametrize("nth", [7, pytest.param(1, marks=pytest.mark.soak)])
-"""Some of the counterparts; all of them where there is time."""
-
-
-@EVERY
-def test_what_failed_succeeds_without_its_fault(
-    replayer: Replayer, scenarios: dict[str, Scenario], nth: int
-) -> None:
-    done = 0
+def test_what_failed_succeeds_without_its_fault(replayer: Replayer, scenarios: dict[str, Scenario]) -> None:
     found = list(counterparts(scenarios, ("ERROR", "SUCCESS")))
-    for name, command in found[::nth]:
+    assert len(found) >= 30
+    for name, command in found:
         said = answered(replayer, name, command)
         failed = "failures" in said or any(SAID.search(text) for text in texts(said))
         assert failed == (name in NOT_BY_FAULT), f"{name}: {said}"
-        done += 1
-    assert done >= len(found) // nth > 4
 
 
-@EVERY
-def test_the_other_kind_of_meter_answers_too(
-    replayer: Replayer, scenarios: dict[str, Scenario], nth: int
-) -> None:
+def test_the_other_kind_of_meter_answers_too(replayer: Replayer, scenarios: dict[str, Scenario]) -> None:
     found = list(counterparts(scenarios, ("SINGLE", "TWIN"), ("TWIN", "SINGLE")))
     assert len(found) >= 8
-    for name, command in found[::nth]:
+    for name, command in found:
         said = answered(replayer, name, command)
         assert ("failures" in said) == ("ERROR" in name), name
 
 
-@EVERY
-def test_what_succeeded_fails_with_a_fault(
-    replayer: Replayer, scenarios: dict[str, Scenario], nth: int
-) -> None:
-    done = 0
+def test_what_succeeded_fails_with_a_fault(replayer: Replayer, scenarios: dict[str, Scenario]) -> None:
     found = [one for one in counterparts(scenarios, ("SUCCESS", "ERROR")) if not BY_STATE.search(one[0])]
-    for name, command in found[::nth]:
+    told = 0
+    for name, command in found:
         said = answered(replayer, name, command)
         if any("sealed" in part for part in _components(said)):
             continue  # what is read is in clear, but it cannot be told from here
         assert "failures" in said or any(SAID.search(text) for text in texts(said)), f"{name}: {said}"
-        done += 1
-    assert done >= 5
+        told += 1
+    assert told >= len(found) * 4 // 5 > 0
 
 
 def _components(said: Parameters) -> list[Value]:
