@@ -5,19 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 from meter_bench import NOW
 
-from smetslab.clock import run_virtual
 from smetslab.devices.consumption import Ledger
-from smetslab.devices.display_reading import ShownMeter
-from smetslab.devices.profile import load_profile
-from smetslab.devices.type2 import Ihd
-from smetslab.gbcs.codes import DeviceType
 from smetslab.gbcs.values import utc_text
-from smetslab.ids import Eui64
 
-DISPLAY = Eui64(b"DISPLAY1")
 DAYS = [
     "2026-02-22",
     "2026-02-23",
@@ -40,34 +32,6 @@ async def ask_again(premises, display) -> None:
     await display.power_cut()
     await display.power_restore()
     await premises.clock.sleep(60)
-
-
-@pytest.fixture
-def run_display(make_premises, store):
-    """`run_display(story)`: what a story of premises and their display returns; the meter has history."""
-
-    def run(story):
-        async def main(clock):
-            state = {"history_days": 30, "load_scale_percent": 100}
-            async with make_premises(clock, state) as premises:
-                premises.esme.pair_display(DISPLAY)
-                display = Ihd(
-                    profile=load_profile("ihd-reference"),
-                    eui64=DISPLAY,
-                    nvm=store.nvm("display"),
-                    han=premises.medium.link(DISPLAY),
-                    hub=premises.hub.eui64,
-                    clock=clock,
-                    trace=premises.trace,
-                    meters=(ShownMeter(premises.esme.eui64, DeviceType.ESME),),
-                )
-                async with display:
-                    await clock.sleep(60)
-                    return await story(premises, display)
-
-        return run_virtual(main, epoch=NOW)
-
-    return run
 
 
 def test_a_display_is_told_the_days_that_the_meter_has_recorded(run_display) -> None:

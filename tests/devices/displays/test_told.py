@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from meter_bench import NOW
 
-from smetslab.clock import StandingClock, run_virtual
+from smetslab.clock import StandingClock
 from smetslab.devices import events
 from smetslab.devices.display_reading import Reading, ShownMeter, applies
 from smetslab.devices.display_server import MOST_EVENTS, events_told
@@ -16,9 +16,7 @@ from smetslab.devices.esme_history_told import EsmeHistoryTold
 from smetslab.devices.event_log import EventLog
 from smetslab.devices.ihd_screen import lines
 from smetslab.devices.metering import microseconds, whole
-from smetslab.devices.profile import load_profile
 from smetslab.devices.tariff import price_index
-from smetslab.devices.type2 import Ihd
 from smetslab.devices.work import Workplace
 from smetslab.devices.zcl.calendar_table import TARIFF
 from smetslab.gbcs.codes import DeviceType
@@ -28,34 +26,7 @@ from smetslab.trace import Trace
 from smetslab.zigbee.zcl.clusters.events import Events
 from smetslab.zigbee.zcl.clusters.prepayment import Prepayment
 
-DISPLAY = Eui64(b"DISPLAY1")
-
-
-@pytest.fixture
-def run_display(make_premises, store):
-    """`run_display(story)`: what a story of premises and their display returns; the meter has history."""
-
-    def run(story, **state):
-        async def main(clock):
-            async with make_premises(clock, {"history_days": 30, "load_scale_percent": 100, **state}) as home:
-                home.esme.pair_display(DISPLAY)
-                display = Ihd(
-                    profile=load_profile("ihd-reference"),
-                    eui64=DISPLAY,
-                    nvm=store.nvm("display"),
-                    han=home.medium.link(DISPLAY),
-                    hub=home.hub.eui64,
-                    clock=clock,
-                    trace=home.trace,
-                    meters=(ShownMeter(home.esme.eui64, DeviceType.ESME),),
-                )
-                async with display:
-                    await clock.sleep(30)
-                    return await story(home, display)
-
-        return run_virtual(main, epoch=NOW)
-
-    return run
+METER = Eui64(b"A METER ")
 
 
 def test_a_display_knows_the_tariff_and_when_which_rate_applies(run_display) -> None:
@@ -205,7 +176,7 @@ def test_an_event_for_the_home_is_published_at_once(run_display) -> None:
 def test_of_many_events_a_display_is_told_the_newest_unless_it_says_how_many(store, wanted, told) -> None:
     nvm = store.nvm("log")
     log = EventLog(nvm, "event")
-    with Workplace(DISPLAY, nvm, Trace(StandingClock(NOW))).work(NOW) as work:
+    with Workplace(METER, nvm, Trace(StandingClock(NOW))).work(NOW) as work:
         for code in range(3 + MOST_EVENTS):
             log.append(work, code, NOW)
     asked = Events.get_event_log.record(
@@ -221,7 +192,7 @@ def test_of_many_events_a_display_is_told_the_newest_unless_it_says_how_many(sto
 
 
 def test_a_block_beyond_those_that_meters_have_is_shown_too() -> None:
-    reading = Reading(ShownMeter(DISPLAY, DeviceType.ESME), rate="B1", at=NOW)
+    reading = Reading(ShownMeter(METER, DeviceType.ESME), rate="B1", at=NOW)
     reading.tariff.blocks = {(1, 16): 12_000}
     assert "  rate 1/16  12.00p/kWh" in lines([reading], NOW, NOW)
 
