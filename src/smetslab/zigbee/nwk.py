@@ -25,6 +25,8 @@ BROADCAST_AWAKE: Final = 0xFFFD
 """Everybody whose receiver is on when idle. Spec: ZigBee 3.6.5."""
 BROADCAST_ROUTERS: Final = 0xFFFC
 PROTOCOL_VERSION: Final = 2
+MAX_NWK_OCTETS: Final = 116
+"""Of a frame: what the header of the MAC layer between two short addresses of one PAN leaves."""
 
 _SPEC = "ZigBee 3.3.1"
 _HEAD = struct.Struct("<HHHBB")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from smetslab.han.stack.asking import ask
 from smetslab.han.stack.rules import UpkeepRules
+from smetslab.ids import Eui64
 from smetslab.zigbee import nwk, zdo
 from smetslab.zigbee.mac_layer import (
     MAX_PSDU,
@@ -18,7 +19,7 @@ from smetslab.zigbee.mac_layer import (
     decode_mac,
     frame_check_sequence,
 )
-from smetslab.zigbee.nwk import decode_nwk
+from smetslab.zigbee.nwk import MAX_NWK_OCTETS, NwkFrameType, decode_nwk
 
 QUIET = UpkeepRules(keep_alive_base_minutes=0)
 
@@ -196,6 +197,48 @@ def test_a_thousand_random_frames_a_second_never_stop_the_network(run_home) -> N
     assert refusals > 1500
     assert last == [b"awake"]
     assert works
+
+
+def test_what_is_too_long_to_be_passed_on_is_refused(run_home) -> None:
+    """Without a destination the header of the MAC layer is shorter: the rest is longer than a router
+    can send."""
+
+    async def story(home):
+        hub, meter, other = await home.device(1), await home.device(2), await home.device(3)
+        await meter.send(other, b"known")
+        await home.clock.sleep(2)
+        member = other.link.node.network
+        address = meter.link.node.mac.short_address
+        around = len(member._octets(member._frame(NwkFrameType.DATA, address, b"")))
+        payload = bytes(MAX_NWK_OCTETS + 1 - around)
+        octets = member._octets(member._frame(NwkFrameType.DATA, address, payload))
+        frame = MacFrame(
+            kind=MacFrameType.DATA,
+            sequence=0,
+            source_pan=member.settings.pan,
+            source=member.mac.short_address,
+            payload=octets,
+        )
+        before = counts(hub)["nwk.malformed"]
+        home.radio.inject(frame.encode(sequence=200))
+        await home.clock.sleep(1)
+        return counts(hub)["nwk.malformed"] - before, await still_works(home, hub, meter)
+
+    assert run_home(story, upkeep=QUIET) == (1, True)
+
+
+def test_a_stranger_of_many_names_is_not_remembered_under_all(run_home) -> None:
+    async def story(home):
+        hub = await home.device(1)
+        pan = hub.link.node.network.settings.pan
+        for number in range(600):
+            home.radio.inject(
+                addressed(number.to_bytes(2), pan=pan, destination=0, source=Eui64(number.to_bytes(8)))
+            )
+            await home.clock.sleep(0.01)
+        return len(hub.link.node.mac._seen)
+
+    assert 0 < run_home(story, upkeep=QUIET) <= 256
 
 
 def test_a_member_cannot_send_another_away(run_home) -> None:

@@ -51,6 +51,8 @@ _REPEAT_S = 1.0
 _ACKNOWLEDGEMENT = MacFrameType.ACKNOWLEDGEMENT
 _COMMAND = MacFrameType.COMMAND
 _DATA_REQUEST = bytes((DATA_REQUEST.id,))
+_SENDERS = 256
+"""Senders whose sequence numbers are remembered (unverified); a stranger can have any number of addresses."""
 _REMEMBERED = 8
 """Sequence numbers of one sender that are taken for repeats (unverified)."""
 
@@ -448,6 +450,8 @@ class MacEntity:
         seen = self._seen.get(source)
         if seen is None:
             seen = self._seen[source] = {}
+            if len(self._seen) > _SENDERS:
+                del self._seen[next(iter(self._seen))]
         if seen.get(sequence, 0.0) > now:
             return True
         seen.pop(sequence, None)

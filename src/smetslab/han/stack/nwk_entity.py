@@ -474,7 +474,8 @@ class NwkEntity:
         except ZigbeeDecodeError:
             self.counts.malformed += 1
             return
-        if not isinstance(sender, int) or frame.kind is _INTER_PAN:
+        oversized = len(reception.frame.payload) > nwk.MAX_NWK_OCTETS  # nobody could pass it on
+        if oversized or not isinstance(sender, int) or frame.kind is _INTER_PAN:
             self.counts.malformed += 1
             return
         eui64 = None
