@@ -36,6 +36,8 @@ GAS_INTERVAL: Final = timedelta(minutes=30)
 STALE_AFTER: Final = 3
 """Intervals without an answer after which a meter counts as out of reach."""
 EVENTS_KEPT: Final = 8
+ANSWERS_KEPT: Final = 32
+"""Answers of which some commands are missing: the oldest is given up for another. Unverified."""
 _MEGAJOULES_PER_KWH: Final = 3.6
 _CONFIRM: Final = 1 << 7
 """The bit of a message that its sender wants to know it read. Spec: ZSE 1.4 D.5.2.3.1."""
@@ -273,6 +275,8 @@ class Reading:
         """One command of an answer that has several: all entries once it is complete, nothing before."""
         count = record.integer("number_of_commands")
         found = self.pieces.setdefault(key, {})
+        if len(self.pieces) > ANSWERS_KEPT:
+            del self.pieces[next(iter(self.pieces))]
         found[record.integer("command_index")] = entries
         if any(index not in found for index in range(count)):
             return []

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smetslab.devices.display_asking import DAILY, DISPLAY_ROWS, RETRY, Asker, Question
-from smetslab.devices.display_reading import Reading, ShownMeter
+from smetslab.devices.display_reading import ANSWERS_KEPT, Reading, ShownMeter
 from smetslab.devices.display_server import ANSWERS
 from smetslab.devices.han_frames import HanFrame, HanOutbox, answer, default_response
 from smetslab.devices.zcl.calendar_table import TARIFF, CalendarTable
@@ -176,3 +176,22 @@ def test_a_calendar_comes_through_whole_in_any_order_of_its_parts(table, special
     view = reading.calendar(TARIFF)
     assert view is not None
     assert reading.pieces == {}
+
+
+def test_answers_that_never_become_complete_are_given_up(bench: Bench) -> None:
+    command = Price.publish_price_matrix
+    for number in range(2 * ANSWERS_KEPT):
+        record = command.record(
+            provider_id=0,
+            issuer_event_id=0,
+            start_time=0,
+            issuer_tariff_id=number,
+            command_index=0,
+            number_of_commands=2,
+            sub_payload_control=0,
+            price_entries=[],
+        )
+        assert bench.reading.gather((command, number), record, [number]) == []
+    assert len(bench.reading.pieces) == ANSWERS_KEPT
+    last = command.record(**{**dict(record.items()), "command_index": 1})
+    assert bench.reading.gather((command, 2 * ANSWERS_KEPT - 1), last, [7]) == [2 * ANSWERS_KEPT - 1, 7]
